@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What every BPF program of sonde starts from: types, helpers, the meter, the way to choose one in N. */
+#ifndef SONDE_BPF_PROGRAM_H
+#define SONDE_BPF_PROGRAM_H
+
+#include <sonde/bpf/kernel_types.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <sonde/bpf/cpu.h>
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Counts a run; not 0 (a boottime in ns) when this run is to be clocked by sonde_meter_end. */
+static __always_inline __u64 sonde_meter_begin(struct sonde_meter *meter)
+{
+	__u64 runs = meter->runs + 1;
+
+	meter->runs = runs;
+	return unlikely(!(runs & (SONDE_METER_EVERY - 1))) ? bpf_ktime_get_boot_ns() : 0;
+}
+
+static __always_inline void sonde_meter_end(struct sonde_meter *meter, __u64 started_ns)
+{
+	if (likely(!started_ns))
+		return;
+	meter->clocked_ns += bpf_ktime_get_boot_ns() - started_ns;
+	meter->clocked_runs++;
+}
+
+/* Chooses one in `one_in` on the average; the gaps are drawn evenly from 1 to 2 one_in - 1, so that no
+ * rhythm of the watched program can fall in step. `left` is this CPU's state, 0 at first. */
+static __always_inline bool sonde_choose(__u32 *left, __u32 one_in)
+{
+	__u32 now = *left - 1;
+
+	if (likely(now - 1 < 2 * one_in)) {
+		*left = now;
+		return false;
+	}
+	*left = 1 + bpf_get_prandom_u32() % (2 * one_in - 1);
+	return true;
+}
+
+#endif

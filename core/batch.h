@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches: strided columns over shared storage. The private side of struct sonde_batch. */
+#ifndef SONDE_BATCH_H
+#define SONDE_BATCH_H
+
+#include <sonde/plugin.h>
+#include "receipt.h"
+
+/* Every struct sonde_batch in the daemon is the first member of one of ours. Until batch_finish()
+ * one thread owns it; afterwards it does not change and any thread may hold and release it. */
+
+/* An empty batch of a schema (host-sized tables) with zeroed rows. dictionaries: one for each field,
+ * NULL entries for fields without; the batch takes references. NULL: no memory. */
+struct sonde_batch *batch_create(const struct sonde_schema *schema, uint32_t row_capacity,
+				 struct sonde_dictionary *const *dictionaries);
+struct sonde_batch *batch_table(const char *schema, uint32_t signal, uint32_t row_count);
+struct sonde_batch *batch_derive(struct sonde_batch *batch);
+struct sonde_batch *batch_hold(struct sonde_batch *batch);
+void batch_release(struct sonde_batch *batch); /* NULL is fine */
+
+void *batch_rows(struct sonde_batch *batch);
+uint32_t batch_capacity(const struct sonde_batch *batch);
+int batch_resize(struct sonde_batch *batch, uint32_t row_count);
+struct sonde_column *batch_add(struct sonde_batch *batch, const struct sonde_field *field,
+			       struct sonde_dictionary *dictionary);
+struct sonde_column *batch_constant(struct sonde_batch *batch, const struct sonde_field *field,
+				    struct sonde_dictionary *dictionary, const void *value);
+int batch_remove(struct sonde_batch *batch, uint32_t column);
+unsigned char *batch_valid(struct sonde_batch *batch, uint32_t column);
+uint64_t *batch_heap(struct sonde_batch *batch, uint32_t column, uint32_t count,
+		     uint32_t *ret_start);
+int batch_select(struct sonde_batch *batch, const unsigned char *bits);
+int batch_adopt(struct sonde_batch *batch, struct sonde_batch *child);
+
+/* Publishes: sets dictionary lengths, validity of zero_is_null fields, signal, selected and event
+ * counts. Idempotent. From here on the batch is read-only. */
+void batch_finish(struct sonde_batch *batch);
+
+/* Memory that holding this batch keeps from being freed (rows, columns, heaps, parents, children,
+ * its share of dictionaries). Cheap: computed by batch_finish(). */
+size_t batch_bytes(const struct sonde_batch *batch);
+
+/* A batch of the selected rows only, children renumbered, constants kept; carries the receipts. The
+ * same batch with one more reference where all rows are selected. NULL: no memory. */
+struct sonde_batch *batch_compact(struct sonde_batch *batch);
+
+/* Who waits for these rows. Owned by the batch; derived and compacted batches carry them on. */
+struct receipts *batch_receipts(struct sonde_batch *batch);
+
+/* The first column of a role at or after `from`, or column_count. */
+uint32_t batch_column_of(const struct sonde_batch *batch, uint32_t role, uint32_t from);
+
+/* Size of a value of a type in a column; 0 for a type that no column has. */
+uint32_t type_size(uint32_t type);
+const char *type_name(uint32_t type);
+const char *role_name(uint32_t role);
+
+#endif

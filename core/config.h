@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A config file (or a directory of fragments) as structs: everything resolved, defaults filled. */
+#ifndef SONDE_CONFIG_H
+#define SONDE_CONFIG_H
+
+#include <stdio.h>
+#include "arena.h"
+#include "option.h"
+#include "plugin.h"
+#include "problem.h"
+
+enum when_full { WHEN_FULL_DROP_OLDEST, WHEN_FULL_DROP_NEWEST, WHEN_FULL_WAIT };
+
+/* The `queue` group of an output, a pipeline or an entry of `to`. */
+struct queue_config {
+	uint64_t memory_bytes;
+	uint64_t disk_bytes; /* 0: none */
+	uint32_t when_full;  /* enum when_full */
+};
+
+/* The `retry` group of an output: backoff between offers of a delivery. */
+struct retry_config {
+	int64_t first_ns, longest_ns; /* doubles in between, with jitter */
+	int64_t give_up_ns;           /* 0: never; else lost as "expired" */
+};
+
+/* The `sonde` group. */
+struct daemon_config {
+	const char *state;        /* directory; NULL: the default of the user */
+	const char *control;      /* socket path; NULL: the default of the user */
+	int64_t     drain_ns;     /* bound of SIGTERM's drain; "5s" */
+	int64_t     slow_ns;      /* a callback longer than this is named; "1s" */
+	struct sonde_texts plugins;   /* directories before the built-in one */
+	struct sonde_texts resource;  /* "key=value" attributes of everything that is sent */
+	uint32_t    log_level;    /* enum sonde_level */
+};
+
+struct instance_config {
+	const char *name;
+	struct place place;
+	uint32_t kind;               /* enum sonde_kind */
+	const struct plugin *plugin; /* loaded */
+	void *self;                  /* self_size bytes with the options filled; the template of replicas */
+	uint32_t threads;            /* 0: shares a loop; N: N replicas with a thread each */
+	struct queue_config queue;   /* outputs: default of their routes */
+	struct retry_config retry;   /* outputs */
+	const char *source;          /* its group as `show` prints it: two equal sources are unchanged */
+	bool routed;                 /* some pipeline names it */
+};
+
+/* One entry of from, through or to: exactly one of instance and pipeline is set. */
+struct config_reference {
+	struct place place;
+	struct instance_config *instance;
+	struct pipeline_config *pipeline;
+	const char *where;           /* to: condition; NULL: all rows. Refused until conditions exist */
+	struct queue_config queue;   /* to: this route's own; else the output's */
+};
+
+struct pipeline_config {
+	const char *name;
+	struct place place;
+	uint32_t from_count, through_count, to_count;
+	struct config_reference *from, *through, *to;
+	uint32_t threads;
+	struct queue_config queue;   /* of what comes in, for each source; default 16MiB, drop_newest */
+	uint32_t order;              /* position in a topological order, sources first */
+	const char *source;
+};
+
+struct config {
+	struct arena *arena;         /* owns everything below */
+	const char *path;
+	struct daemon_config daemon;
+	uint32_t instance_count, pipeline_count;
+	struct instance_config *instances;
+	struct pipeline_config *pipelines;
+};
+
+/* Reads a file, or all *.conf of a directory in the order of their names. Every problem goes into
+ * `problems`; 0 if none is an error, else -EINVAL (and *ret_config is what could be understood, or
+ * NULL). -errno if the file cannot be read. Touches nothing but files, and loads plugins. */
+int config_load(const char *path, struct catalog *catalog, struct problems *problems,
+		struct config **ret_config);
+void config_release(struct config *config);
+
+/* The effective config, every option with its value, in the config language; secrets as "***". */
+void config_show(const struct config *config, FILE *file);
+
+/* The place of an option of an instance, or of the instance where the option is a default. */
+struct place config_place(const struct instance_config *instance, const char *option);
+
+/* The manual of a plugin, made from its tables: options, knobs, columns, counters. */
+void manual_print(const struct plugin *plugin, FILE *file, bool colour, int width);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nested values and metric headers, as trees and as the OTLP bytes that columns keep. */
+#ifndef SONDE_VALUE_H
+#define SONDE_VALUE_H
+
+#include <sonde/plugin.h>
+
+enum { VALUE_DEPTH_LIMIT = 32 };
+
+/* As sonde_any_encode() and its kin in the plugin header. */
+int64_t any_encode(const struct sonde_any *any, void *buffer, size_t capacity);
+int any_decode(const void *data, size_t length, struct sonde_any *items, uint32_t capacity,
+	       uint32_t *ret_count);
+int64_t metric_encode(const struct sonde_metric *metric, void *buffer, size_t capacity);
+int metric_decode(const void *data, size_t length, struct sonde_metric *ret_metric);
+
+#endif
