@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger: what came in, went out, was reduced or lost, of every instance and route, in a file
+ * that is mapped into memory and so outlives the process. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ledger.h"
+
+enum { LEDGER_VERSION = 1, LEDGER_ACCOUNTS = 1023 };
+
+/* The file: a header of the size of an account, then the accounts, in this machine's byte order. */
+struct ledger_file {
+	char magic[8];
+	uint32_t version;
+	uint32_t account_size;
+	uint64_t epoch;
+	unsigned char unused[1024 - 24];
+	struct account accounts[LEDGER_ACCOUNTS];
+};
+
+static const char ledger_magic[8] = "sondeLG";
+
+_Static_assert(sizeof(struct account) == 1024, "accounts are 1 KiB in the file");
+
+struct ledger {
+	struct ledger_file *file; /* mapped; a sparse file of 1 MiB, of which used pages count */
+	bool in_memory;
+};
+
+static const char *const reduction_names[SONDE_REDUCTION_COUNT] = {
+	[SONDE_FILTERED] = "filtered", [SONDE_SAMPLED] = "sampled",
+	[SONDE_AGGREGATED] = "aggregated", [SONDE_LIMITED] = "limited",
+};
+
+static const char *const loss_names[SONDE_LOSS_COUNT] = {
+	[SONDE_LOST_QUEUE_FULL] = "queue full", [SONDE_LOST_REJECTED] = "rejected",
+	[SONDE_LOST_FAILED] = "failed",         [SONDE_LOST_MEMORY] = "memory",
+	[SONDE_LOST_SHUTDOWN] = "shutdown",     [SONDE_LOST_CRASH] = "crash",
+	[SONDE_LOST_RING_FULL] = "ring full",   [SONDE_LOST_MAP_FULL] = "map full",
+	[SONDE_LOST_FAULT] = "fault",           [SONDE_LOST_MISSED] = "missed",
+	[SONDE_LOST_EXPIRED] = "expired",
+};
+
+const char *reduction_name(uint32_t reduction)
+{
+	const char *name = reduction < SONDE_REDUCTION_COUNT ? reduction_names[reduction] : NULL;
+
+	return name ? name : "other";
+}
+
+const char *loss_name(uint32_t loss)
+{
+	const char *name = loss < SONDE_LOSS_COUNT ? loss_names[loss] : NULL;
+
+	return name ? name : "other";
+}
+
+void tally_add(struct tally *tally, uint64_t rows, uint64_t events)
+{
+	__atomic_fetch_add(&tally->rows, rows, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&tally->events, events, __ATOMIC_RELAXED);
+}
+
+struct tally tally_read(const struct tally *tally)
+{
+	return (struct tally){
+		.rows = __atomic_load_n(&tally->rows, __ATOMIC_RELAXED),
+		.events = __atomic_load_n(&tally->events, __ATOMIC_RELAXED),
+	};
+}
+
+static void tally_subtract(struct tally *from, const struct tally *tally)
+{
+	struct tally read = tally_read(tally);
+
+	from->rows -= read.rows;
+	from->events -= read.events;
+}
+
+struct tally account_open(const struct account *account)
+{
+	struct tally open = tally_read(&account->in), made = tally_read(&account->made);
+
+	open.rows += made.rows;
+	open.events += made.events;
+	tally_subtract(&open, &account->out);
+	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
+		tally_subtract(&open, &account->reduced[i]);
+	for (uint32_t i = 0; i < SONDE_LOSS_COUNT; i++)
+		tally_subtract(&open, &account->lost[i]);
+	return open;
+}
+
+/* Rows that the last run had in memory when it ended are gone. A counter that was torn between two
+ * stores by the kill can make more go out than came in: then nothing is left to book. */
+static void ledger_book_crash(struct ledger *ledger)
+{
+	for (uint32_t i = 0; i < LEDGER_ACCOUNTS; i++) {
+		struct account *account = &ledger->file->accounts[i];
+		struct tally open;
+
+		if (account->kind == ACCOUNT_FREE)
+			break;
+		open = account_open(account);
+		tally_add(&account->lost[SONDE_LOST_CRASH],
+			  (int64_t)open.rows > 0 ? open.rows : 0,
+			  (int64_t)open.events > 0 ? open.events : 0);
+	}
+}
+
+static int ledger_map(struct ledger *ledger, int fd)
+{
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	void *file = mmap(NULL, sizeof(*ledger->file), PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	if (file == MAP_FAILED)
+		return -errno;
+	ledger->file = file;
+	return 0;
+}
+
+/* Space is allocated ahead, so that a full disk is an error here and not a SIGBUS later. */
+static int ledger_map_file(struct ledger *ledger, const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640), result;
+	struct stat status;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status))
+		result = -errno;
+	else if (status.st_size && (size_t)status.st_size != sizeof(*ledger->file))
+		result = -EBADMSG;
+	else
+		result = -posix_fallocate(fd, 0, sizeof(*ledger->file));
+	if (!result)
+		result = ledger_map(ledger, fd);
+	close(fd);
+	return result;
+}
+
+static int ledger_check(struct ledger *ledger)
+{
+	static const char nothing[sizeof(ledger_magic)];
+	struct ledger_file *file = ledger->file;
+
+	if (!memcmp(file->magic, nothing, sizeof(nothing))) {
+		file->version = LEDGER_VERSION;
+		file->account_size = sizeof(struct account);
+		memcpy(file->magic, ledger_magic, sizeof(ledger_magic));
+		return 0;
+	}
+	if (memcmp(file->magic, ledger_magic, sizeof(ledger_magic)) ||
+	    file->version != LEDGER_VERSION || file->account_size != sizeof(struct account))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < LEDGER_ACCOUNTS && file->accounts[i].kind; i++)
+		file->accounts[i].name[LEDGER_NAME_BYTES - 1] = '\0';
+	return 0;
+}
+
+int ledger_open(const char *path, struct ledger **ret_ledger)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+	int result;
+
+	if (!ledger)
+		return -ENOMEM;
+	ledger->in_memory = !path;
+	result = path ? ledger_map_file(ledger, path) : ledger_map(ledger, -1);
+	if (!result)
+		result = ledger_check(ledger);
+	if (result) {
+		ledger_close(ledger);
+		return result;
+	}
+	ledger_book_crash(ledger);
+	ledger->file->epoch++;
+	*ret_ledger = ledger;
+	return 0;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+	if (!ledger)
+		return;
+	if (ledger->file)
+		munmap(ledger->file, sizeof(*ledger->file));
+	free(ledger);
+}
+
+struct account *ledger_account(struct ledger *ledger, enum account_kind kind, const char *name)
+{
+	size_t length = strnlen(name, LEDGER_NAME_BYTES - 1);
+
+	assert(kind != ACCOUNT_FREE);
+	for (uint32_t i = 0; i < LEDGER_ACCOUNTS; i++) {
+		struct account *account = &ledger->file->accounts[i];
+
+		if (account->kind == ACCOUNT_FREE) {
+			memcpy(account->name, name, length);
+			account->kind = kind;
+			return account;
+		}
+		if (account->kind == kind && strlen(account->name) == length &&
+		    !memcmp(account->name, name, length))
+			return account;
+	}
+	return NULL;
+}
+
+uint64_t ledger_epoch(const struct ledger *ledger)
+{
+	return ledger->file->epoch;
+}

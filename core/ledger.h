@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger: what came in, went out, was reduced or lost, of every instance and route, in a file
+ * that is mapped into memory and so outlives the process.
+ *
+ * Every account closes: in + made = out + reduced + lost + in flight. */
+#ifndef SONDE_LEDGER_H
+#define SONDE_LEDGER_H
+
+#include <sonde/plugin.h>
+
+enum account_kind {
+	ACCOUNT_FREE = 0,
+	ACCOUNT_KERNEL,    /* an input's kernel side; in events (its rows are events) */
+	ACCOUNT_INPUT,     /* rows that an input emitted */
+	ACCOUNT_ROUTE,     /* a queue between two loops, and what its receiver made of it */
+	ACCOUNT_PROCESSOR, /* a processor in a pipeline */
+};
+
+/* Rows, and the origin events that they stand for. */
+struct tally {
+	uint64_t rows, events;
+};
+
+enum { LEDGER_NAME_BYTES = 224 };
+
+/* One account, as it lies in the file; 1,024 bytes. Counters only rise. */
+struct account {
+	uint32_t kind;       /* enum account_kind */
+	uint32_t reserved;
+	char name[LEDGER_NAME_BYTES]; /* "calls", "calls > main", "main / who": unique with the kind */
+	struct tally in, made, out;
+	struct tally reduced[SONDE_REDUCTION_COUNT];
+	struct tally lost[SONDE_LOSS_COUNT];
+	unsigned char unused[1024 - 8 - LEDGER_NAME_BYTES -
+			     (3 + SONDE_REDUCTION_COUNT + SONDE_LOSS_COUNT) * 16];
+};
+
+struct ledger;
+
+/* Opens or makes the file; path NULL: in memory only. What an earlier run left in flight is booked
+ * as lost by crash. -EBADMSG: not a ledger, or another version (the file is left as it is). */
+int ledger_open(const char *path, struct ledger **ret_ledger);
+void ledger_close(struct ledger *ledger);
+
+/* The account of that kind and name, made if it is new. NULL: the file is full or cannot grow. The
+ * pointer is valid until ledger_close(). Main thread only. */
+struct account *ledger_account(struct ledger *ledger, enum account_kind kind, const char *name);
+
+/* How often this ledger was opened: the number of this run, from 1. */
+uint64_t ledger_epoch(const struct ledger *ledger);
+
+/* Adds to one counter. Any thread; readers see whole numbers. */
+void tally_add(struct tally *tally, uint64_t rows, uint64_t events);
+struct tally tally_read(const struct tally *tally);
+
+/* What is neither out, reduced nor lost of all that came in. */
+struct tally account_open(const struct account *account);
+
+const char *reduction_name(uint32_t reduction); /* "filtered" */
+const char *loss_name(uint32_t loss);           /* "queue full" */
+
+#endif

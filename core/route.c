@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A route: the queue between two loops, its account in the ledger, and who is told when it moves. */
+#include <errno.h>
+#include <string.h>
+
+#include "batch.h"
+#include "route.h"
+
+enum { ROUTE_COMPACT_BELOW_PERCENT = 50 };
+
+void route_init(struct route *route, const char *from, const char *to,
+		const struct queue_config *config, struct account *account)
+{
+	memset(route, 0, sizeof(*route));
+	route->from = from;
+	route->to = to;
+	route->queue.limit_bytes = config->memory_bytes;
+	route->when_full = (enum when_full)config->when_full;
+	route->account = account;
+	pthread_mutex_init(&route->mutex, NULL);
+}
+
+/* Whoever waits for these rows hears that they are gone. */
+static void receipts_lose(const struct receipts *receipts, uint64_t rows, uint64_t all_rows,
+			  enum sonde_loss loss, const char *reason, bool uncertain)
+{
+	bool retry = loss != SONDE_LOST_REJECTED;
+
+	for (uint32_t i = 0; i < receipts->count; i++) {
+		uint64_t share = receipts->items[i].rows;
+
+		if (rows < all_rows) /* some of them: each origin's part of it */
+			share = all_rows ? share * rows / all_rows : 0;
+		receipt_lost(receipts->items[i].receipt, share, reason, retry, uncertain);
+	}
+}
+
+static void receipts_deliver(const struct receipts *receipts, uint64_t rows, uint64_t all_rows)
+{
+	for (uint32_t i = 0; i < receipts->count; i++) {
+		uint64_t share = receipts->items[i].rows;
+
+		if (rows < all_rows)
+			share = all_rows ? share - share * (all_rows - rows) / all_rows : 0;
+		receipt_delivered(receipts->items[i].receipt, share);
+	}
+}
+
+/* Books a batch that goes nowhere from here. Locked. */
+static void route_lose(struct route *route, struct sonde_batch *batch, enum sonde_loss loss)
+{
+	tally_add(&route->account->lost[loss], batch->selected_count, batch->event_count);
+}
+
+static void lost_batch_release(struct sonde_batch *batch, enum sonde_loss loss)
+{
+	receipts_lose(batch_receipts(batch), batch->selected_count, batch->selected_count, loss,
+		      loss_name(loss), false);
+	batch_release(batch);
+}
+
+void route_clear(struct route *route)
+{
+	struct sonde_batch *batch;
+
+	while ((batch = queue_pop(&route->queue))) {
+		route_lose(route, batch, SONDE_LOST_SHUTDOWN);
+		lost_batch_release(batch, SONDE_LOST_SHUTDOWN);
+	}
+	queue_clear(&route->queue);
+	pthread_mutex_destroy(&route->mutex);
+}
+
+static struct sonde_batch *compacted(struct sonde_batch *batch)
+{
+	struct sonde_batch *compact;
+
+	if ((uint64_t)batch->selected_count * 100 >=
+	    (uint64_t)batch->row_count * ROUTE_COMPACT_BELOW_PERCENT)
+		return batch;
+	compact = batch_compact(batch);
+	if (!compact)
+		return batch; /* no memory: it stays as large as it is */
+	batch_release(batch);
+	return compact;
+}
+
+/* Makes room by letting go of the oldest. Locked. */
+static void route_displace(struct route *route, size_t bytes)
+{
+	struct sonde_batch *oldest;
+
+	while (!queue_fits(&route->queue, bytes) && (oldest = queue_pop(&route->queue))) {
+		route_lose(route, oldest, SONDE_LOST_QUEUE_FULL);
+		lost_batch_release(oldest, SONDE_LOST_QUEUE_FULL);
+	}
+}
+
+/* Queues by the rule of the route. Locked. 0 or a negative errno: the batch was refused. */
+static int route_enqueue(struct route *route, struct sonde_batch *batch)
+{
+	size_t bytes = batch_bytes(batch);
+
+	queue_unreserve(&route->queue, bytes);
+	switch (route->when_full) {
+	case WHEN_FULL_WAIT: /* the sender looks at route_is_full() before it makes more */
+		return queue_push_over(&route->queue, batch);
+	case WHEN_FULL_DROP_OLDEST:
+		route_displace(route, bytes);
+		return queue_push_over(&route->queue, batch);
+	case WHEN_FULL_DROP_NEWEST:
+		break;
+	}
+	return queue_push(&route->queue, batch);
+}
+
+void route_push(struct route *route, struct sonde_batch *batch)
+{
+	bool arrived = false;
+	int result;
+
+	batch = compacted(batch);
+	pthread_mutex_lock(&route->mutex);
+	tally_add(&route->account->in, batch->selected_count, batch->event_count);
+	result = route_enqueue(route, batch);
+	if (result) {
+		enum sonde_loss loss = result == -ENOMEM ? SONDE_LOST_MEMORY : SONDE_LOST_QUEUE_FULL;
+
+		route_lose(route, batch, loss);
+		lost_batch_release(batch, loss);
+	} else {
+		arrived = route->queue.count == 1;
+		if (route->queue.bytes > route->high_bytes)
+			route->high_bytes = route->queue.bytes;
+	}
+	pthread_mutex_unlock(&route->mutex);
+	if (arrived && route->receiver_loop)
+		loop_post(route->receiver_loop, route->arrived);
+}
+
+bool route_is_full(struct route *route)
+{
+	bool full;
+
+	if (route->when_full != WHEN_FULL_WAIT)
+		return false;
+	pthread_mutex_lock(&route->mutex);
+	full = route->queue.bytes >= route->queue.limit_bytes;
+	if (full)
+		route->wants_room = true;
+	pthread_mutex_unlock(&route->mutex);
+	return full;
+}
+
+int route_reserve(struct route *route, size_t bytes)
+{
+	int result;
+
+	pthread_mutex_lock(&route->mutex);
+	result = queue_reserve(&route->queue, bytes);
+	if (result == -EAGAIN)
+		route->wants_room = true;
+	pthread_mutex_unlock(&route->mutex);
+	return result;
+}
+
+void route_unreserve(struct route *route, size_t bytes)
+{
+	pthread_mutex_lock(&route->mutex);
+	queue_unreserve(&route->queue, bytes);
+	pthread_mutex_unlock(&route->mutex);
+}
+
+struct sonde_batch *route_pop(struct route *route)
+{
+	struct sonde_batch *batch;
+	bool room = false;
+
+	pthread_mutex_lock(&route->mutex);
+	batch = queue_pop(&route->queue);
+	if (batch) {
+		route->held.rows += batch->selected_count;
+		route->held.events += batch->event_count;
+	}
+	/* Half empty, so that a sender at the limit is not woken for every batch. */
+	if (route->wants_room && route->queue.bytes <= route->queue.limit_bytes / 2) {
+		route->wants_room = false;
+		room = true;
+	}
+	pthread_mutex_unlock(&route->mutex);
+	if (room && route->sender_loop)
+		loop_post(route->sender_loop, route->room);
+	return batch;
+}
+
+void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_rows,
+		  enum sonde_loss loss, const char *reason, bool uncertain)
+{
+	uint64_t rows = batch->selected_count, events = batch->event_count;
+	uint64_t lost_events;
+
+	if (lost_rows > rows)
+		lost_rows = rows;
+	lost_events = rows ? (uint64_t)((unsigned __int128)events * lost_rows / rows) : 0;
+	pthread_mutex_lock(&route->mutex);
+	route->held.rows -= rows;
+	route->held.events -= events;
+	tally_add(&route->account->out, rows - lost_rows, events - lost_events);
+	if (lost_rows)
+		tally_add(&route->account->lost[loss], lost_rows, lost_events);
+	pthread_mutex_unlock(&route->mutex);
+	if (route->final) {
+		const struct receipts *receipts = batch_receipts(batch);
+
+		if (lost_rows < rows)
+			receipts_deliver(receipts, rows - lost_rows, rows);
+		if (lost_rows)
+			receipts_lose(receipts, lost_rows, rows, loss,
+				      reason ? reason : loss_name(loss), uncertain);
+	}
+	batch_release(batch);
+}
+
+void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot)
+{
+	pthread_mutex_lock(&route->mutex);
+	*ret_snapshot = (struct route_snapshot){
+		.in = tally_read(&route->account->in),
+		.out = tally_read(&route->account->out),
+		.queued = { route->queue.rows, route->queue.events },
+		.held = route->held,
+		.bytes = route->queue.bytes,
+		.limit_bytes = route->queue.limit_bytes,
+		.high_bytes = route->high_bytes,
+		.batch_count = route->queue.count,
+	};
+	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
+		ret_snapshot->reduced[i] = tally_read(&route->account->reduced[i]);
+	for (uint32_t i = 0; i < SONDE_LOSS_COUNT; i++)
+		ret_snapshot->lost[i] = tally_read(&route->account->lost[i]);
+	pthread_mutex_unlock(&route->mutex);
+}
+
+bool route_is_idle(struct route *route)
+{
+	bool idle;
+
+	pthread_mutex_lock(&route->mutex);
+	idle = !route->queue.count && !route->held.rows;
+	pthread_mutex_unlock(&route->mutex);
+	return idle;
+}

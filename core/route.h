@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A route: the queue between two loops, its account in the ledger, and who is told when it moves.
+ *
+ * A sender's loop pushes, a receiver's loop pops and settles; both may look at it at any time. Rows
+ * are accounted under the route's lock, so a snapshot closes even under load:
+ * in = out + reduced + lost + queued + held. */
+#ifndef SONDE_ROUTE_H
+#define SONDE_ROUTE_H
+
+#include <pthread.h>
+
+#include "config.h"
+#include "ledger.h"
+#include "loop.h"
+#include "queue.h"
+
+struct route {
+	const char *from, *to;         /* names; owned by the config */
+	pthread_mutex_t mutex;         /* over everything below */
+	struct queue queue;
+	struct tally held;             /* popped and not settled */
+	struct account *account;
+	enum when_full when_full;
+	bool final;                    /* ends at an output: settling tells the receipts */
+	bool wants_room;               /* the sender stopped and waits */
+	struct loop *sender_loop;      /* runs `room` when there is room again; may be NULL */
+	struct loop_task *room;
+	struct loop *receiver_loop;    /* runs `arrived` when it was empty */
+	struct loop_task *arrived;
+	uint64_t high_bytes;           /* most that was ever queued, for status */
+};
+
+/* Numbers of a route at one moment. */
+struct route_snapshot {
+	struct tally in, out, queued, held;
+	struct tally reduced[SONDE_REDUCTION_COUNT], lost[SONDE_LOSS_COUNT];
+	uint64_t bytes, limit_bytes, high_bytes;
+	uint32_t batch_count;
+};
+
+void route_init(struct route *route, const char *from, const char *to,
+		const struct queue_config *config, struct account *account);
+/* What is queued is booked as lost by shutdown. */
+void route_clear(struct route *route);
+
+/* Takes over the reference to a finished batch. Whatever happens to it is booked: it never fails for
+ * the caller. A batch that keeps few of its rows is compacted first. */
+void route_push(struct route *route, struct sonde_batch *batch);
+
+/* Whether a sender that waits must stop; if so, `room` will run. Always false for routes that drop. */
+bool route_is_full(struct route *route);
+
+int route_reserve(struct route *route, size_t bytes);
+void route_unreserve(struct route *route, size_t bytes);
+
+/* The oldest batch, held until it is settled; NULL: empty. */
+struct sonde_batch *route_pop(struct route *route);
+
+/* What became of a popped batch: rows that were handed over; lost rows with the reason. Together
+ * they are the batch's selected rows, and the reference goes. `reason` is a constant text. */
+void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_rows,
+		  enum sonde_loss loss, const char *reason, bool uncertain);
+
+void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot);
+bool route_is_idle(struct route *route);
+
+#endif
