@@ -205,6 +205,7 @@ struct sonde_option {
 	bool        required;
 	const struct sonde_option *options; /* SONDE_GROUPS: the options of a group */
 	uint32_t    item_size;     /* SONDE_GROUPS: size of the struct of a group */
+	uint32_t    reserved;
 };
 
 /* One counter of a plugin, shown by `status`: a uint64_t of the private struct that only
@@ -271,6 +272,7 @@ struct sonde_column {
 	const struct sonde_dictionary *dictionary; /* of text, bytes and any */
 	const uint64_t *heap;      /* of histograms: counts, and bounds as bits of doubles */
 	uint32_t    heap_length;   /* in words of 8 bytes */
+	uint32_t    reserved;
 };
 
 /* A table: columns of one length. Counted, and unchanging once emitted. */
@@ -342,6 +344,53 @@ static inline struct sonde_text sonde_text_at(const struct sonde_column *column,
 		return none;
 	__builtin_memcpy(&code, sonde_value(column, row), sizeof(code));
 	return sonde_entry(column->dictionary, column->dictionary_length, code);
+}
+
+/* The value of a row of any number, bool, time or duration column as a double; 0 where there is
+ * none, or the column holds something else. */
+static inline double sonde_number_at(const struct sonde_column *column, uint32_t row)
+{
+	const void *value = sonde_value(column, row);
+	union {
+		int8_t i8;
+		int16_t i16;
+		int32_t i32;
+		int64_t i64;
+		uint8_t u8;
+		uint16_t u16;
+		uint32_t u32;
+		uint64_t u64;
+		double number;
+	} as;
+
+	if (!sonde_valid(column, row) || column->value_size > sizeof(as))
+		return 0;
+	__builtin_memcpy(&as, value, column->value_size);
+	switch (column->type) {
+	case SONDE_BOOL:
+	case SONDE_U8:
+		return as.u8;
+	case SONDE_U16:
+		return as.u16;
+	case SONDE_U32:
+		return as.u32;
+	case SONDE_U64:
+		return (double)as.u64;
+	case SONDE_I8:
+		return as.i8;
+	case SONDE_I16:
+		return as.i16;
+	case SONDE_I32:
+		return as.i32;
+	case SONDE_I64:
+	case SONDE_TIME:
+	case SONDE_DURATION:
+		return (double)as.i64;
+	case SONDE_DOUBLE:
+		return as.number;
+	default:
+		return 0;
+	}
 }
 
 /* ---- nested values ---------------------------------------------------------------------------- */
@@ -418,6 +467,7 @@ struct sonde_delivery {
 	struct sonde_batch *const *batches;
 	uint64_t sequence;         /* of this output, rising; the same when offered again */
 	uint32_t attempt;          /* 1 at first */
+	uint32_t reserved;
 };
 
 /* What became of the rows emitted with a token, when every branch has let go of them. */
@@ -915,8 +965,8 @@ static inline void sonde_tell(struct sonde_instance *instance, const struct sond
 
 /* ---- outputs ---------------------------------------------------------------------------------- */
 
-/* Answers a delivery that write() kept: all of its batches, or one. When each has its answer the
- * delivery is gone. Only on the instance's thread. */
+/* Answers a delivery: all of its batches, or one. When each has its answer the delivery is gone.
+ * Only on the instance's thread; inside write() too, which then returns SONDE_LATER. */
 static inline void sonde_settle(struct sonde_instance *instance, struct sonde_delivery *delivery,
 				const struct sonde_outcome *outcome)
 {
@@ -1071,8 +1121,14 @@ struct sonde_plugin {
 /* The function that the daemon looks for; it is given the host before anything else happens. */
 typedef const struct sonde_plugin *sonde_plugin_function(const struct sonde_host *host);
 
+#ifdef __cplusplus
+#define SONDE_LINKAGE_ extern "C"
+#else
+#define SONDE_LINKAGE_ extern
+#endif
+
 #define SONDE_EXPORT(plugin_)                                                              \
-	__attribute__((visibility("default")))                                             \
+	SONDE_LINKAGE_ __attribute__((visibility("default")))                              \
 	const struct sonde_plugin *sonde_plugin(const struct sonde_host *host);            \
 	const struct sonde_plugin *sonde_plugin(const struct sonde_host *host)             \
 	{                                                                                  \
