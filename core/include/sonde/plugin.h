@@ -560,7 +560,7 @@ struct sonde_host {
 	void *(*row)(struct sonde_instance *, uint32_t schema);
 	void (*null)(struct sonde_instance *, uint32_t schema, uint32_t field);
 	uint32_t (*text)(struct sonde_instance *, const void *data, size_t length, bool intern);
-	uint64_t *(*heap)(struct sonde_instance *, uint32_t schema, uint32_t count,
+	uint64_t *(*heap)(struct sonde_instance *, uint32_t schema, uint32_t field, uint32_t count,
 			  uint32_t *ret_start);
 	int (*emit)(struct sonde_instance *);
 	int (*bind)(struct sonde_instance *, uint32_t schema, uint32_t field,
@@ -733,12 +733,13 @@ static inline uint32_t sonde_bytes(struct sonde_instance *instance, const void *
 	return instance->host->text(instance, data, length, false);
 }
 
-/* Room for `count` words in the heap of the batch being filled, for a histogram of its rows. The
- * pointer is valid until the next call; NULL when memory is refused (leave the lengths 0). */
-static inline uint64_t *sonde_heap(struct sonde_instance *instance, uint32_t schema, uint32_t count,
-				   uint32_t *ret_start)
+/* Room for `count` words in the heap of a field, for the histogram of the row that sonde_row() gave
+ * out last. The pointer is valid until the next call; NULL when memory is refused (leave the
+ * lengths 0). */
+static inline uint64_t *sonde_heap(struct sonde_instance *instance, uint32_t schema, uint32_t field,
+				   uint32_t count, uint32_t *ret_start)
 {
-	return instance->host->heap(instance, schema, count, ret_start);
+	return instance->host->heap(instance, schema, field, count, ret_start);
 }
 
 /* Rows of this schema carry codes of this dictionary in this field, from the next batch on. The
