@@ -87,7 +87,7 @@ def as_root(command, environment):
 
 def style(selection, arguments):
     files = sources()
-    code = [name for name in files if name.endswith((".c", ".h"))]
+    code = [name for name in files if name.endswith((".c", ".h")) and not name.startswith("tests/abi/")]   # frozen
     checks = {
         "C code is laid out as .clang-format says": lambda: badly_formatted(code),
         "every source file names its licence": lambda: without_licence(files),
@@ -129,7 +129,7 @@ def too_long(code):
     for name in code:
         with open(os.path.join(TREE, name), errors="replace") as file:
             count = sum(1 for _ in file)
-        if count > LINES_MAXIMUM:
+        if count > LINES_MAXIMUM and name != "core/include/sonde/plugin.h":    # one header is what it promises
             bad.append(f"{name}: {count} lines")
     return bad
 
