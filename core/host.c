@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's side of the plugin header: the table of services. */
+#include <errno.h>
+
+#include "batch.h"
+#include "clock.h"
+#include "dictionary.h"
+#include "host.h"
+#include "instance.h"
+#include "log.h"
+#include "output.h"
+#include "pipeline.h"
+#include "report.h"
+#include "value.h"
+
+static host_set_function *host_set;
+
+static struct instance *instance_of(struct sonde_instance *base)
+{
+	return (struct instance *)base;
+}
+
+static int64_t host_now_ns(struct sonde_instance *base)
+{
+	return clock_wall_ns();
+}
+
+static void host_log(struct sonde_instance *base, uint32_t level, const char *message)
+{
+	log_write(level <= SONDE_DEBUG ? (enum sonde_level)level : SONDE_DEBUG, base->name, "%s",
+		  message);
+}
+
+static int host_fail(struct sonde_instance *base, int error, const char *message)
+{
+	return instance_fail(instance_of(base), error, message);
+}
+
+static void host_problem(struct sonde_instance *base, const char *option, const char *message)
+{
+	struct instance *instance = instance_of(base);
+	const char *section[] = { "instances", "inputs", "processors", "outputs" };
+	uint32_t kind = instance->plugin->descriptor->kind;
+
+	if (!instance->problems)
+		log_write(SONDE_ERROR, base->name, "%s%s%s", option ? option : "",
+			  option ? ": " : "", message);
+	else if (option)
+		problems_add(instance->problems, PROBLEM_ERROR,
+			     config_place(instance->config, option), "%s.%s.%s: %s",
+			     section[kind <= SONDE_OUTPUT ? kind : 0], base->name, option, message);
+	else
+		problems_add(instance->problems, PROBLEM_ERROR, instance->config->place,
+			     "%s.%s: %s", section[kind <= SONDE_OUTPUT ? kind : 0], base->name,
+			     message);
+}
+
+static void host_note(struct sonde_instance *base, const char *message)
+{
+	struct instance *instance = instance_of(base);
+
+	if (instance->problems)
+		problems_add(instance->problems, PROBLEM_NOTE, instance->config->place, "%s: %s",
+			     base->name, message);
+	else
+		log_write(SONDE_INFO, base->name, "%s", message);
+}
+
+static int host_watch(struct sonde_instance *base, int fd, uint32_t events)
+{
+	return instance_watch(instance_of(base), fd, events);
+}
+
+static int host_unwatch(struct sonde_instance *base, int fd)
+{
+	return instance_unwatch(instance_of(base), fd);
+}
+
+static int host_every(struct sonde_instance *base, int id, int64_t interval_ns)
+{
+	return instance_every(instance_of(base), id, interval_ns);
+}
+
+static int host_after(struct sonde_instance *base, int id, int64_t delay_ns)
+{
+	return instance_after(instance_of(base), id, delay_ns);
+}
+
+static void host_wake(struct sonde_instance *base)
+{
+	loop_post(instance_of(base)->loop, &instance_of(base)->woken);
+}
+
+static void *host_row(struct sonde_instance *base, uint32_t schema)
+{
+	return rows_row(&instance_of(base)->rows, schema);
+}
+
+static void host_null(struct sonde_instance *base, uint32_t schema, uint32_t field)
+{
+	rows_null(&instance_of(base)->rows, schema, field);
+}
+
+static uint32_t host_text(struct sonde_instance *base, const void *data, size_t length, bool intern)
+{
+	return rows_text(&instance_of(base)->rows, data, length, intern);
+}
+
+static uint64_t *host_heap(struct sonde_instance *base, uint32_t schema, uint32_t field,
+			   uint32_t count, uint32_t *ret_start)
+{
+	return rows_heap(&instance_of(base)->rows, schema, field, count, ret_start);
+}
+
+static int host_emit(struct sonde_instance *base)
+{
+	rows_emit(&instance_of(base)->rows);
+	return 0;
+}
+
+static int host_bind(struct sonde_instance *base, uint32_t schema, uint32_t field,
+		     struct sonde_dictionary *dictionary)
+{
+	return rows_bind(&instance_of(base)->rows, schema, field, dictionary);
+}
+
+static struct sonde_dictionary *host_dictionary_create(struct sonde_instance *base, bool distinct)
+{
+	return dictionary_create(distinct);
+}
+
+static struct sonde_batch *host_batch_create(struct sonde_instance *base, uint32_t schema,
+					     uint32_t row_capacity)
+{
+	return rows_batch(&instance_of(base)->rows, schema, row_capacity);
+}
+
+static struct sonde_batch *host_batch_table(struct sonde_instance *base, const char *schema,
+					    uint32_t signal, uint32_t row_count)
+{
+	return batch_table(schema, signal, row_count);
+}
+
+static struct sonde_batch *host_batch_derive(struct sonde_instance *base, struct sonde_batch *batch)
+{
+	return batch_derive(batch);
+}
+
+/* Rows that were emitted go first, so that an instance's rows stay in order. */
+static int host_batch_emit(struct sonde_instance *base, struct sonde_batch *batch,
+			   const uint64_t *token)
+{
+	struct instance *instance = instance_of(base);
+	struct receipt *receipt;
+	int result;
+
+	if (rows_waiting(&instance->rows))
+		rows_flush(&instance->rows, loop_now_ns(instance->loop));
+	if (token) {
+		receipt = receipt_create(instance_settled, instance, *token);
+		if (!receipt)
+			goto no_memory;
+		batch_finish(batch);
+		result = receipts_add(batch_receipts(batch), receipt, batch->selected_count);
+		receipt_release(receipt);
+		if (result)
+			goto no_memory;
+	}
+	instance->emit(instance, batch);
+	return 0;
+no_memory:
+	batch_release(batch);
+	return -ENOMEM;
+}
+
+static int host_reserve(struct sonde_instance *base, size_t bytes)
+{
+	struct instance *instance = instance_of(base);
+
+	if (instance->plugin->descriptor->kind != SONDE_INPUT)
+		return -EINVAL;
+	return fan_reserve(instance->owner, bytes);
+}
+
+static void host_unreserve(struct sonde_instance *base, size_t bytes)
+{
+	struct instance *instance = instance_of(base);
+
+	if (instance->plugin->descriptor->kind == SONDE_INPUT)
+		fan_unreserve(instance->owner, bytes);
+}
+
+static struct sonde_receipts *host_keep(struct sonde_instance *base, struct sonde_batch *batch,
+					struct sonde_receipts *receipts)
+{
+	return processor_keep(instance_of(base), batch, receipts);
+}
+
+static int host_fold(struct sonde_instance *base, struct sonde_receipts *receipts,
+		     struct sonde_batch *batch)
+{
+	return processor_fold(instance_of(base), receipts, batch);
+}
+
+static void host_settle(struct sonde_instance *base, struct sonde_delivery *delivery, int64_t batch,
+			const struct sonde_outcome *outcome)
+{
+	output_settle(delivery, batch, outcome);
+}
+
+static void host_drained(struct sonde_instance *base)
+{
+	__atomic_store_n(&instance_of(base)->drained, true, __ATOMIC_RELEASE);
+}
+
+/* An input's row that never became one came in and went; a processor's came in with its batch. */
+static void host_book(struct instance *instance, struct tally *tally, uint64_t rows, uint64_t events)
+{
+	if (!instance->account)
+		return;
+	if (instance->plugin->descriptor->kind == SONDE_INPUT) {
+		tally_add(&instance->account->in, rows, events);
+	} else {
+		instance->counting.booked.rows += rows;
+		instance->counting.booked.events += events;
+	}
+	tally_add(tally, rows, events);
+}
+
+static void host_reduce(struct sonde_instance *base, uint64_t rows, uint64_t events,
+			uint32_t reduction)
+{
+	struct instance *instance = instance_of(base);
+
+	if (instance->account && reduction < SONDE_REDUCTION_COUNT)
+		host_book(instance, &instance->account->reduced[reduction], rows, events);
+}
+
+static void host_lose(struct sonde_instance *base, uint64_t rows, uint64_t events, uint32_t loss)
+{
+	struct instance *instance = instance_of(base);
+
+	if (instance->account && loss < SONDE_LOSS_COUNT)
+		host_book(instance, &instance->account->lost[loss], rows, events);
+}
+
+static void host_tally(struct sonde_instance *base, const struct sonde_tally *tally)
+{
+	instance_tally(instance_of(base), tally);
+}
+
+void host_on_set(host_set_function *set)
+{
+	host_set = set;
+}
+
+static int host_set_knob(struct sonde_instance *base, const char *knob, const char *value,
+			 int64_t for_ns)
+{
+	return host_set ? host_set(base, knob, value, for_ns) : -ENOSYS;
+}
+
+static const struct sonde_host services = {
+	.size = sizeof(struct sonde_host),
+	.abi_major = SONDE_ABI_MAJOR,
+	.abi_minor = SONDE_ABI_MINOR,
+	.version = SONDE_VERSION,
+	.now_ns = host_now_ns,
+	.log = host_log,
+	.fail = host_fail,
+	.problem = host_problem,
+	.note = host_note,
+	.watch = host_watch,
+	.unwatch = host_unwatch,
+	.every = host_every,
+	.after = host_after,
+	.wake = host_wake,
+	.row = host_row,
+	.null = host_null,
+	.text = host_text,
+	.heap = host_heap,
+	.emit = host_emit,
+	.bind = host_bind,
+	.dictionary_create = host_dictionary_create,
+	.dictionary_add = dictionary_add,
+	.dictionary_release = dictionary_release,
+	.batch_create = host_batch_create,
+	.batch_rows = batch_rows,
+	.batch_resize = batch_resize,
+	.batch_table = host_batch_table,
+	.batch_derive = host_batch_derive,
+	.batch_add = batch_add,
+	.batch_constant = batch_constant,
+	.batch_remove = batch_remove,
+	.batch_valid = batch_valid,
+	.batch_heap = batch_heap,
+	.batch_select = batch_select,
+	.batch_adopt = batch_adopt,
+	.batch_hold = batch_hold,
+	.batch_release = batch_release,
+	.batch_emit = host_batch_emit,
+	.reserve = host_reserve,
+	.unreserve = host_unreserve,
+	.keep = host_keep,
+	.fold = host_fold,
+	.settle = host_settle,
+	.drained = host_drained,
+	.reduce = host_reduce,
+	.lose = host_lose,
+	.tally = host_tally,
+	.set = host_set_knob,
+	.report_number = report_number,
+	.report_text = report_text,
+	.any_encode = any_encode,
+	.any_decode = any_decode,
+	.metric_encode = metric_encode,
+	.metric_decode = metric_decode,
+};
+
+const struct sonde_host *host_services(void)
+{
+	return &services;
+}

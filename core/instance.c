@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plugin at work: its private struct, its thread, what it watches, and how it fares. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "clock.h"
+#include "host.h"
+#include "instance.h"
+#include "log.h"
+
+enum {
+	LINGER_NS = NS_PER_SECOND,          /* committed rows wait no longer than this */
+	RESTART_FIRST_NS = NS_PER_SECOND,
+};
+
+static const int64_t restart_longest_ns = 60ll * NS_PER_SECOND;
+
+struct instance_timer {
+	struct loop_timer timer;
+	struct instance *instance;
+	struct instance_timer *next;
+	int id;
+};
+
+struct instance_watch {
+	struct loop_fd *watch; /* the loop frees it */
+	struct instance_watch *next;
+	int fd;
+};
+
+struct settlement_list {
+	struct settlement_list *next;
+	uint64_t token;
+	struct sonde_settlement settlement;
+};
+
+static const char *const callback_names[CALLBACK_COUNT] = {
+	[CALLBACK_NONE] = "none",   [CALLBACK_CHECK] = "check",     [CALLBACK_START] = "start",
+	[CALLBACK_STOP] = "stop",   [CALLBACK_SET] = "set",         [CALLBACK_READY] = "ready",
+	[CALLBACK_TIMER] = "timer", [CALLBACK_WOKEN] = "woken",     [CALLBACK_DRAIN] = "drain",
+	[CALLBACK_REPORT] = "report", [CALLBACK_SETTLED] = "settled", [CALLBACK_ROOM] = "room",
+	[CALLBACK_PROCESS] = "process", [CALLBACK_WRITE] = "write",
+};
+
+const char *callback_name(uint32_t callback)
+{
+	return callback < CALLBACK_COUNT ? callback_names[callback] : "unknown";
+}
+
+static const struct sonde_plugin *descriptor_of(const struct instance *instance)
+{
+	return instance->plugin->descriptor;
+}
+
+static struct sonde_instance *base_of(struct instance *instance)
+{
+	return &instance->base;
+}
+
+bool instance_is_running(const struct instance *instance)
+{
+	return __atomic_load_n(&instance->state, __ATOMIC_RELAXED) == INSTANCE_RUNNING;
+}
+
+static void instance_set_state(struct instance *instance, enum instance_state state)
+{
+	__atomic_store_n(&instance->state, (uint32_t)state, __ATOMIC_RELAXED);
+}
+
+static void instance_send(void *data, struct sonde_batch *batch)
+{
+	struct instance *instance = data;
+
+	instance->emit(instance, batch);
+}
+
+static void instance_linger(void *data)
+{
+	struct instance *instance = data;
+
+	rows_flush(&instance->rows, loop_now_ns(instance->loop));
+}
+
+static void instance_woken(void *data)
+{
+	struct instance *instance = data;
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+
+	if (!plugin->woken || !instance_is_running(instance))
+		return;
+	instance_enter(instance, CALLBACK_WOKEN);
+	instance_leave(instance, CALLBACK_WOKEN, plugin->woken(base_of(instance)));
+}
+
+static void instance_room(void *data)
+{
+	struct instance *instance = data;
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+
+	if (!plugin->room || !instance_is_running(instance))
+		return;
+	instance_enter(instance, CALLBACK_ROOM);
+	instance_leave(instance, CALLBACK_ROOM, plugin->room(base_of(instance)));
+}
+
+static struct settlement_list *settlements_take(struct instance *instance)
+{
+	struct settlement_list *list, *reversed = NULL;
+
+	pthread_mutex_lock(&instance->mutex);
+	list = instance->settlements;
+	instance->settlements = NULL;
+	pthread_mutex_unlock(&instance->mutex);
+	while (list) { /* oldest first */
+		struct settlement_list *next = list->next;
+
+		list->next = reversed;
+		reversed = list;
+		list = next;
+	}
+	return reversed;
+}
+
+static void instance_run_settled(void *data)
+{
+	struct instance *instance = data;
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+	struct settlement_list *list = settlements_take(instance);
+
+	while (list) {
+		struct settlement_list *next = list->next;
+
+		if (plugin->settled && instance_is_running(instance)) {
+			instance_enter(instance, CALLBACK_SETTLED);
+			instance_leave(instance, CALLBACK_SETTLED,
+				       plugin->settled(base_of(instance), list->token,
+						       &list->settlement));
+		}
+		free(list);
+		list = next;
+	}
+}
+
+void instance_settled(void *data, uint64_t token, const struct sonde_settlement *settlement)
+{
+	struct instance *instance = data;
+	struct settlement_list *list = malloc(sizeof(*list));
+
+	if (!list) {
+		log_write(SONDE_ERROR, instance->base.name,
+			  "no memory to say that token %llu is settled",
+			  (unsigned long long)token);
+		return;
+	}
+	list->token = token;
+	list->settlement = *settlement;
+	pthread_mutex_lock(&instance->mutex);
+	list->next = instance->settlements;
+	instance->settlements = list;
+	pthread_mutex_unlock(&instance->mutex);
+	loop_post(instance->loop, &instance->settled);
+}
+
+static void instance_restart(void *data)
+{
+	struct instance *instance = data;
+
+	instance_start(instance);
+}
+
+static int instance_init(struct instance *instance)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+
+	instance->arena = arena_create();
+	instance->base.self = calloc(1, plugin->self_size ? plugin->self_size : 1);
+	if (!instance->arena || !instance->base.self)
+		return -ENOMEM;
+	if (plugin->self_size)
+		memcpy(instance->base.self, instance->config->self, plugin->self_size);
+	return rows_init(&instance->rows, plugin, instance->plugin->schema_count, instance_send,
+			 instance);
+}
+
+struct instance *instance_create(const struct instance_config *config, uint32_t replica,
+				 uint32_t replica_count, struct loop *loop)
+{
+	struct instance *instance = calloc(1, sizeof(*instance));
+
+	if (!instance)
+		return NULL;
+	instance->config = config;
+	instance->plugin = config->plugin;
+	instance->loop = loop;
+	instance->base = (struct sonde_instance){
+		.size = sizeof(struct sonde_instance), .replica = replica,
+		.replica_count = replica_count, .name = config->name, .host = host_services(),
+	};
+	instance->woken = (struct loop_task){ .run = instance_woken, .data = instance };
+	instance->room = (struct loop_task){ .run = instance_room, .data = instance };
+	instance->settled = (struct loop_task){ .run = instance_run_settled, .data = instance };
+	instance->linger = (struct loop_timer){ .run = instance_linger, .data = instance };
+	instance->restart = (struct loop_timer){ .run = instance_restart, .data = instance };
+	pthread_mutex_init(&instance->mutex, NULL);
+	if (instance_init(instance)) {
+		instance_release(instance);
+		return NULL;
+	}
+	return instance;
+}
+
+void instance_release(struct instance *instance)
+{
+	struct settlement_list *list;
+
+	if (!instance)
+		return;
+	rows_clear(&instance->rows);
+	for (list = settlements_take(instance); list;) {
+		struct settlement_list *next = list->next;
+
+		free(list);
+		list = next;
+	}
+	free(instance->base.self);
+	arena_release(instance->arena);
+	pthread_mutex_destroy(&instance->mutex);
+	free(instance);
+}
+
+void instance_enter(struct instance *instance, enum callback callback)
+{
+	__atomic_store_n(&instance->callback_count,
+			 __atomic_load_n(&instance->callback_count, __ATOMIC_RELAXED) + 1,
+			 __ATOMIC_RELAXED);
+	__atomic_store_n(&instance->callback, (uint32_t)callback, __ATOMIC_RELEASE);
+}
+
+static void instance_book_failure(struct instance *instance, enum callback callback, int result)
+{
+	bool said;
+
+	pthread_mutex_lock(&instance->mutex);
+	said = instance->problem[0] != '\0';
+	if (!said)
+		snprintf(instance->problem, sizeof(instance->problem), "%s failed: %s",
+			 callback_name(callback), strerror(-result));
+	instance->failed_callback = callback;
+	instance->failure_count++;
+	pthread_mutex_unlock(&instance->mutex);
+	if (!said)
+		log_write(SONDE_ERROR, instance->base.name, "%s failed: %s",
+			  callback_name(callback), strerror(-result));
+}
+
+static void instance_book_success(struct instance *instance, enum callback callback)
+{
+	bool recovered = false;
+
+	pthread_mutex_lock(&instance->mutex);
+	if (instance->failed_callback == (uint32_t)callback) {
+		recovered = true;
+		instance->failed_callback = CALLBACK_NONE;
+		instance->problem[0] = '\0';
+	}
+	pthread_mutex_unlock(&instance->mutex);
+	if (recovered)
+		log_write(SONDE_INFO, instance->base.name, "works again");
+}
+
+/* Rows go out at once after a pause, and are gathered while they come thick. */
+static void instance_flush(struct instance *instance)
+{
+	struct rows *rows = &instance->rows;
+
+	if (rows->refused_rows) {
+		tally_add(&instance->account->in, rows->refused_rows, rows->refused_rows);
+		tally_add(&instance->account->lost[SONDE_LOST_MEMORY], rows->refused_rows,
+			  rows->refused_rows);
+		rows->refused_rows = 0;
+	}
+	if (!rows_waiting(rows))
+		return;
+	if (loop_now_ns(instance->loop) - rows->sent_ns >= LINGER_NS || instance->draining) {
+		rows_flush(rows, loop_now_ns(instance->loop));
+		loop_timer_end(instance->loop, &instance->linger);
+	} else if (!instance->linger.due_ns) {
+		loop_timer_after(instance->loop, &instance->linger,
+				 rows->sent_ns + LINGER_NS - loop_now_ns(instance->loop));
+	}
+}
+
+int instance_leave(struct instance *instance, enum callback callback, int result)
+{
+	if (instance->rows.count) {
+		rows_settle(&instance->rows);
+		instance_flush(instance);
+	}
+	__atomic_store_n(&instance->callback, (uint32_t)CALLBACK_NONE, __ATOMIC_RELEASE);
+	if (result < 0)
+		instance_book_failure(instance, callback, result);
+	else if (__atomic_load_n(&instance->failed_callback, __ATOMIC_RELAXED) == (uint32_t)callback)
+		instance_book_success(instance, callback);
+	return result;
+}
+
+/* What a stopped instance watched and timed ends with it. */
+static void instance_end_sources(struct instance *instance)
+{
+	while (instance->timers) {
+		struct instance_timer *timer = instance->timers;
+
+		instance->timers = timer->next;
+		loop_timer_end(instance->loop, &timer->timer);
+		free(timer);
+	}
+	while (instance->watches) {
+		struct instance_watch *watch = instance->watches;
+
+		instance->watches = watch->next;
+		loop_watch_end(instance->loop, watch->watch);
+		free(watch);
+	}
+	loop_timer_end(instance->loop, &instance->linger);
+	loop_cancel(instance->loop, &instance->woken);
+	loop_cancel(instance->loop, &instance->room);
+}
+
+static void instance_call_stop(struct instance *instance)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+
+	if (plugin->stop) {
+		instance_enter(instance, CALLBACK_STOP);
+		plugin->stop(base_of(instance));
+		instance_leave(instance, CALLBACK_STOP, 0);
+	}
+	if (instance->rows.count)
+		rows_flush(&instance->rows, loop_now_ns(instance->loop));
+	instance_end_sources(instance);
+}
+
+/* A failed start leaves nothing behind: stop() has run and the options are as they were. Knobs that
+ * were set since keep their values. */
+static void instance_start_failed(struct instance *instance)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+	char *self = instance->base.self;
+	char *fresh;
+
+	instance_call_stop(instance);
+	fresh = calloc(1, plugin->self_size ? plugin->self_size : 1);
+	if (fresh) {
+		for (const struct sonde_option *o = plugin->options; o && o->name; o++)
+			memcpy(fresh + o->offset, self + o->offset, o->size);
+		memcpy(self, fresh, plugin->self_size);
+		free(fresh);
+	}
+	instance_set_state(instance, INSTANCE_WAITING);
+	instance->restart_delay_ns = instance->restart_delay_ns ? instance->restart_delay_ns * 2
+								: RESTART_FIRST_NS;
+	if (instance->restart_delay_ns > restart_longest_ns)
+		instance->restart_delay_ns = restart_longest_ns;
+	loop_timer_after(instance->loop, &instance->restart, instance->restart_delay_ns);
+}
+
+void instance_start(struct instance *instance)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+	int result = 0;
+
+	if (instance->state == INSTANCE_STOPPED)
+		return;
+	if (instance->kernel) /* its counters begin at zero again */
+		instance->kernel_base = *instance->kernel;
+	/* Running before start(), which may emit and be woken. */
+	instance_set_state(instance, INSTANCE_RUNNING);
+	if (plugin->start) {
+		instance_enter(instance, CALLBACK_START);
+		result = plugin->start(base_of(instance));
+		instance_leave(instance, CALLBACK_START, result);
+	}
+	if (result < 0)
+		instance_start_failed(instance);
+	else
+		instance->restart_delay_ns = 0;
+	if (result >= 0 && instance->on_running)
+		loop_post(instance->loop, instance->on_running);
+}
+
+void instance_stop(struct instance *instance)
+{
+	uint32_t state = instance->state;
+
+	loop_timer_end(instance->loop, &instance->restart);
+	if (state == INSTANCE_RUNNING)
+		instance_call_stop(instance);
+	instance_set_state(instance, INSTANCE_STOPPED);
+	loop_cancel(instance->loop, &instance->settled);
+}
+
+void instance_check(struct instance *instance, struct problems *problems)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+
+	if (!plugin->check)
+		return;
+	instance->problems = problems;
+	if (plugin->check(base_of(instance)) < 0 && !instance->problem[0])
+		problems_add(problems, PROBLEM_ERROR, instance->config->place,
+			     "%s: the plugin %s refuses these options", instance->config->name,
+			     plugin->name);
+	instance->problems = NULL;
+}
+
+void instance_drain(struct instance *instance)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+	int result = 0;
+
+	instance->draining = true;
+	if (plugin->drain && instance_is_running(instance)) {
+		instance_enter(instance, CALLBACK_DRAIN);
+		result = plugin->drain(base_of(instance));
+		instance_leave(instance, CALLBACK_DRAIN, result);
+	}
+	if (instance->rows.count)
+		rows_flush(&instance->rows, loop_now_ns(instance->loop));
+	if (result != SONDE_LATER)
+		__atomic_store_n(&instance->drained, true, __ATOMIC_RELEASE);
+}
+
+static int instance_call_set(struct instance *instance)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+
+	if (!plugin->set || !instance_is_running(instance))
+		return 0;
+	instance_enter(instance, CALLBACK_SET);
+	return instance_leave(instance, CALLBACK_SET, plugin->set(base_of(instance)));
+}
+
+int instance_set(struct instance *instance, const char *knob, const char *value, char *ret_before,
+		 size_t before_size, char *error, size_t error_size)
+{
+	const struct sonde_option *option = option_find(descriptor_of(instance)->options, knob);
+	char *self = instance->base.self;
+	unsigned char before[sizeof(struct sonde_groups) + 16];
+	int result;
+
+	if (!option || !option->knob) {
+		snprintf(error, error_size, option ? "%s.%s cannot change while running"
+						   : "%s has no knob \"%s\"",
+			 instance->base.name, knob);
+		return -EINVAL;
+	}
+	assert(option->size <= sizeof(before));
+	option_print(option, self, ret_before, before_size);
+	memcpy(before, self + option->offset, option->size);
+	result = option_parse(option, value, self, instance->arena, error, error_size);
+	if (result)
+		return result;
+	result = instance_call_set(instance);
+	if (result >= 0)
+		return 0;
+	snprintf(error, error_size, "%s refuses it: %s", instance->base.name,
+		 instance->problem[0] ? instance->problem : strerror(-result));
+	memcpy(self + option->offset, before, option->size);
+	instance_call_set(instance);
+	return result;
+}
+
+/* ---- services --------------------------------------------------------------------------------- */
+
+int instance_fail(struct instance *instance, int error, const char *message)
+{
+	if (instance->problems) {
+		problems_add(instance->problems, PROBLEM_ERROR, instance->config->place, "%s: %s",
+			     instance->base.name, message);
+		return -error;
+	}
+	pthread_mutex_lock(&instance->mutex);
+	snprintf(instance->problem, sizeof(instance->problem), "%s: %s", message, strerror(error));
+	pthread_mutex_unlock(&instance->mutex);
+	log_write(SONDE_ERROR, instance->base.name, "%s: %s", message, strerror(error));
+	return -error;
+}
+
+static void instance_run_watch(void *data, int fd, uint32_t events)
+{
+	struct instance *instance = data;
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+
+	if (!plugin->ready || !instance_is_running(instance))
+		return;
+	instance_enter(instance, CALLBACK_READY);
+	instance_leave(instance, CALLBACK_READY, plugin->ready(base_of(instance), fd, events));
+}
+
+int instance_watch(struct instance *instance, int fd, uint32_t events)
+{
+	struct instance_watch *watch;
+	int result;
+
+	for (watch = instance->watches; watch; watch = watch->next) {
+		if (watch->fd == fd)
+			return loop_watch_change(instance->loop, watch->watch, events);
+	}
+	watch = calloc(1, sizeof(*watch));
+	if (watch)
+		watch->watch = calloc(1, sizeof(*watch->watch));
+	if (!watch || !watch->watch) {
+		free(watch);
+		return -ENOMEM;
+	}
+	*watch->watch = (struct loop_fd){ .run = instance_run_watch, .data = instance, .fd = fd };
+	watch->fd = fd;
+	result = loop_watch(instance->loop, watch->watch, events);
+	if (result) {
+		free(watch->watch);
+		free(watch);
+		return result;
+	}
+	watch->next = instance->watches;
+	instance->watches = watch;
+	return 0;
+}
+
+int instance_unwatch(struct instance *instance, int fd)
+{
+	for (struct instance_watch **link = &instance->watches; *link; link = &(*link)->next) {
+		struct instance_watch *watch = *link;
+
+		if (watch->fd != fd)
+			continue;
+		*link = watch->next;
+		loop_watch_end(instance->loop, watch->watch);
+		free(watch);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static void instance_run_timer(void *data)
+{
+	struct instance_timer *timer = data;
+	struct instance *instance = timer->instance;
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+
+	if (!plugin->timer || !instance_is_running(instance))
+		return;
+	instance_enter(instance, CALLBACK_TIMER);
+	instance_leave(instance, CALLBACK_TIMER, plugin->timer(base_of(instance), timer->id));
+}
+
+static struct instance_timer *instance_timer(struct instance *instance, int id)
+{
+	struct instance_timer *timer;
+
+	for (timer = instance->timers; timer; timer = timer->next) {
+		if (timer->id == id)
+			return timer;
+	}
+	timer = calloc(1, sizeof(*timer));
+	if (!timer)
+		return NULL;
+	timer->timer = (struct loop_timer){ .run = instance_run_timer, .data = timer };
+	timer->instance = instance;
+	timer->id = id;
+	timer->next = instance->timers;
+	instance->timers = timer;
+	return timer;
+}
+
+int instance_every(struct instance *instance, int id, int64_t interval_ns)
+{
+	struct instance_timer *timer = instance_timer(instance, id);
+
+	if (!timer)
+		return -ENOMEM;
+	if (interval_ns > 0)
+		loop_timer_every(instance->loop, &timer->timer, interval_ns);
+	else
+		loop_timer_end(instance->loop, &timer->timer);
+	return 0;
+}
+
+int instance_after(struct instance *instance, int id, int64_t delay_ns)
+{
+	struct instance_timer *timer = instance_timer(instance, id);
+
+	if (!timer)
+		return -ENOMEM;
+	if (delay_ns >= 0)
+		loop_timer_after(instance->loop, &timer->timer, delay_ns);
+	else
+		loop_timer_end(instance->loop, &timer->timer);
+	return 0;
+}
+
+/* The kernel's counters begin anew with each start of the input, the ledger's go on. */
+void instance_tally(struct instance *instance, const struct sonde_tally *tally)
+{
+	struct account *account = instance->kernel, *base = &instance->kernel_base;
+
+	if (!account) {
+		account = instance->kernel_account ? instance->kernel_account(instance) : NULL;
+		if (!account)
+			return;
+		*base = *account;
+		instance->kernel = account;
+	}
+	__atomic_store_n(&account->in.events, base->in.events + tally->produced, __ATOMIC_RELAXED);
+	__atomic_store_n(&account->out.events, base->out.events + tally->emitted,
+			 __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
+		__atomic_store_n(&account->reduced[i].events,
+				 base->reduced[i].events + tally->reduced[i], __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < SONDE_LOSS_COUNT; i++)
+		__atomic_store_n(&account->lost[i].events, base->lost[i].events + tally->lost[i],
+				 __ATOMIC_RELAXED);
+}

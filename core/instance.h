@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plugin at work: its private struct, its thread, what it watches, and how it fares. */
+#ifndef SONDE_INSTANCE_H
+#define SONDE_INSTANCE_H
+
+#include <pthread.h>
+
+#include "config.h"
+#include "ledger.h"
+#include "loop.h"
+#include "rows.h"
+
+/* Which callback an instance is in; the names are those of the descriptor's members. */
+enum callback {
+	CALLBACK_NONE, CALLBACK_CHECK, CALLBACK_START, CALLBACK_STOP, CALLBACK_SET, CALLBACK_READY,
+	CALLBACK_TIMER, CALLBACK_WOKEN, CALLBACK_DRAIN, CALLBACK_REPORT, CALLBACK_SETTLED,
+	CALLBACK_ROOM, CALLBACK_PROCESS, CALLBACK_WRITE, CALLBACK_COUNT,
+};
+
+enum instance_state {
+	INSTANCE_IDLE,     /* made, not started */
+	INSTANCE_RUNNING,
+	INSTANCE_WAITING,  /* start failed; it is tried again */
+	INSTANCE_STOPPED,
+};
+
+struct instance;
+struct instance_timer;
+struct instance_watch;
+struct settlement_list;
+
+/* What a processor made of the batch that it was given last, while process() runs. */
+struct process_count {
+	struct tally in, passed, booked; /* booked: kept, reduced or lost by the plugin's own word */
+};
+
+struct instance {
+	struct sonde_instance base;  /* first: what the plugin sees */
+	const struct instance_config *config;
+	const struct plugin *plugin;
+	struct arena *arena;         /* texts of knobs that were set since */
+	struct loop *loop;
+	uint32_t state;              /* enum instance_state, atomic */
+	bool draining, drained;      /* atomic */
+	void (*emit)(struct instance *, struct sonde_batch *); /* where its rows go; takes the reference */
+	void *owner;                 /* of emit: the fan-out, pipeline or output that it is part of */
+	uint32_t position;           /* of a processor in its pipeline */
+
+	struct rows rows;
+	struct loop_timer linger;    /* sends committed rows that wait */
+	struct instance_timer *timers;
+	struct instance_watch *watches;
+	struct loop_task woken, room;
+	struct loop_timer restart;
+	int64_t restart_delay_ns;
+	struct loop_task settled;    /* settlements that came from other threads */
+	struct settlement_list *settlements;
+
+	struct account *account;     /* of an input or processor; NULL for outputs */
+	struct account *kernel;      /* made with the first tally */
+	struct account *(*kernel_account)(struct instance *); /* makes it */
+	struct account kernel_base;  /* what it held when this input started */
+	struct process_count counting;
+	struct tally held;           /* kept by a processor, in windows or to decide later */
+	bool folding;                /* what is emitted stands for kept rows */
+	struct loop_task *on_running;/* posted to its loop when start() has succeeded; may be NULL */
+
+	uint32_t callback;           /* atomic: enum callback it is in */
+	uint64_t callback_count;     /* atomic: callbacks entered so far */
+	pthread_mutex_t mutex;       /* over what follows, and settlements */
+	uint32_t failed_callback;    /* enum callback whose last call failed; NONE: healthy */
+	char problem[256];           /* what it said */
+	uint64_t failure_count;
+	struct problems *problems;   /* while check() runs; else NULL */
+};
+
+/* An instance that is not started; the options are copied from the config. NULL: no memory. */
+struct instance *instance_create(const struct instance_config *config, uint32_t replica,
+				 uint32_t replica_count, struct loop *loop);
+/* After instance_stop(). NULL is fine. */
+void instance_release(struct instance *instance);
+
+/* On its loop's thread. A start that fails is tried again until instance_stop(). */
+void instance_start(struct instance *instance);
+void instance_stop(struct instance *instance);
+
+/* Runs check() of an instance that will not be started; problems go where the config's go. */
+void instance_check(struct instance *instance, struct problems *problems);
+
+/* Around every callback, on its thread. Leaving books a negative result as degraded, takes back
+ * rows that were not emitted, and sends what has waited long enough. Returns the result. */
+void instance_enter(struct instance *instance, enum callback callback);
+int instance_leave(struct instance *instance, enum callback callback, int result);
+
+bool instance_is_running(const struct instance *instance);
+
+/* Asks it to emit what it holds; `drained` is set at once or later. On its thread. */
+void instance_drain(struct instance *instance);
+
+/* Changes a knob on its thread: 0, or -EINVAL with a message. ret_before: the value so far as text,
+ * for falling back; at least `size` bytes. */
+int instance_set(struct instance *instance, const char *knob, const char *value, char *ret_before,
+		 size_t before_size, char *error, size_t error_size);
+
+/* The receipt of rows emitted with a token ends here; any thread. */
+void instance_settled(void *instance, uint64_t token, const struct sonde_settlement *settlement);
+
+const char *callback_name(uint32_t callback);
+
+/* For host.c: the services behind the plugin header. */
+int instance_watch(struct instance *instance, int fd, uint32_t events);
+int instance_unwatch(struct instance *instance, int fd);
+int instance_every(struct instance *instance, int id, int64_t interval_ns);
+int instance_after(struct instance *instance, int id, int64_t delay_ns);
+int instance_fail(struct instance *instance, int error, const char *message);
+void instance_tally(struct instance *instance, const struct sonde_tally *tally);
+
+#endif

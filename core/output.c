@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Outputs at work: batches from routes as deliveries, several in flight, offered again with backoff. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "clock.h"
+#include "log.h"
+#include "output.h"
+
+enum { OUTPUT_DELIVERIES_PER_TURN = 16 };
+
+enum item_state { ITEM_OPEN, ITEM_GONE, ITEM_AGAIN };
+
+struct delivery_item {
+	struct route *route;
+	uint32_t state; /* enum item_state */
+};
+
+/* A delivery with our side of it. Batches and items are arrays of the output's batch_limit. */
+struct delivery {
+	struct sonde_delivery base;    /* first: what the plugin sees */
+	struct output *output;
+	struct delivery *next, **link; /* link: what points here while it is in flight */
+	struct sonde_batch **batches;
+	struct delivery_item *items;
+	uint32_t open_count;
+	bool writing;                  /* write() has not returned: freed after it */
+	int64_t first_ns;              /* monotonic: when it was offered first */
+	int64_t retry_after_ns;
+};
+
+static struct delivery *delivery_create(struct output *output)
+{
+	struct delivery *delivery = calloc(1, sizeof(*delivery) +
+					   output->batch_limit * (sizeof(struct sonde_batch *) +
+								  sizeof(struct delivery_item)));
+
+	if (!delivery)
+		return NULL;
+	delivery->batches = (struct sonde_batch **)(delivery + 1);
+	delivery->items = (struct delivery_item *)(delivery->batches + output->batch_limit);
+	delivery->output = output;
+	delivery->base.size = sizeof(struct sonde_delivery);
+	delivery->base.batches = delivery->batches;
+	return delivery;
+}
+
+/* Fills a new delivery from the sources, which take turns; NULL: they are empty. */
+static struct delivery *output_gather(struct output *output)
+{
+	struct delivery *delivery = NULL;
+
+	for (uint32_t empty = 0; empty < output->source_count;) {
+		struct route *route = output->sources[output->next_source];
+		struct sonde_batch *batch;
+		uint32_t at;
+
+		if (!delivery && !(delivery = delivery_create(output)))
+			return NULL;
+		batch = route_pop(route);
+		output->next_source = (output->next_source + 1) % output->source_count;
+		if (!batch) {
+			empty++;
+			continue;
+		}
+		empty = 0;
+		at = delivery->base.batch_count++;
+		delivery->batches[at] = batch;
+		delivery->items[at] = (struct delivery_item){ .route = route };
+		if (delivery->base.batch_count == output->batch_limit)
+			break;
+	}
+	if (delivery && !delivery->base.batch_count) {
+		free(delivery);
+		return NULL;
+	}
+	if (delivery) {
+		delivery->base.sequence = ++output->sequence;
+		delivery->first_ns = loop_now_ns(output->instance->loop);
+	}
+	return delivery;
+}
+
+static void output_back_off(struct output *output, int64_t at_least_ns)
+{
+	const struct retry_config *retry = &output->instance->config->retry;
+	int64_t delay_ns;
+
+	output->backoff_ns = output->backoff_ns ? output->backoff_ns * 2 : retry->first_ns;
+	if (output->backoff_ns > retry->longest_ns)
+		output->backoff_ns = retry->longest_ns;
+	/* Between three quarters and all of it, so that many senders do not come back at once. */
+	delay_ns = output->backoff_ns - output->backoff_ns / 4 * (random() % 1024) / 1024;
+	if (delay_ns < at_least_ns)
+		delay_ns = at_least_ns;
+	output->backing_off = true;
+	__atomic_fetch_add(&output->retry_count, 1, __ATOMIC_RELAXED);
+	loop_timer_after(output->instance->loop, &output->backoff, delay_ns);
+}
+
+/* Drops the batches that are gone; what is left is offered again, or given up. */
+static void delivery_shrink(struct delivery *delivery, bool expired)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < delivery->base.batch_count; i++) {
+		struct sonde_batch *batch = delivery->batches[i];
+		struct delivery_item item = delivery->items[i];
+
+		if (item.state != ITEM_AGAIN)
+			continue;
+		if (expired) {
+			route_settle(item.route, batch, batch->selected_count,
+				     SONDE_LOST_EXPIRED, NULL, false);
+			continue;
+		}
+		item.state = ITEM_OPEN;
+		delivery->batches[kept] = batch;
+		delivery->items[kept++] = item;
+	}
+	delivery->base.batch_count = kept;
+}
+
+/* All batches have their answer. */
+static void delivery_end(struct delivery *delivery)
+{
+	struct output *output = delivery->output;
+	int64_t give_up_ns = output->instance->config->retry.give_up_ns;
+	bool expired = give_up_ns && loop_now_ns(output->instance->loop) - delivery->first_ns >=
+					     give_up_ns;
+
+	*delivery->link = delivery->next;
+	if (delivery->next)
+		delivery->next->link = delivery->link;
+	output->in_flight_count--;
+	delivery_shrink(delivery, expired);
+	if (!delivery->base.batch_count) {
+		free(delivery);
+		loop_post(output->instance->loop, &output->task);
+		return;
+	}
+	delivery->next = NULL;
+	*output->again_last = delivery;
+	output->again_last = &delivery->next;
+	if (!output->backing_off)
+		output_back_off(output, delivery->retry_after_ns);
+}
+
+static void delivery_answer(struct delivery *delivery, uint32_t at,
+			    const struct sonde_outcome *outcome)
+{
+	struct delivery_item *item = &delivery->items[at];
+	struct sonde_batch *batch = delivery->batches[at];
+	const char *subject = delivery->output->instance->base.name;
+	uint64_t lost = 0;
+
+	if (item->state != ITEM_OPEN)
+		return;
+	delivery->open_count--;
+	if (outcome->verdict == SONDE_RETRY) {
+		item->state = ITEM_AGAIN;
+		if (outcome->retry_after_ns > delivery->retry_after_ns)
+			delivery->retry_after_ns = outcome->retry_after_ns;
+		if (outcome->reason)
+			log_write(SONDE_WARNING, subject, "will offer rows again: %s",
+				  outcome->reason);
+		return;
+	}
+	item->state = ITEM_GONE;
+	if (outcome->verdict == SONDE_DONE)
+		lost = outcome->rejected_rows;
+	else
+		lost = batch->selected_count;
+	if (lost)
+		log_write(SONDE_WARNING, subject, "%llu rows were rejected: %s",
+			  (unsigned long long)lost, outcome->reason ? outcome->reason : "no reason");
+	else
+		delivery->output->backoff_ns = 0;
+	route_settle(item->route, batch, lost, SONDE_LOST_REJECTED, NULL, outcome->uncertain);
+}
+
+void output_settle(struct sonde_delivery *base, int64_t batch, const struct sonde_outcome *outcome)
+{
+	struct delivery *delivery = (struct delivery *)base;
+	struct sonde_outcome own = { 0 };
+	size_t size = outcome->size < sizeof(own) ? outcome->size : sizeof(own);
+
+	memcpy(&own, outcome, size ? size : sizeof(own)); /* an older plugin knows less of it */
+	for (uint32_t i = 0; i < base->batch_count; i++) {
+		if (batch < 0 || batch == (int64_t)i)
+			delivery_answer(delivery, i, &own);
+	}
+	if (!delivery->open_count && !delivery->writing)
+		delivery_end(delivery);
+}
+
+static void output_write(struct output *output, struct delivery *delivery)
+{
+	struct instance *instance = output->instance;
+	struct sonde_outcome outcome = { .size = sizeof(outcome), .verdict = SONDE_DONE };
+	int result;
+
+	delivery->next = output->in_flight;
+	delivery->link = &output->in_flight;
+	if (delivery->next)
+		delivery->next->link = &delivery->next;
+	output->in_flight = delivery;
+	output->in_flight_count++;
+	delivery->base.attempt++;
+	delivery->open_count = delivery->base.batch_count;
+	delivery->retry_after_ns = 0;
+	delivery->writing = true;
+	instance_enter(instance, CALLBACK_WRITE);
+	result = instance->plugin->descriptor->write(&instance->base, &delivery->base);
+	instance_leave(instance, CALLBACK_WRITE, result);
+	if (result < 0)
+		outcome.verdict = SONDE_RETRY;
+	if (result != SONDE_LATER)
+		output_settle(&delivery->base, -1, &outcome);
+	delivery->writing = false;
+	if (!delivery->open_count)
+		delivery_end(delivery);
+}
+
+static struct delivery *output_next(struct output *output)
+{
+	struct delivery *delivery = output->again;
+
+	if (!delivery)
+		return output_gather(output);
+	output->again = delivery->next;
+	if (!output->again)
+		output->again_last = &output->again;
+	return delivery;
+}
+
+static void output_run(void *data)
+{
+	struct output *output = data;
+
+	for (uint32_t i = 0; i < OUTPUT_DELIVERIES_PER_TURN; i++) {
+		struct delivery *delivery;
+
+		if (!instance_is_running(output->instance) || output->backing_off ||
+		    output->in_flight_count >= output->in_flight_limit)
+			return;
+		delivery = output_next(output);
+		if (!delivery)
+			return;
+		output_write(output, delivery);
+	}
+	loop_post(output->instance->loop, &output->task);
+}
+
+static void output_backed_off(void *data)
+{
+	struct output *output = data;
+
+	output->backing_off = false;
+	output_run(output);
+}
+
+void output_init(struct output *output, struct instance *instance)
+{
+	const struct sonde_plugin *plugin = instance->plugin->descriptor;
+
+	*output = (struct output){
+		.instance = instance,
+		.in_flight_limit = plugin->in_flight ? plugin->in_flight : 1,
+		.batch_limit = plugin->batch_limit ? plugin->batch_limit : 1,
+	};
+	output->again_last = &output->again;
+	output->task = (struct loop_task){ .run = output_run, .data = output };
+	output->backoff = (struct loop_timer){ .run = output_backed_off, .data = output };
+	instance->owner = output;
+	instance->on_running = &output->task;
+}
+
+static void delivery_give_up(struct delivery *delivery)
+{
+	for (uint32_t i = 0; i < delivery->base.batch_count; i++) {
+		struct sonde_batch *batch = delivery->batches[i];
+
+		if (delivery->items[i].state != ITEM_GONE)
+			route_settle(delivery->items[i].route, batch, batch->selected_count,
+				     SONDE_LOST_SHUTDOWN, NULL, true);
+	}
+	free(delivery);
+}
+
+void output_give_up(struct output *output)
+{
+	struct delivery *lists[] = { output->in_flight, output->again };
+
+	loop_timer_end(output->instance->loop, &output->backoff);
+	for (uint32_t i = 0; i < 2; i++) {
+		while (lists[i]) {
+			struct delivery *next = lists[i]->next;
+
+			delivery_give_up(lists[i]);
+			lists[i] = next;
+		}
+	}
+	output->in_flight = NULL;
+	output->in_flight_count = 0;
+	output->again = NULL;
+	output->again_last = &output->again;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pipelines: batches from routes, through processors as plain calls, to routes. */
+#ifndef SONDE_PIPELINE_H
+#define SONDE_PIPELINE_H
+
+#include "instance.h"
+#include "route.h"
+
+/* Where rows of one source go: to each destination once, over one route for each of its replicas. */
+struct fan {
+	struct fan_branch {
+		struct route **routes;
+		uint32_t count, next; /* replicas take turns */
+	} *branches;
+	uint32_t count;
+};
+
+struct pipeline {
+	const struct pipeline_config *config;
+	struct loop *loop;
+	struct route **sources;
+	uint32_t source_count, next_source;
+	struct instance **stages;
+	uint32_t stage_count;
+	struct fan fan;
+	struct loop_task task; /* takes batches from the sources; posted by them and by `room` */
+};
+
+/* Appends a branch with room for `replica_count` routes. NULL: no memory. */
+struct fan_branch *fan_add(struct fan *fan, uint32_t replica_count);
+void fan_clear(struct fan *fan); /* the routes are someone else's */
+
+/* To every branch; takes over the reference. The batch is finished. */
+void fan_push(struct fan *fan, struct sonde_batch *batch);
+/* Whether a branch that waits is full; its `room` will run then. */
+bool fan_is_full(struct fan *fan);
+
+/* All or nothing, over every branch. */
+int fan_reserve(struct fan *fan, size_t bytes);
+void fan_unreserve(struct fan *fan, size_t bytes);
+
+/* Emit functions of instances: `owner` is the fan of an input, the pipeline of a processor. */
+void input_emit(struct instance *instance, struct sonde_batch *batch);
+void processor_emit(struct instance *instance, struct sonde_batch *batch);
+
+void pipeline_init(struct pipeline *pipeline, const struct pipeline_config *config,
+		   struct loop *loop);
+
+/* Rows that a processor holds back; see sonde_keep() and sonde_emit_folded(). */
+struct sonde_receipts *processor_keep(struct instance *instance, struct sonde_batch *batch,
+				      struct sonde_receipts *receipts);
+int processor_fold(struct instance *instance, struct sonde_receipts *receipts,
+		   struct sonde_batch *batch);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables that an instance reports for `status`: cells by table, row and column. */
+#include "report.h"
+
+void report_init(struct sonde_report *report, struct arena *arena)
+{
+	*report = (struct sonde_report){ .arena = arena };
+	report->last = &report->first;
+}
+
+static struct report_cell *report_add(struct sonde_report *report, const char *table,
+				      const char *row, const char *column)
+{
+	struct report_cell *cell;
+
+	if (report->count == REPORT_CELL_LIMIT)
+		return NULL;
+	cell = arena_zero(report->arena, sizeof(*cell));
+	if (!cell)
+		return NULL;
+	cell->table = arena_copy(report->arena, table);
+	cell->row = arena_copy(report->arena, row);
+	cell->column = arena_copy(report->arena, column);
+	if (!cell->table || !cell->row || !cell->column)
+		return NULL;
+	*report->last = cell;
+	report->last = &cell->next;
+	report->count++;
+	return cell;
+}
+
+void report_number(struct sonde_report *report, const char *table, const char *row,
+		   const char *column, const char *unit, double value)
+{
+	struct report_cell *cell = report_add(report, table, row, column);
+
+	if (!cell)
+		return;
+	cell->number = value;
+	cell->unit = arena_copy(report->arena, unit ? unit : "");
+}
+
+void report_text(struct sonde_report *report, const char *table, const char *row,
+		 const char *column, const char *value)
+{
+	struct report_cell *cell = report_add(report, table, row, column);
+
+	if (cell)
+		cell->text = arena_copy(report->arena, value ? value : "");
+}
