@@ -443,12 +443,22 @@ static int instance_call_set(struct instance *instance)
 	return instance_leave(instance, CALLBACK_SET, plugin->set(base_of(instance)));
 }
 
-int instance_set(struct instance *instance, const char *knob, const char *value, char *ret_before,
-		 size_t before_size, char *error, size_t error_size)
+void instance_restore(struct instance *instance, const char *knob, const struct knob_value *before)
+{
+	const struct sonde_option *option = option_find(descriptor_of(instance)->options, knob);
+
+	if (!option)
+		return;
+	memcpy((char *)instance->base.self + option->offset, before->bytes, option->size);
+	instance_call_set(instance);
+}
+
+int instance_set(struct instance *instance, const char *knob, const char *value,
+		 struct knob_value *ret_before, char *error, size_t error_size)
 {
 	const struct sonde_option *option = option_find(descriptor_of(instance)->options, knob);
 	char *self = instance->base.self;
-	unsigned char before[sizeof(struct sonde_groups) + 16];
+	struct knob_value before;
 	int result;
 
 	if (!option || !option->knob) {
@@ -458,18 +468,18 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 		return -EINVAL;
 	}
 	assert(option->size <= sizeof(before));
-	option_print(option, self, ret_before, before_size);
-	memcpy(before, self + option->offset, option->size);
+	memcpy(before.bytes, self + option->offset, option->size);
 	result = option_parse(option, value, self, instance->arena, error, error_size);
 	if (result)
 		return result;
 	result = instance_call_set(instance);
-	if (result >= 0)
+	if (result >= 0) {
+		*ret_before = before;
 		return 0;
+	}
 	snprintf(error, error_size, "%s refuses it: %s", instance->base.name,
 		 instance->problem[0] ? instance->problem : strerror(-result));
-	memcpy(self + option->offset, before, option->size);
-	instance_call_set(instance);
+	instance_restore(instance, knob, &before);
 	return result;
 }
 
@@ -601,13 +611,24 @@ int instance_after(struct instance *instance, int id, int64_t delay_ns)
 	return 0;
 }
 
+static struct account *instance_kernel_account(struct instance *instance)
+{
+	char name[LEDGER_NAME_BYTES];
+
+	if (!instance->ledger)
+		return NULL;
+	snprintf(name, sizeof(name), instance->base.replica_count > 1 ? "%s#%u" : "%s",
+		 instance->base.name, instance->base.replica);
+	return ledger_account(instance->ledger, ACCOUNT_KERNEL, name);
+}
+
 /* The kernel's counters begin anew with each start of the input, the ledger's go on. */
 void instance_tally(struct instance *instance, const struct sonde_tally *tally)
 {
 	struct account *account = instance->kernel, *base = &instance->kernel_base;
 
 	if (!account) {
-		account = instance->kernel_account ? instance->kernel_account(instance) : NULL;
+		account = instance_kernel_account(instance);
 		if (!account)
 			return;
 		*base = *account;

@@ -58,7 +58,7 @@ struct instance {
 
 	struct account *account;     /* of an input or processor; NULL for outputs */
 	struct account *kernel;      /* made with the first tally */
-	struct account *(*kernel_account)(struct instance *); /* makes it */
+	struct ledger *ledger;       /* of a kernel input: where its kernel side's account is made */
 	struct account kernel_base;  /* what it held when this input started */
 	struct process_count counting;
 	struct tally held;           /* kept by a processor, in windows or to decide later */
@@ -67,6 +67,7 @@ struct instance {
 
 	uint32_t callback;           /* atomic: enum callback it is in */
 	uint64_t callback_count;     /* atomic: callbacks entered so far */
+	int64_t busy_since_ns;       /* atomic: the callback runs since then, as watch.c saw it; 0: no */
 	pthread_mutex_t mutex;       /* over what follows, and settlements */
 	uint32_t failed_callback;    /* enum callback whose last call failed; NONE: healthy */
 	char problem[256];           /* what it said */
@@ -97,10 +98,18 @@ bool instance_is_running(const struct instance *instance);
 /* Asks it to emit what it holds; `drained` is set at once or later. On its thread. */
 void instance_drain(struct instance *instance);
 
-/* Changes a knob on its thread: 0, or -EINVAL with a message. ret_before: the value so far as text,
- * for falling back; at least `size` bytes. */
-int instance_set(struct instance *instance, const char *knob, const char *value, char *ret_before,
-		 size_t before_size, char *error, size_t error_size);
+/* The bytes of an option's member; texts in it live as long as the instance. */
+struct knob_value {
+	unsigned char bytes[32];
+};
+
+/* Changes a knob on its thread: 0, or -EINVAL with a message. ret_before: the value so far. */
+int instance_set(struct instance *instance, const char *knob, const char *value,
+		 struct knob_value *ret_before, char *error, size_t error_size);
+
+/* Puts a former value back, on its thread. */
+void instance_restore(struct instance *instance, const char *knob,
+		      const struct knob_value *before);
 
 /* The receipt of rows emitted with a token ends here; any thread. */
 void instance_settled(void *instance, uint64_t token, const struct sonde_settlement *settlement);

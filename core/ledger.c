@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,7 +31,7 @@ _Static_assert(sizeof(struct account) == 1024, "accounts are 1 KiB in the file")
 
 struct ledger {
 	struct ledger_file *file; /* mapped; a sparse file of 1 MiB, of which used pages count */
-	bool in_memory;
+	pthread_mutex_t mutex;    /* over making accounts */
 };
 
 static const char *const reduction_names[SONDE_REDUCTION_COUNT] = {
@@ -171,7 +172,7 @@ int ledger_open(const char *path, struct ledger **ret_ledger)
 
 	if (!ledger)
 		return -ENOMEM;
-	ledger->in_memory = !path;
+	pthread_mutex_init(&ledger->mutex, NULL);
 	result = path ? ledger_map_file(ledger, path) : ledger_map(ledger, -1);
 	if (!result)
 		result = ledger_check(ledger);
@@ -191,27 +192,42 @@ void ledger_close(struct ledger *ledger)
 		return;
 	if (ledger->file)
 		munmap(ledger->file, sizeof(*ledger->file));
+	pthread_mutex_destroy(&ledger->mutex);
 	free(ledger);
 }
 
 struct account *ledger_account(struct ledger *ledger, enum account_kind kind, const char *name)
 {
 	size_t length = strnlen(name, LEDGER_NAME_BYTES - 1);
+	struct account *found = NULL;
 
 	assert(kind != ACCOUNT_FREE);
-	for (uint32_t i = 0; i < LEDGER_ACCOUNTS; i++) {
+	pthread_mutex_lock(&ledger->mutex);
+	for (uint32_t i = 0; i < LEDGER_ACCOUNTS && !found; i++) {
 		struct account *account = &ledger->file->accounts[i];
 
 		if (account->kind == ACCOUNT_FREE) {
 			memcpy(account->name, name, length);
 			account->kind = kind;
-			return account;
+			found = account;
+		} else if (account->kind == kind && strlen(account->name) == length &&
+			   !memcmp(account->name, name, length)) {
+			found = account;
 		}
-		if (account->kind == kind && strlen(account->name) == length &&
-		    !memcmp(account->name, name, length))
-			return account;
 	}
-	return NULL;
+	pthread_mutex_unlock(&ledger->mutex);
+	return found;
+}
+
+struct account *ledger_at(struct ledger *ledger, uint32_t position)
+{
+	struct account *account = NULL;
+
+	pthread_mutex_lock(&ledger->mutex);
+	if (position < LEDGER_ACCOUNTS && ledger->file->accounts[position].kind != ACCOUNT_FREE)
+		account = &ledger->file->accounts[position];
+	pthread_mutex_unlock(&ledger->mutex);
+	return account;
 }
 
 uint64_t ledger_epoch(const struct ledger *ledger)

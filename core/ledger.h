@@ -42,9 +42,12 @@ struct ledger;
 int ledger_open(const char *path, struct ledger **ret_ledger);
 void ledger_close(struct ledger *ledger);
 
-/* The account of that kind and name, made if it is new. NULL: the file is full or cannot grow. The
- * pointer is valid until ledger_close(). Main thread only. */
+/* The account of that kind and name, made if it is new. NULL: the file is full. The pointer is valid
+ * until ledger_close(). Any thread. */
 struct account *ledger_account(struct ledger *ledger, enum account_kind kind, const char *name);
+
+/* The account at a position from 0; NULL: past the last. Any thread. */
+struct account *ledger_at(struct ledger *ledger, uint32_t position);
 
 /* How often this ledger was opened: the number of this run, from 1. */
 uint64_t ledger_epoch(const struct ledger *ledger);

@@ -280,7 +280,7 @@ static void pipeline_run(void *data)
 	struct route *route;
 
 	for (uint32_t i = 0; i < PIPELINE_BATCHES_PER_TURN; i++) {
-		if (fan_is_full(&pipeline->fan))
+		if (pipeline->ended || fan_is_full(&pipeline->fan))
 			return; /* `room` posts the task again */
 		batch = pipeline_pop(pipeline, &route);
 		if (!batch)

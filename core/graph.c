@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The graph of a config at work: instances, pipelines, outputs, the routes between them, their loops. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "graph.h"
+#include "log.h"
+
+enum { POLL_NS = NS_PER_MS };
+
+static const int64_t start_timeout_ns = 60ll * NS_PER_SECOND;
+
+/* ---- building --------------------------------------------------------------------------------- */
+
+static void *array_add(void **array, uint32_t *count, size_t item_size)
+{
+	char *grown = realloc(*array, (*count + 1) * item_size);
+
+	if (!grown)
+		return NULL;
+	*array = grown;
+	memset(grown + *count * item_size, 0, item_size);
+	return grown + (*count)++ * item_size;
+}
+
+static struct loop *graph_loop(struct graph *graph, const char *name)
+{
+	struct loop **slot = array_add((void **)&graph->loops, &graph->loop_count, sizeof(*slot));
+
+	return slot ? *slot = loop_create(name) : NULL;
+}
+
+static struct account *graph_account(struct graph *graph, enum account_kind kind, const char *name,
+				     uint32_t replica, uint32_t replica_count)
+{
+	char numbered[LEDGER_NAME_BYTES];
+
+	if (replica_count > 1)
+		snprintf(numbered, sizeof(numbered), "%s#%u", name, replica);
+	else
+		snprintf(numbered, sizeof(numbered), "%s", name);
+	return ledger_account(graph->ledger, kind, numbered);
+}
+
+static struct instance *node_add(struct graph *graph, struct graph_node *node, uint32_t replica,
+				 uint32_t replica_count, struct loop *loop)
+{
+	struct instance **slot = array_add((void **)&node->instances, &node->count, sizeof(*slot));
+
+	if (!slot || !loop)
+		return NULL;
+	return *slot = instance_create(node->config, replica, replica_count, loop);
+}
+
+static int graph_add_input(struct graph *graph, struct graph_node *node)
+{
+	uint32_t count = node->config->threads ? node->config->threads : 1;
+
+	node->fans = calloc(count, sizeof(*node->fans));
+	if (!node->fans)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		struct loop *loop = node->config->threads ? graph_loop(graph, node->config->name)
+							  : graph->loops[0];
+		struct instance *instance = node_add(graph, node, i, count, loop);
+
+		if (!instance)
+			return -ENOMEM;
+		instance->owner = &node->fans[i];
+		instance->emit = input_emit;
+		instance->ledger = graph->ledger;
+		instance->account = graph_account(graph, ACCOUNT_INPUT, node->config->name, i,
+						  count);
+		if (!instance->account)
+			return -ENOSPC;
+	}
+	return 0;
+}
+
+static void output_emit(struct instance *instance, struct sonde_batch *batch)
+{
+	log_write(SONDE_ERROR, instance->base.name, "an output cannot emit rows: dropped");
+	instance->base.host->batch_release(batch);
+}
+
+static int graph_add_output(struct graph *graph, struct graph_node *node)
+{
+	uint32_t count = node->config->threads ? node->config->threads : 1;
+
+	node->outputs = calloc(count, sizeof(*node->outputs));
+	if (!node->outputs)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		struct instance *instance = node_add(graph, node, i, count,
+						     graph_loop(graph, node->config->name));
+
+		if (!instance)
+			return -ENOMEM;
+		instance->emit = output_emit;
+		output_init(&node->outputs[i], instance);
+	}
+	return 0;
+}
+
+static struct graph_node *node_of(struct graph *graph, const struct instance_config *config)
+{
+	return &graph->nodes[config - graph->config->instances];
+}
+
+static struct graph_pipeline *pipeline_of(struct graph *graph,
+					  const struct pipeline_config *config)
+{
+	return &graph->pipelines[config - graph->config->pipelines];
+}
+
+static int pipeline_add_stages(struct graph *graph, struct pipeline *pipeline, uint32_t replica,
+			       uint32_t replica_count)
+{
+	const struct pipeline_config *config = pipeline->config;
+
+	pipeline->stages = calloc(config->through_count + 1, sizeof(*pipeline->stages));
+	if (!pipeline->stages)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < config->through_count; i++) {
+		struct graph_node *node = node_of(graph, config->through[i].instance);
+		struct instance *stage = node_add(graph, node, replica, replica_count,
+						  pipeline->loop);
+		char name[LEDGER_NAME_BYTES];
+
+		if (!stage)
+			return -ENOMEM;
+		snprintf(name, sizeof(name), "%s / %s", config->name, node->config->name);
+		stage->account = graph_account(graph, ACCOUNT_PROCESSOR, name, replica,
+					       replica_count);
+		if (!stage->account)
+			return -ENOSPC;
+		stage->owner = pipeline;
+		stage->position = i;
+		stage->emit = processor_emit;
+		pipeline->stages[pipeline->stage_count++] = stage;
+	}
+	return 0;
+}
+
+static int graph_add_pipeline(struct graph *graph, struct graph_pipeline *pipeline)
+{
+	uint32_t count = pipeline->config->threads ? pipeline->config->threads : 1;
+
+	pipeline->replicas = calloc(count, sizeof(*pipeline->replicas));
+	if (!pipeline->replicas)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		struct loop *loop = graph_loop(graph, pipeline->config->name);
+		int result;
+
+		if (!loop)
+			return -ENOMEM;
+		pipeline_init(&pipeline->replicas[i], pipeline->config, loop);
+		pipeline->count++;
+		result = pipeline_add_stages(graph, &pipeline->replicas[i], i, count);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+/* ---- routes ----------------------------------------------------------------------------------- */
+
+/* One end of a route: whose loop it is on, and the task that the other end posts there. */
+struct graph_end {
+	const char *name;
+	uint32_t replica, replica_count;
+	struct loop *loop;
+	struct loop_task *task;
+	struct fan *fan;                /* of a sender */
+	struct route ***sources;        /* of a receiver: its array of routes */
+	uint32_t *source_count;
+	bool final, waits;
+};
+
+static struct graph_end end_of_input(struct graph_node *node, uint32_t replica)
+{
+	struct instance *instance = node->instances[replica];
+
+	return (struct graph_end){
+		.name = node->config->name, .replica = replica, .replica_count = node->count,
+		.loop = instance->loop, .task = &instance->room, .fan = &node->fans[replica],
+		.waits = instance->plugin->descriptor->waits != 0,
+	};
+}
+
+static struct graph_end end_of_pipeline(struct graph_pipeline *pipeline, uint32_t replica)
+{
+	struct pipeline *at = &pipeline->replicas[replica];
+
+	return (struct graph_end){
+		.name = pipeline->config->name, .replica = replica,
+		.replica_count = pipeline->count, .loop = at->loop, .task = &at->task,
+		.fan = &at->fan, .sources = &at->sources, .source_count = &at->source_count,
+		.waits = true,
+	};
+}
+
+static struct graph_end end_of_output(struct graph_node *node, uint32_t replica)
+{
+	struct output *output = &node->outputs[replica];
+
+	return (struct graph_end){
+		.name = node->config->name, .replica = replica, .replica_count = node->count,
+		.loop = output->instance->loop, .task = &output->task,
+		.sources = &output->sources, .source_count = &output->source_count, .final = true,
+	};
+}
+
+static struct account *route_account(struct graph *graph, const struct graph_end *from,
+				     const struct graph_end *to)
+{
+	char name[LEDGER_NAME_BYTES], from_number[16] = "", to_number[16] = "";
+
+	if (from->replica_count > 1)
+		snprintf(from_number, sizeof(from_number), "#%u", from->replica);
+	if (to->replica_count > 1)
+		snprintf(to_number, sizeof(to_number), "#%u", to->replica);
+	snprintf(name, sizeof(name), "%s%s > %s%s", from->name, from_number, to->name, to_number);
+	return ledger_account(graph->ledger, ACCOUNT_ROUTE, name);
+}
+
+static struct route *graph_add_route(struct graph *graph, const struct graph_end *from,
+				     const struct graph_end *to, struct queue_config config)
+{
+	struct account *account = route_account(graph, from, to);
+	struct route **slot, **source, *route;
+
+	if (!account)
+		return NULL;
+	slot = array_add((void **)&graph->routes, &graph->route_count, sizeof(*slot));
+	if (!slot)
+		return NULL;
+	*slot = route = calloc(1, sizeof(*route));
+	if (!route)
+		return NULL;
+	if (config.when_full == WHEN_FULL_WAIT && !from->waits)
+		config.when_full = WHEN_FULL_DROP_NEWEST; /* the kernel cannot be made to wait */
+	route_init(route, from->name, to->name, &config, account);
+	route->final = to->final;
+	route->sender_loop = from->loop;
+	route->room = from->task;
+	route->receiver_loop = to->loop;
+	route->arrived = to->task;
+	source = array_add((void **)to->sources, to->source_count, sizeof(*source));
+	if (!source)
+		return NULL;
+	return *source = route;
+}
+
+/* A branch from one sender to all replicas of a destination. */
+static int graph_connect(struct graph *graph, const struct graph_end *from,
+			 struct graph_end (*end)(struct graph *, const void *, uint32_t),
+			 const void *to, uint32_t to_count, const struct queue_config *queue)
+{
+	struct fan_branch *branch = fan_add(from->fan, to_count);
+
+	if (!branch)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < to_count; i++) {
+		struct graph_end receiver = end(graph, to, i);
+
+		branch->routes[i] = graph_add_route(graph, from, &receiver, *queue);
+		if (!branch->routes[i])
+			return -ENOSPC;
+	}
+	/* Replicas of a sender begin with different replicas of the destination. */
+	branch->next = from->replica % to_count;
+	return 0;
+}
+
+static struct graph_end receiver_pipeline(struct graph *graph, const void *to, uint32_t replica)
+{
+	return end_of_pipeline(pipeline_of(graph, to), replica);
+}
+
+static struct graph_end receiver_output(struct graph *graph, const void *to, uint32_t replica)
+{
+	return end_of_output(node_of(graph, to), replica);
+}
+
+static int graph_connect_sources(struct graph *graph, struct graph_pipeline *pipeline)
+{
+	const struct pipeline_config *config = pipeline->config;
+	int result = 0;
+
+	for (uint32_t i = 0; i < config->from_count && !result; i++) {
+		const struct config_reference *from = &config->from[i];
+		struct graph_node *node = from->instance ? node_of(graph, from->instance) : NULL;
+		struct graph_pipeline *earlier = from->pipeline ? pipeline_of(graph, from->pipeline)
+								: NULL;
+		uint32_t count = node ? node->count : earlier->count;
+
+		for (uint32_t r = 0; r < count && !result; r++) {
+			struct graph_end sender = node ? end_of_input(node, r)
+						       : end_of_pipeline(earlier, r);
+
+			result = graph_connect(graph, &sender, receiver_pipeline, config,
+					       pipeline->count, &config->queue);
+		}
+	}
+	return result;
+}
+
+static int graph_connect_outputs(struct graph *graph, struct graph_pipeline *pipeline)
+{
+	const struct pipeline_config *config = pipeline->config;
+	int result = 0;
+
+	for (uint32_t i = 0; i < config->to_count && !result; i++) {
+		const struct config_reference *to = &config->to[i];
+
+		if (!to->instance)
+			continue; /* a pipeline: connected from its own `from` */
+		for (uint32_t r = 0; r < pipeline->count && !result; r++) {
+			struct graph_end sender = end_of_pipeline(pipeline, r);
+
+			result = graph_connect(graph, &sender, receiver_output, to->instance,
+					       node_of(graph, to->instance)->count, &to->queue);
+		}
+	}
+	return result;
+}
+
+static int graph_build(struct graph *graph)
+{
+	const struct config *config = graph->config;
+	int result = 0;
+
+	if (!graph_loop(graph, "inputs"))
+		return -errno;
+	for (uint32_t i = 0; i < config->instance_count && !result; i++) {
+		graph->nodes[i].config = &config->instances[i];
+		if (!config->instances[i].routed)
+			continue;
+		if (config->instances[i].kind == SONDE_INPUT)
+			result = graph_add_input(graph, &graph->nodes[i]);
+		else if (config->instances[i].kind == SONDE_OUTPUT)
+			result = graph_add_output(graph, &graph->nodes[i]);
+	}
+	for (uint32_t i = 0; i < config->pipeline_count && !result; i++) {
+		graph->pipelines[i].config = &config->pipelines[i];
+		result = graph_add_pipeline(graph, &graph->pipelines[i]);
+	}
+	for (uint32_t i = 0; i < config->pipeline_count && !result; i++)
+		result = graph_connect_sources(graph, &graph->pipelines[i]);
+	for (uint32_t i = 0; i < config->pipeline_count && !result; i++)
+		result = graph_connect_outputs(graph, &graph->pipelines[i]);
+	return result;
+}
+
+int graph_create(const struct config *config, struct ledger *ledger, struct graph **ret_graph)
+{
+	struct graph *graph = calloc(1, sizeof(*graph));
+	int result;
+
+	if (!graph)
+		return -ENOMEM;
+	graph->config = config;
+	graph->ledger = ledger;
+	graph->nodes = calloc(config->instance_count + 1, sizeof(*graph->nodes));
+	graph->pipelines = calloc(config->pipeline_count + 1, sizeof(*graph->pipelines));
+	result = graph->nodes && graph->pipelines ? graph_build(graph) : -ENOMEM;
+	if (result) {
+		graph_release(graph);
+		return result;
+	}
+	*ret_graph = graph;
+	return 0;
+}
+
+static void pipeline_clear(struct pipeline *pipeline)
+{
+	fan_clear(&pipeline->fan);
+	free(pipeline->sources);
+	free(pipeline->stages);
+}
+
+static void node_clear(struct graph_node *node)
+{
+	for (uint32_t i = 0; i < node->count; i++) {
+		instance_release(node->instances[i]);
+		if (node->fans)
+			fan_clear(&node->fans[i]);
+		if (node->outputs)
+			free(node->outputs[i].sources);
+	}
+	free(node->instances);
+	free(node->fans);
+	free(node->outputs);
+}
+
+void graph_release(struct graph *graph)
+{
+	if (!graph)
+		return;
+	for (uint32_t i = 0; i < graph->route_count; i++) {
+		if (graph->routes[i])
+			route_clear(graph->routes[i]); /* receipts may still reach their inputs */
+	}
+	for (uint32_t i = 0; graph->pipelines && i < graph->config->pipeline_count; i++) {
+		for (uint32_t r = 0; r < graph->pipelines[i].count; r++)
+			pipeline_clear(&graph->pipelines[i].replicas[r]);
+		free(graph->pipelines[i].replicas);
+	}
+	for (uint32_t i = 0; graph->nodes && i < graph->config->instance_count; i++)
+		node_clear(&graph->nodes[i]);
+	for (uint32_t i = 0; i < graph->route_count; i++)
+		free(graph->routes[i]);
+	for (uint32_t i = 0; i < graph->loop_count; i++)
+		loop_release(graph->loops[i]);
+	free(graph->routes);
+	free(graph->loops);
+	free(graph->nodes);
+	free(graph->pipelines);
+	free(graph);
+}
+
+struct graph_node *graph_node(struct graph *graph, const char *name)
+{
+	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
+		if (!strcmp(graph->config->instances[i].name, name))
+			return graph->nodes[i].count ? &graph->nodes[i] : NULL;
+	}
+	return NULL;
+}
+
+/* ---- starting --------------------------------------------------------------------------------- */
+
+static void call_start(void *data)
+{
+	instance_start(data);
+}
+
+static void graph_start_kind(struct graph *graph, enum sonde_kind kind)
+{
+	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
+		struct graph_node *node = &graph->nodes[i];
+
+		for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
+			struct instance *instance = node->instances[r];
+
+			if (loop_call(instance->loop, call_start, instance, start_timeout_ns))
+				log_write(SONDE_ERROR, instance->base.name,
+					  "was not started: another callback holds its thread");
+		}
+	}
+}
+
+int graph_start(struct graph *graph)
+{
+	for (; graph->started_count < graph->loop_count; graph->started_count++) {
+		int result = loop_start(graph->loops[graph->started_count]);
+
+		if (result)
+			return result;
+	}
+	graph_start_kind(graph, SONDE_OUTPUT);
+	graph_start_kind(graph, SONDE_PROCESSOR);
+	graph_start_kind(graph, SONDE_INPUT);
+	return 0;
+}
+
+/* ---- stopping --------------------------------------------------------------------------------- */
+
+static void call_drain(void *data)
+{
+	instance_drain(data);
+}
+
+static void call_stop(void *data)
+{
+	instance_stop(data);
+}
+
+static void call_give_up(void *data)
+{
+	output_give_up(data);
+}
+
+/* What is left of the time, but never nothing: a loop that is well answers at once. */
+static int64_t left_ns(int64_t deadline_ns)
+{
+	int64_t left = deadline_ns - clock_monotonic_ns();
+
+	return left > 200ll * NS_PER_MS ? left : 200ll * NS_PER_MS;
+}
+
+static void drain_instance(struct instance *instance, int64_t deadline_ns)
+{
+	if (loop_call(instance->loop, call_drain, instance, left_ns(deadline_ns)))
+		return;
+	while (!__atomic_load_n(&instance->drained, __ATOMIC_ACQUIRE) &&
+	       clock_monotonic_ns() < deadline_ns)
+		clock_sleep_ns(POLL_NS);
+}
+
+static void drain_routes(struct route **routes, uint32_t count, int64_t deadline_ns)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		while (!route_is_idle(routes[i]) && clock_monotonic_ns() < deadline_ns)
+			clock_sleep_ns(POLL_NS);
+	}
+}
+
+static void graph_drain_pipelines(struct graph *graph, int64_t deadline_ns)
+{
+	uint32_t count = graph->config->pipeline_count;
+
+	for (uint32_t order = 0; order < count; order++) {
+		for (uint32_t i = 0; i < count; i++) {
+			struct graph_pipeline *pipeline = &graph->pipelines[i];
+
+			if (pipeline->config->order != order)
+				continue;
+			for (uint32_t r = 0; r < pipeline->count; r++) {
+				struct pipeline *at = &pipeline->replicas[r];
+
+				drain_routes(at->sources, at->source_count, deadline_ns);
+				for (uint32_t s = 0; s < at->stage_count; s++)
+					drain_instance(at->stages[s], deadline_ns);
+			}
+		}
+	}
+}
+
+static void graph_drain_kind(struct graph *graph, enum sonde_kind kind, int64_t deadline_ns)
+{
+	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
+		struct graph_node *node = &graph->nodes[i];
+
+		for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
+			if (node->outputs)
+				drain_routes(node->outputs[r].sources,
+					     node->outputs[r].source_count, deadline_ns);
+			drain_instance(node->instances[r], deadline_ns);
+		}
+	}
+}
+
+static void call_end(void *data)
+{
+	struct pipeline *pipeline = data;
+
+	pipeline->ended = true;
+}
+
+/* What is still queued stays so, to be booked as lost by shutdown. */
+static void graph_end_pipelines(struct graph *graph, int64_t deadline_ns)
+{
+	for (uint32_t i = 0; i < graph->config->pipeline_count; i++) {
+		for (uint32_t r = 0; r < graph->pipelines[i].count; r++) {
+			struct pipeline *pipeline = &graph->pipelines[i].replicas[r];
+
+			loop_call(pipeline->loop, call_end, pipeline, left_ns(deadline_ns));
+		}
+	}
+}
+
+static void graph_stop_kind(struct graph *graph, enum sonde_kind kind, int64_t deadline_ns)
+{
+	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
+		struct graph_node *node = &graph->nodes[i];
+
+		for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
+			struct instance *instance = node->instances[r];
+
+			if (node->outputs)
+				loop_call(instance->loop, call_give_up, &node->outputs[r],
+					  left_ns(deadline_ns));
+			loop_call(instance->loop, call_stop, instance, left_ns(deadline_ns));
+		}
+	}
+}
+
+int graph_stop(struct graph *graph, int64_t deadline_ns)
+{
+	int result = 0;
+
+	graph_drain_kind(graph, SONDE_INPUT, deadline_ns);
+	graph_stop_kind(graph, SONDE_INPUT, deadline_ns);
+	graph_drain_pipelines(graph, deadline_ns);
+	graph_drain_kind(graph, SONDE_OUTPUT, deadline_ns);
+	graph_end_pipelines(graph, deadline_ns);
+	graph_stop_kind(graph, SONDE_PROCESSOR, deadline_ns);
+	graph_stop_kind(graph, SONDE_OUTPUT, deadline_ns);
+	for (uint32_t i = 0; i < graph->started_count; i++) {
+		if (loop_join(graph->loops[i], clock_monotonic_ns() + left_ns(deadline_ns)))
+			result = -ETIMEDOUT;
+	}
+	return result;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Knobs: options that change while running, by one path whoever asks, and fall back by themselves. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "knob.h"
+#include "log.h"
+
+static const int64_t call_timeout_ns = 2ll * NS_PER_SECOND;
+
+/* A knob that falls back later. */
+struct knob_hold {
+	struct knobs *knobs;
+	struct knob_hold *next;
+	struct graph_node *node;
+	const char *knob;              /* the option's own name */
+	struct knob_value *before;     /* one a replica */
+	struct loop_timer timer;
+};
+
+struct knobs {
+	struct graph *graph;
+	struct loop *loop;
+	struct knob_hold *holds;
+};
+
+struct knob_call {
+	struct instance *instance;
+	const char *knob, *value;
+	struct knob_value before;
+	int result;
+	char error[256];
+};
+
+struct knobs *knobs_create(struct graph *graph, struct loop *loop)
+{
+	struct knobs *knobs = calloc(1, sizeof(*knobs));
+
+	if (knobs)
+		*knobs = (struct knobs){ .graph = graph, .loop = loop };
+	return knobs;
+}
+
+static void hold_release(struct knob_hold *hold)
+{
+	struct knob_hold **link = &hold->knobs->holds;
+
+	while (*link != hold)
+		link = &(*link)->next;
+	*link = hold->next;
+	loop_timer_end(hold->knobs->loop, &hold->timer);
+	free(hold->before);
+	free(hold);
+}
+
+void knobs_release(struct knobs *knobs)
+{
+	while (knobs && knobs->holds)
+		hold_release(knobs->holds);
+	free(knobs);
+}
+
+static void call_set(void *data)
+{
+	struct knob_call *call = data;
+
+	call->result = instance_set(call->instance, call->knob, call->value, &call->before,
+				    call->error, sizeof(call->error));
+}
+
+static void call_restore(void *data)
+{
+	struct knob_call *call = data;
+
+	instance_restore(call->instance, call->knob, &call->before);
+}
+
+static void knob_restore(struct graph_node *node, const char *knob,
+			 const struct knob_value *before, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct knob_call call = { .instance = node->instances[i], .knob = knob,
+					  .before = before[i] };
+
+		if (loop_call(call.instance->loop, call_restore, &call, call_timeout_ns))
+			log_write(SONDE_ERROR, node->config->name,
+				  "%s could not fall back: its thread is held up", knob);
+	}
+}
+
+static void hold_end(void *data)
+{
+	struct knob_hold *hold = data;
+
+	knob_restore(hold->node, hold->knob, hold->before, hold->node->count);
+	log_write(SONDE_INFO, hold->node->config->name, "%s falls back", hold->knob);
+	hold_release(hold);
+}
+
+static struct knob_hold *hold_find(const struct knobs *knobs, const char *instance,
+				   const char *knob)
+{
+	struct knob_hold *hold = knobs->holds;
+
+	while (hold && (strcmp(hold->node->config->name, instance) || strcmp(hold->knob, knob)))
+		hold = hold->next;
+	return hold;
+}
+
+int64_t knob_left_ns(const struct knobs *knobs, const char *instance, const char *knob)
+{
+	struct knob_hold *hold = hold_find(knobs, instance, knob);
+
+	return hold ? hold->timer.due_ns - clock_monotonic_ns() : 0;
+}
+
+/* Sets all replicas, or none. */
+static int knob_apply(struct graph_node *node, const char *knob, const char *value,
+		      struct knob_value *ret_before, char *error, size_t error_size)
+{
+	for (uint32_t i = 0; i < node->count; i++) {
+		struct knob_call call = { .instance = node->instances[i], .knob = knob,
+					  .value = value };
+		int result = loop_call(call.instance->loop, call_set, &call, call_timeout_ns);
+
+		if (!result && !call.result) {
+			ret_before[i] = call.before;
+			continue;
+		}
+		if (result)
+			snprintf(error, error_size, "the thread of %s is held up by a callback "
+				 "(see `sonde status`)", node->config->name);
+		else
+			snprintf(error, error_size, "%s", call.error);
+		knob_restore(node, knob, ret_before, i);
+		return result ? result : call.result;
+	}
+	return 0;
+}
+
+/* Remembers the value to fall back to: the one before the first of several changes. Takes before. */
+static int knob_hold(struct knobs *knobs, struct graph_node *node, const char *knob,
+		     struct knob_value *before, int64_t for_ns)
+{
+	struct knob_hold *hold = hold_find(knobs, node->config->name, knob);
+
+	if (hold) {
+		free(before);
+	} else {
+		hold = calloc(1, sizeof(*hold));
+		if (!hold)
+			return -ENOMEM;
+		*hold = (struct knob_hold){ .knobs = knobs, .next = knobs->holds, .node = node,
+					    .knob = knob, .before = before };
+		hold->timer = (struct loop_timer){ .run = hold_end, .data = hold };
+		knobs->holds = hold;
+	}
+	loop_timer_after(knobs->loop, &hold->timer, for_ns);
+	return 0;
+}
+
+static struct graph_node *knob_node(struct knobs *knobs, const char *name, char *error,
+				    size_t error_size)
+{
+	const struct config *config = knobs->graph->config;
+	struct graph_node *node = graph_node(knobs->graph, name);
+	const char *near, **names;
+
+	if (node)
+		return node;
+	names = calloc(config->instance_count + 1, sizeof(*names));
+	for (uint32_t i = 0; names && i < config->instance_count; i++)
+		names[i] = config->instances[i].name;
+	near = names ? nearest_name(name, names, config->instance_count) : NULL;
+	snprintf(error, error_size, "no instance \"%s\" is running%s%s%s", name,
+		 near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+	free(names);
+	return NULL;
+}
+
+int knob_set(struct knobs *knobs, const char *path, const char *value, int64_t for_ns, char *error,
+	     size_t error_size)
+{
+	const char *dot = strrchr(path, '.');
+	const struct sonde_option *option;
+	struct knob_value *before;
+	struct graph_node *node;
+	struct knob_hold *hold;
+	char name[128];
+	int result;
+
+	if (!dot || dot - path >= (ptrdiff_t)sizeof(name)) {
+		snprintf(error, error_size, "\"%s\" is not INSTANCE.KNOB", path);
+		return -EINVAL;
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(dot - path), path);
+	node = knob_node(knobs, name, error, error_size);
+	if (!node)
+		return -ENOENT;
+	option = option_find(node->config->plugin->descriptor->options, dot + 1);
+	before = calloc(node->count, sizeof(*before));
+	if (!before)
+		return -ENOMEM;
+	result = knob_apply(node, dot + 1, value, before, error, error_size);
+	if (result || !option) {
+		free(before);
+		return result ? result : -EINVAL;
+	}
+	log_write(SONDE_INFO, name, "%s is set to %s", option->name,
+		  option->type == SONDE_SECRET ? "***" : value);
+	if (for_ns > 0)
+		return knob_hold(knobs, node, option->name, before, for_ns);
+	free(before);
+	hold = hold_find(knobs, name, option->name);
+	if (hold)
+		hold_release(hold);
+	return 0;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watch: names callbacks that hold their thread for long, and samples rates. */
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "watch.h"
+
+enum { WATCH_TICKS_PER_SAMPLE = 5 };
+
+struct watch_sample {
+	const struct account *account;
+	struct tally before, now;     /* `in` at the last two samples */
+};
+
+struct watch_instance {
+	struct instance *instance;
+	uint64_t callback_count;      /* at the last tick */
+	uint32_t callback;
+	int64_t since_ns;             /* first tick that saw this call; 0: none runs */
+	int64_t said_ns;              /* how long it had run when the log named it; 0: not yet */
+};
+
+struct watch {
+	struct loop *loop;
+	struct loop_timer timer;
+	int64_t slow_ns;
+	struct watch_instance *instances;
+	uint32_t instance_count;
+	struct watch_sample *samples;
+	uint32_t sample_count, tick;
+	int64_t before_ns, now_ns;    /* of the samples; 0: not taken yet */
+};
+
+static void watch_look(struct watch_instance *at, int64_t now_ns, int64_t slow_ns)
+{
+	struct instance *instance = at->instance;
+	uint32_t callback = __atomic_load_n(&instance->callback, __ATOMIC_ACQUIRE);
+	uint64_t count = __atomic_load_n(&instance->callback_count, __ATOMIC_RELAXED);
+	bool same = callback != CALLBACK_NONE && at->since_ns && count == at->callback_count;
+
+	if (at->said_ns && !same)
+		log_write(SONDE_INFO, instance->base.name, "%s has returned after about %lld s",
+			  callback_name(at->callback),
+			  (long long)((now_ns - at->since_ns) / NS_PER_SECOND));
+	if (!same) {
+		at->since_ns = callback == CALLBACK_NONE ? 0 : now_ns;
+		at->said_ns = 0;
+		at->callback = callback;
+		at->callback_count = count;
+	} else if (now_ns - at->since_ns >= slow_ns &&
+		   now_ns - at->since_ns >= 2 * at->said_ns) {
+		at->said_ns = now_ns - at->since_ns;
+		log_write(SONDE_WARNING, instance->base.name,
+			  "%s has been running for %lld s and holds its thread",
+			  callback_name(callback), (long long)(at->said_ns / NS_PER_SECOND));
+	}
+	__atomic_store_n(&instance->busy_since_ns, same ? at->since_ns : 0, __ATOMIC_RELAXED);
+}
+
+static void watch_sample(struct watch *watch, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < watch->sample_count; i++) {
+		watch->samples[i].before = watch->samples[i].now;
+		watch->samples[i].now = tally_read(&watch->samples[i].account->in);
+	}
+	watch->before_ns = watch->now_ns;
+	watch->now_ns = now_ns;
+}
+
+static void watch_tick(void *data)
+{
+	struct watch *watch = data;
+	int64_t now_ns = clock_monotonic_ns();
+
+	for (uint32_t i = 0; i < watch->instance_count; i++)
+		watch_look(&watch->instances[i], now_ns, watch->slow_ns);
+	if (watch->tick++ % WATCH_TICKS_PER_SAMPLE == 0)
+		watch_sample(watch, now_ns);
+}
+
+static int watch_fill(struct watch *watch, struct graph *graph, struct ledger *ledger)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < graph->config->instance_count; i++)
+		count += graph->nodes[i].count;
+	watch->instances = calloc(count + 1, sizeof(*watch->instances));
+	while (ledger_at(ledger, watch->sample_count))
+		watch->sample_count++;
+	watch->samples = calloc(watch->sample_count + 1, sizeof(*watch->samples));
+	if (!watch->instances || !watch->samples)
+		return -1;
+	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
+		for (uint32_t r = 0; r < graph->nodes[i].count; r++)
+			watch->instances[watch->instance_count++].instance =
+				graph->nodes[i].instances[r];
+	}
+	for (uint32_t i = 0; i < watch->sample_count; i++)
+		watch->samples[i].account = ledger_at(ledger, i);
+	return 0;
+}
+
+struct watch *watch_create(struct graph *graph, struct ledger *ledger, struct loop *loop,
+			   int64_t slow_ns)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (!watch)
+		return NULL;
+	watch->loop = loop;
+	watch->slow_ns = slow_ns;
+	watch->timer = (struct loop_timer){ .run = watch_tick, .data = watch };
+	if (watch_fill(watch, graph, ledger)) {
+		watch_release(watch);
+		return NULL;
+	}
+	loop_timer_every(loop, &watch->timer, NS_PER_SECOND);
+	return watch;
+}
+
+void watch_release(struct watch *watch)
+{
+	if (!watch)
+		return;
+	loop_timer_end(watch->loop, &watch->timer);
+	free(watch->instances);
+	free(watch->samples);
+	free(watch);
+}
+
+struct watch_rate watch_rate(const struct watch *watch, const struct account *account)
+{
+	for (uint32_t i = 0; i < watch->sample_count; i++) {
+		const struct watch_sample *sample = &watch->samples[i];
+		struct tally now = tally_read(&account->in);
+		double seconds = (double)(clock_monotonic_ns() - watch->before_ns) / NS_PER_SECOND;
+
+		if (sample->account == account && watch->before_ns)
+			return (struct watch_rate){
+				.rows = (double)(now.rows - sample->before.rows) / seconds,
+				.events = (double)(now.events - sample->before.events) / seconds,
+			};
+	}
+	return (struct watch_rate){ 0 };
+}
