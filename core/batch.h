@@ -9,16 +9,18 @@
 /* Every struct sonde_batch in the daemon is the first member of one of ours. Until batch_finish()
  * one thread owns it; afterwards it does not change and any thread may hold and release it. */
 
-/* An empty batch of a schema (host-sized tables) with zeroed rows. dictionaries: one for each field,
- * NULL entries for fields without; the batch takes references. NULL: no memory. */
+/* An empty batch of a schema (host-sized tables) with room for rows, which is not zeroed.
+ * dictionaries: one for each field, NULL entries for fields without, or NULL; the batch takes
+ * references. The schema need not last, its texts must. NULL: no memory. */
 struct sonde_batch *batch_create(const struct sonde_schema *schema, uint32_t row_capacity,
 				 struct sonde_dictionary *const *dictionaries);
 struct sonde_batch *batch_table(const char *schema, uint32_t signal, uint32_t row_count);
-struct sonde_batch *batch_derive(struct sonde_batch *batch);
+struct sonde_batch *batch_derive(struct sonde_batch *batch); /* finishes the other */
 struct sonde_batch *batch_hold(struct sonde_batch *batch);
 void batch_release(struct sonde_batch *batch); /* NULL is fine */
 
-void *batch_rows(struct sonde_batch *batch);
+/* As the services of the plugin header. On a finished batch they return -EROFS, or NULL. */
+void *batch_rows(struct sonde_batch *batch); /* NULL: it was not created from a schema */
 uint32_t batch_capacity(const struct sonde_batch *batch);
 int batch_resize(struct sonde_batch *batch, uint32_t row_count);
 struct sonde_column *batch_add(struct sonde_batch *batch, const struct sonde_field *field,
@@ -36,12 +38,15 @@ int batch_adopt(struct sonde_batch *batch, struct sonde_batch *child);
  * counts. Idempotent. From here on the batch is read-only. */
 void batch_finish(struct sonde_batch *batch);
 
-/* Memory that holding this batch keeps from being freed (rows, columns, heaps, parents, children,
- * its share of dictionaries). Cheap: computed by batch_finish(). */
+/* Memory that holding this batch keeps from being freed: rows, columns, heaps, parents, children,
+ * and of each dictionary the part that falls to it among all who held one then. Cheap: computed by
+ * batch_finish(); 0 before. */
 size_t batch_bytes(const struct sonde_batch *batch);
 
-/* A batch of the selected rows only, children renumbered, constants kept; carries the receipts. The
- * same batch with one more reference where all rows are selected. NULL: no memory. */
+/* A batch of the selected rows of a finished one, finished too, that keeps nothing else of it
+ * alive: children renumbered, constants kept, dictionaries copied where few entries are used; it
+ * carries the receipts. The same batch with one more reference where all rows are selected. NULL:
+ * no memory. */
 struct sonde_batch *batch_compact(struct sonde_batch *batch);
 
 /* Who waits for these rows. Owned by the batch; derived and compacted batches carry them on. */

@@ -315,6 +315,7 @@ static const struct sonde_host services = {
 	.any_decode = any_decode,
 	.metric_encode = metric_encode,
 	.metric_decode = metric_decode,
+	.metric_metadata = metric_metadata,
 };
 
 const struct sonde_host *host_services(void)

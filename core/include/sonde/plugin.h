@@ -87,12 +87,14 @@ enum sonde_role {
 	SONDE_ROLE_SCOPE_NAME,     /* instrumentation scope */
 	SONDE_ROLE_SCOPE_VERSION,
 	SONDE_ROLE_SCHEMA_URL,     /* of the resource or of the scope, by scope */
+	SONDE_ROLE_ENTITIES,       /* [any] array of maps: the entities that a resource stands for */
 	/* measures, wide: each such column is one metric */
 	SONDE_ROLE_SUM = 32,       /* needs a temporality */
 	SONDE_ROLE_GAUGE,
 	SONDE_ROLE_HISTOGRAM,      /* exponential, explicit or quantiles; needs a temporality */
 	/* measures, long: each row is one data point */
-	SONDE_ROLE_METRIC,         /* [bytes] which metric: see struct sonde_metric */
+	SONDE_ROLE_METRIC,         /* [bytes] which metric: see struct sonde_metric; in exemplars of wide
+				    * rows [text]: the name of the parent's measure */
 	SONDE_ROLE_VALUE,          /* its value; several such columns of different types, one valid a row */
 	/* logs */
 	SONDE_ROLE_SEVERITY = 48,  /* 1 to 24, as OTLP numbers them */
@@ -436,7 +438,8 @@ enum sonde_metric_kind {
 
 struct sonde_metric {
 	struct sonde_text name, unit, description;
-	struct sonde_text metadata; /* encoded AnyValue map; empty: none */
+	struct sonde_text metadata; /* encoded AnyValue map; empty: none. Only written: see
+				     * sonde_metric_metadata() */
 	uint32_t kind;              /* enum sonde_metric_kind */
 	uint32_t temporality;       /* enum sonde_temporality; other numbers are kept */
 	bool monotonic;
@@ -616,6 +619,7 @@ struct sonde_host {
 			  uint32_t item_capacity, uint32_t *ret_item_count);
 	int64_t (*metric_encode)(const struct sonde_metric *, void *buffer, size_t capacity);
 	int (*metric_decode)(const void *data, size_t length, struct sonde_metric *ret_metric);
+	int64_t (*metric_metadata)(const void *data, size_t length, void *buffer, size_t capacity);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -784,8 +788,9 @@ static inline void sonde_dictionary_release(struct sonde_instance *instance,
 
 /* ---- whole batches ---------------------------------------------------------------------------- */
 
-/* An empty batch of the plugin's schema with zeroed room for rows; the caller owns it until it
- * emits or releases it. Bound dictionaries are used. NULL: no memory (count it with sonde_lose). */
+/* An empty batch of the plugin's schema with room for rows, which is not zeroed: whoever counts a
+ * row as filled has written all of its members. The caller owns the batch until it emits or
+ * releases it. Bound dictionaries are used. NULL: no memory (count it with sonde_lose). */
 static inline struct sonde_batch *sonde_batch_create(struct sonde_instance *instance,
 						     uint32_t schema, uint32_t row_capacity)
 {
@@ -798,7 +803,8 @@ static inline void *sonde_batch_rows(struct sonde_instance *instance, struct son
 	return instance->host->batch_rows(batch);
 }
 
-/* How many of the rows are filled, at most the capacity. -ERANGE beyond it. */
+/* How many of the rows are filled, at most the capacity. -ERANGE beyond it; -EINVAL for a derived
+ * batch, whose rows are another's; -EROFS once emitted. */
 static inline int sonde_batch_resize(struct sonde_instance *instance, struct sonde_batch *batch,
 				     uint32_t row_count)
 {
@@ -815,7 +821,8 @@ static inline struct sonde_batch *sonde_batch_table(struct sonde_instance *insta
 }
 
 /* A new batch that shares all of the other's columns and children; columns can be added and rows
- * dropped without touching the other. It carries on the other's receipts. NULL: no memory. */
+ * dropped without touching the other, which does not change any more. It carries on the other's
+ * receipts. NULL: no memory. */
 static inline struct sonde_batch *sonde_batch_derive(struct sonde_instance *instance,
 						     struct sonde_batch *batch)
 {
@@ -824,8 +831,9 @@ static inline struct sonde_batch *sonde_batch_derive(struct sonde_instance *inst
 
 /* Adds a column with zeroed storage of its own, to be filled through `base` and `stride`. Only
  * name, type, role, scope, temporality, monotonic, unit and help of the field are read; texts are
- * copied. A column of the same name is replaced. The dictionary may be NULL for types that have
- * none; the batch takes a reference. NULL: no memory. The pointer is valid until the next add. */
+ * copied. A column of the same name, role and scope is replaced. The dictionary may be NULL for
+ * types that have none; the batch takes a reference. NULL: no memory, or the batch is emitted. The
+ * pointer is valid until the next add. */
 static inline struct sonde_column *sonde_batch_add(struct sonde_instance *instance,
 						   struct sonde_batch *batch,
 						   const struct sonde_field *field,
@@ -851,14 +859,16 @@ static inline int sonde_batch_remove(struct sonde_instance *instance, struct son
 	return instance->host->batch_remove(batch, column);
 }
 
-/* Bits of validity of a column to write, at first all set. NULL: no memory. */
+/* Bits of validity of a column to write, at first all set, or as they were in the batch that it was
+ * derived from. NULL: no memory. */
 static inline unsigned char *sonde_batch_valid(struct sonde_instance *instance,
 					       struct sonde_batch *batch, uint32_t column)
 {
 	return instance->host->batch_valid(batch, column);
 }
 
-/* Room in the heap of a column for a histogram; as sonde_heap(). */
+/* Zeroed room in the heap of a column for a histogram; as sonde_heap(). Not for a column that a
+ * derived batch shares. */
 static inline uint64_t *sonde_batch_heap(struct sonde_instance *instance, struct sonde_batch *batch,
 					 uint32_t column, uint32_t count, uint32_t *ret_start)
 {
@@ -872,8 +882,9 @@ static inline int sonde_batch_select(struct sonde_instance *instance, struct son
 	return instance->host->batch_select(batch, bits);
 }
 
-/* Makes `child` a child table of `batch`, which takes over the reference. The child has a column
- * of SONDE_ROLE_PARENT_ROW. */
+/* Makes `child` a child table of `batch`, which takes over the reference, also on failure. The
+ * child does not change any more. -EINVAL: it has no column of SONDE_ROLE_PARENT_ROW, or the tables
+ * are nested more than four deep. A row of it counts if its parent does. */
 static inline int sonde_batch_adopt(struct sonde_instance *instance, struct sonde_batch *batch,
 				    struct sonde_batch *child)
 {
@@ -1021,8 +1032,8 @@ static inline int64_t sonde_any_encode(struct sonde_instance *instance, const st
 }
 
 /* Decodes a value into items[0] and, behind it, all that it holds; texts point into data.
- * ret_count (always set) is how many items it takes: -ENOSPC if that is over capacity. -EBADMSG:
- * not an encoded value, or over 32 levels. */
+ * ret_count is how many items it takes: -ENOSPC if that is over capacity, the items are worth
+ * nothing then. -EBADMSG: not an encoded value, or over 32 levels; ret_count is not set. */
 static inline int sonde_any_decode(struct sonde_instance *instance, const void *data, size_t length,
 				   struct sonde_any *items, uint32_t capacity, uint32_t *ret_count)
 {
@@ -1036,11 +1047,19 @@ static inline int64_t sonde_metric_encode(struct sonde_instance *instance,
 	return instance->host->metric_encode(metric, buffer, capacity);
 }
 
-/* Texts point into data. -EBADMSG: not an encoded metric. */
+/* Texts point into data; the metadata stays empty. -EBADMSG: not an encoded metric. */
 static inline int sonde_metric_decode(struct sonde_instance *instance, const void *data,
 				      size_t length, struct sonde_metric *ret_metric)
 {
 	return instance->host->metric_decode(data, length, ret_metric);
+}
+
+/* The metadata of an encoded metric as an encoded AnyValue map: the number of bytes, written only if
+ * they fit in capacity; 0: none. -EBADMSG: not an encoded metric. */
+static inline int64_t sonde_metric_metadata(struct sonde_instance *instance, const void *data,
+					    size_t length, void *buffer, size_t capacity)
+{
+	return instance->host->metric_metadata(data, length, buffer, capacity);
 }
 
 /* ---- the descriptor --------------------------------------------------------------------------- */

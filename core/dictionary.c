@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Dictionaries: entries in chunks that double, their bytes in blocks that never move, and an index
+ * of those that can be found again. One thread appends; any number read what was published. */
+#include "dictionary.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+	CHUNK_SHIFT = 6, /* the first chunk holds 64 entries */
+	BLOCK_BYTES_FIRST = 1 << 10,
+	BLOCK_BYTES_LAST = 1 << 16,
+	SLOT_COUNT_FIRST = 128,
+	LENGTH_LIMIT = 0xffffffbf - 1, /* the last code that sonde_entry() reads, less one */
+};
+
+struct block {
+	struct block *next;
+};
+
+/* Of the index: free where code_after is 0. */
+struct slot {
+	uint32_t hash;
+	uint32_t code_after; /* code + 1 */
+};
+
+struct dictionary {
+	struct sonde_dictionary head; /* first: what readers see */
+	uint32_t references;          /* atomic */
+	uint32_t chunk_count;
+	size_t bytes; /* atomic */
+	struct block *blocks;
+	char *room; /* free bytes of the newest block */
+	size_t room_bytes, block_bytes;
+	struct slot *slots; /* open addressing, a power of two, at most half full */
+	uint32_t slot_count, slot_used;
+};
+
+/* Texts come from anyone on the host: without secrets they could be made to collide. */
+static uint64_t secrets[2];
+static pthread_once_t secrets_once = PTHREAD_ONCE_INIT;
+
+static void secrets_fill(void)
+{
+	struct timespec now;
+
+	if (getrandom(secrets, sizeof(secrets), GRND_NONBLOCK) != sizeof(secrets)) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		secrets[0] = (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u ^ (uintptr_t)&now;
+		secrets[1] = (uint64_t)now.tv_sec * 0xc2b2ae3d27d4eb4fu ^ secrets[0] >> 29;
+	}
+	secrets[0] |= 1;
+	secrets[1] |= 1;
+}
+
+static uint64_t load(const unsigned char *bytes, size_t count)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, bytes, count);
+	return word;
+}
+
+/* Both halves of a product depend on every bit of both factors. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint32_t text_hash(const void *data, size_t length)
+{
+	const unsigned char *bytes = data;
+	uint64_t state = secrets[0] ^ length;
+
+	for (; length > 16; bytes += 16, length -= 16)
+		state = mix(load(bytes, 8) ^ secrets[1], load(bytes + 8, 8) ^ state);
+	if (length > 8)
+		state = mix(load(bytes, 8) ^ secrets[1], load(bytes + 8, length - 8) ^ state);
+	else
+		state = mix(load(bytes, length) ^ secrets[1], state);
+	state = mix(state ^ secrets[0], 0x9e3779b97f4a7c15u);
+	return (uint32_t)(state ^ state >> 32);
+}
+
+static void bytes_count(struct dictionary *dictionary, size_t bytes)
+{
+	__atomic_store_n(&dictionary->bytes, dictionary->bytes + bytes, __ATOMIC_RELAXED);
+}
+
+struct sonde_dictionary *dictionary_create(bool distinct)
+{
+	struct dictionary *dictionary = calloc(1, sizeof(*dictionary));
+
+	if (!dictionary)
+		return NULL;
+	pthread_once(&secrets_once, secrets_fill);
+	dictionary->head.size = sizeof(dictionary->head);
+	dictionary->head.distinct = distinct;
+	dictionary->references = 1;
+	dictionary->bytes = sizeof(*dictionary);
+	dictionary->block_bytes = BLOCK_BYTES_FIRST;
+	return &dictionary->head;
+}
+
+struct sonde_dictionary *dictionary_hold(struct sonde_dictionary *head)
+{
+	struct dictionary *dictionary = (struct dictionary *)head;
+
+	__atomic_fetch_add(&dictionary->references, 1, __ATOMIC_RELAXED);
+	return head;
+}
+
+void dictionary_release(struct sonde_dictionary *head)
+{
+	struct dictionary *dictionary = (struct dictionary *)head;
+	struct block *block, *next;
+
+	if (!head || __atomic_fetch_sub(&dictionary->references, 1, __ATOMIC_ACQ_REL) != 1)
+		return;
+	for (block = dictionary->blocks; block; block = next) {
+		next = block->next;
+		free(block);
+	}
+	for (uint32_t i = 0; i < dictionary->chunk_count; i++)
+		free(head->chunks[i]);
+	free(dictionary->slots);
+	free(dictionary);
+}
+
+/* A copy of a text in the blocks; a long one has a block of its own. NULL: no memory. */
+static const char *bytes_copy(struct dictionary *dictionary, const void *data, size_t length)
+{
+	size_t size;
+	struct block *block;
+	char *copy;
+	bool own = length > dictionary->block_bytes / 4;
+
+	if (!length)
+		return "";
+	if (length > dictionary->room_bytes) {
+		size = sizeof(*block) + (own ? length : dictionary->block_bytes);
+		block = malloc(size);
+		if (!block)
+			return NULL;
+		block->next = dictionary->blocks;
+		dictionary->blocks = block;
+		bytes_count(dictionary, size);
+		if (own)
+			return memcpy(block + 1, data, length);
+		dictionary->room = (char *)(block + 1);
+		dictionary->room_bytes = dictionary->block_bytes;
+		if (dictionary->block_bytes < BLOCK_BYTES_LAST)
+			dictionary->block_bytes *= 2;
+	}
+	copy = memcpy(dictionary->room, data, length);
+	dictionary->room += length;
+	dictionary->room_bytes -= length;
+	return copy;
+}
+
+/* Where the entry of a code goes; makes its chunk. NULL: no memory. */
+static struct sonde_text *entry_place(struct dictionary *dictionary, uint32_t code)
+{
+	uint32_t place = code + (1u << CHUNK_SHIFT);
+	uint32_t shift = 31u - (uint32_t)__builtin_clz(place);
+	uint32_t chunk = shift - CHUNK_SHIFT;
+	size_t size = sizeof(struct sonde_text) << shift;
+
+	if (chunk == dictionary->chunk_count) {
+		struct sonde_text *entries = malloc(size);
+
+		if (!entries)
+			return NULL;
+		dictionary->head.chunks[chunk] = entries;
+		dictionary->chunk_count++;
+		bytes_count(dictionary, size);
+	}
+	return &dictionary->head.chunks[chunk][place - (1u << shift)];
+}
+
+static uint32_t append(struct dictionary *dictionary, const void *data, size_t length,
+		       uint32_t hash)
+{
+	uint32_t code = dictionary->head.length;
+	struct sonde_text *entry;
+	const char *copy;
+
+	if (length > DICTIONARY_TEXT_LIMIT || code >= LENGTH_LIMIT)
+		return UINT32_MAX;
+	entry = entry_place(dictionary, code);
+	if (!entry)
+		return UINT32_MAX;
+	copy = bytes_copy(dictionary, data, length);
+	if (!copy)
+		return UINT32_MAX;
+	*entry = (struct sonde_text){ .data = copy, .length = (uint32_t)length, .hash = hash };
+	__atomic_store_n(&dictionary->head.length, code + 1, __ATOMIC_RELEASE);
+	return code;
+}
+
+/* The slot of an equal text, or the free one where it belongs. */
+static struct slot *slot_find(const struct dictionary *dictionary, const void *data, size_t length,
+			      uint32_t hash)
+{
+	uint32_t mask = dictionary->slot_count - 1;
+
+	for (uint32_t i = hash & mask;; i = (i + 1) & mask) {
+		struct slot *slot = &dictionary->slots[i];
+		struct sonde_text text;
+
+		if (!slot->code_after)
+			return slot;
+		if (slot->hash != hash)
+			continue;
+		text = sonde_entry(&dictionary->head, dictionary->head.length,
+				   slot->code_after - 1);
+		if (text.length == length && (!length || !memcmp(text.data, data, length)))
+			return slot;
+	}
+}
+
+static bool slots_grow(struct dictionary *dictionary)
+{
+	uint32_t count = dictionary->slot_count ? dictionary->slot_count * 2 : SLOT_COUNT_FIRST;
+	struct slot *slots = count ? calloc(count, sizeof(*slots)) : NULL;
+
+	if (!slots)
+		return false;
+	for (uint32_t i = 0; i < dictionary->slot_count; i++) {
+		uint32_t place = dictionary->slots[i].hash & (count - 1);
+
+		if (!dictionary->slots[i].code_after)
+			continue;
+		while (slots[place].code_after)
+			place = (place + 1) & (count - 1);
+		slots[place] = dictionary->slots[i];
+	}
+	bytes_count(dictionary, (size_t)(count - dictionary->slot_count) * sizeof(*slots));
+	free(dictionary->slots);
+	dictionary->slots = slots;
+	dictionary->slot_count = count;
+	return true;
+}
+
+uint32_t dictionary_intern(struct sonde_dictionary *head, const void *data, size_t length)
+{
+	struct dictionary *dictionary = (struct dictionary *)head;
+	uint32_t hash = text_hash(data, length), code;
+	struct slot *slot;
+
+	if (dictionary->slot_used >= dictionary->slot_count / 2 && !slots_grow(dictionary))
+		return UINT32_MAX;
+	slot = slot_find(dictionary, data, length, hash);
+	if (slot->code_after)
+		return slot->code_after - 1;
+	code = append(dictionary, data, length, hash);
+	if (code != UINT32_MAX) {
+		*slot = (struct slot){ .hash = hash, .code_after = code + 1 };
+		dictionary->slot_used++;
+	}
+	return code;
+}
+
+uint32_t dictionary_add(struct sonde_dictionary *head, const void *data, size_t length)
+{
+	if (head->distinct)
+		return dictionary_intern(head, data, length);
+	return append((struct dictionary *)head, data, length, 0);
+}
+
+uint32_t dictionary_length(const struct sonde_dictionary *head)
+{
+	return __atomic_load_n(&head->length, __ATOMIC_ACQUIRE);
+}
+
+size_t dictionary_bytes(const struct sonde_dictionary *head)
+{
+	return __atomic_load_n(&((const struct dictionary *)head)->bytes, __ATOMIC_RELAXED);
+}
+
+size_t dictionary_share_bytes(const struct sonde_dictionary *head)
+{
+	const struct dictionary *dictionary = (const struct dictionary *)head;
+
+	return dictionary_bytes(head) / __atomic_load_n(&dictionary->references, __ATOMIC_RELAXED);
+}
