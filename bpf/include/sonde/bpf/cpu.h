@@ -6,12 +6,12 @@
 #include <linux/types.h>
 
 /* Why a program could not hand over what it had. */
-enum sonde_loss {
-	SONDE_LOSS_RING_FULL,      /* the reader was too slow for this CPU's ring */
-	SONDE_LOSS_MAP_FULL,       /* no memory for the state of one more task */
-	SONDE_LOSS_FAULT,          /* memory that had to be read could not be */
-	SONDE_LOSS_RATE_LIMITED,   /* more events than the knob allows this CPU in a second */
-	SONDE_LOSS_COUNT,
+enum sonde_kernel_loss {
+	SONDE_KERNEL_LOSS_RING_FULL,      /* the reader was too slow for this CPU's ring */
+	SONDE_KERNEL_LOSS_MAP_FULL,       /* no memory for the state of one more task */
+	SONDE_KERNEL_LOSS_FAULT,          /* memory that had to be read could not be */
+	SONDE_KERNEL_LOSS_RATE_LIMITED,   /* more events than the knob allows this CPU in a second */
+	SONDE_KERNEL_LOSS_COUNT,
 };
 
 /* One program's own account. `runs` counts all runs, one in SONDE_METER_EVERY of them is clocked. */

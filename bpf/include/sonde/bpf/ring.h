@@ -38,6 +38,13 @@ static __always_inline __u64 sonde_ring_flags(void *ring, struct sonde_ring_stat
 									 BPF_RB_NO_WAKEUP;
 }
 
+/* Takes back what sonde_ring_flags counted for a record that found no room. */
+static __always_inline void sonde_ring_withdraw(struct sonde_ring_state *state, __u32 bytes)
+{
+	state->events--;
+	state->bytes -= bytes + SONDE_RING_HEADER_BYTES;
+}
+
 /* Whether this CPU may hand over one more event in the second of `now_ns`; 0 is no limit. */
 static __always_inline bool sonde_ring_allows(struct sonde_ring_state *state, __u64 now_ns,
 					      __u32 events_per_second)
