@@ -234,3 +234,13 @@ uint64_t ledger_epoch(const struct ledger *ledger)
 {
 	return ledger->file->epoch;
 }
+
+uint64_t ledger_lost_rows(struct ledger *ledger, uint32_t loss)
+{
+	struct account *account;
+	uint64_t rows = 0;
+
+	for (uint32_t i = 0; (account = ledger_at(ledger, i)); i++)
+		rows += tally_read(&account->lost[loss]).rows;
+	return rows;
+}

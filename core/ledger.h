@@ -59,6 +59,9 @@ struct tally tally_read(const struct tally *tally);
 /* What is neither out, reduced nor lost of all that came in. */
 struct tally account_open(const struct account *account);
 
+/* Rows lost for a reason, over all accounts. */
+uint64_t ledger_lost_rows(struct ledger *ledger, uint32_t loss);
+
 const char *reduction_name(uint32_t reduction); /* "filtered" */
 const char *loss_name(uint32_t loss);           /* "queue full" */
 

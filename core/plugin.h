@@ -21,6 +21,9 @@ struct catalog;
 struct catalog *catalog_create(const char *const *directories, const struct sonde_host *host);
 void catalog_release(struct catalog *catalog);
 
+/* A directory to be searched before those that there are; copied. -ENOMEM. */
+int catalog_prepend(struct catalog *catalog, const char *directory);
+
 /* The plugin called name, of that kind (0: any), loaded now if it was not. A name with a '/' is a path.
  * On failure a negative errno, and one line in `error` that names the file, what is wrong and the
  * mend: every reason has a message of its own. -ENOENT: no such file in any directory; the message

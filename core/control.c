@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The local control socket: words to the running daemon, a text back. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <sonde/plugin.h>
+#include "clock.h"
+#include "control.h"
+#include "log.h"
+
+static const char control_magic[8] = "sonde-c";
+static const int64_t client_timeout_ns = 10ll * NS_PER_SECOND;
+
+struct control_header {
+	char magic[8];
+	uint16_t version, code;
+	uint32_t length;
+};
+
+_Static_assert(sizeof(struct control_header) == 16, "the header is 16 bytes on the wire");
+
+/* A connection of the daemon's side: reads a request, then writes the reply. */
+struct control_client {
+	struct control *control;
+	struct control_client *next;
+	struct loop_fd *watch;
+	struct loop_timer timeout;
+	int fd;
+	char *data;                /* request while reading, reply (with header) while writing */
+	size_t length, done;       /* bytes expected, bytes moved */
+	bool writing;
+};
+
+struct control {
+	struct loop *loop;
+	struct loop_fd *watch;
+	int fd;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	control_answer *answer;
+	void *data;
+	struct control_client *clients;
+	uint32_t client_count;
+};
+
+static int address_of(const char *path, struct sockaddr_un *ret_address)
+{
+	if (strlen(path) >= sizeof(ret_address->sun_path))
+		return -ENAMETOOLONG;
+	*ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(ret_address->sun_path, path, strlen(path));
+	return 0;
+}
+
+static void client_release(struct control_client *client)
+{
+	struct control_client **link = &client->control->clients;
+
+	while (*link != client)
+		link = &(*link)->next;
+	*link = client->next;
+	client->control->client_count--;
+	loop_timer_end(client->control->loop, &client->timeout);
+	if (client->watch)
+		loop_watch_end(client->control->loop, client->watch);
+	close(client->fd);
+	free(client->data);
+	free(client);
+}
+
+static void client_timed_out(void *data)
+{
+	client_release(data);
+}
+
+int control_split(char *payload, size_t length, char *ret_words[CONTROL_WORD_LIMIT],
+		  uint32_t *ret_count)
+{
+	uint32_t count = 0;
+
+	if (!length || payload[length - 1])
+		return -EBADMSG;
+	for (size_t at = 0; at < length; at += strlen(payload + at) + 1) {
+		if (count == CONTROL_WORD_LIMIT)
+			return -EBADMSG;
+		ret_words[count++] = payload + at;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+/* The reply as bytes with its header; frees the request. */
+static int client_answer(struct control_client *client)
+{
+	struct control_header header = { .version = CONTROL_VERSION };
+	struct control *control = client->control;
+	char *words[CONTROL_WORD_LIMIT], *reply = NULL;
+	uint32_t word_count;
+	size_t length = 0;
+	FILE *file = open_memstream(&reply, &length);
+
+	if (!file)
+		return -ENOMEM;
+	memcpy(header.magic, control_magic, sizeof(header.magic));
+	fwrite(&header, sizeof(header), 1, file);
+	if (control_split(client->data + sizeof(header), client->length - sizeof(header), words,
+			  &word_count)) {
+		header.code = 2;
+		fputs("the request is not a list of words\n", file);
+	} else {
+		header.code = control->answer(control->data, words, word_count, file);
+	}
+	if (fclose(file)) {
+		free(reply);
+		return -ENOMEM;
+	}
+	header.length = (uint32_t)(length - sizeof(header));
+	memcpy(reply, &header, sizeof(header));
+	free(client->data);
+	client->data = reply;
+	client->length = length;
+	client->done = 0;
+	client->writing = true;
+	return 0;
+}
+
+/* Whether the header of a request is one of ours; then how long the request is. */
+static int header_check(const struct control_header *header)
+{
+	if (memcmp(header->magic, control_magic, sizeof(control_magic)) ||
+	    header->version != CONTROL_VERSION || header->length > CONTROL_REQUEST_LIMIT)
+		return -EPROTO;
+	return 0;
+}
+
+static int client_read(struct control_client *client)
+{
+	struct control_header header;
+	ssize_t count;
+
+	while (client->done < client->length) {
+		count = read(client->fd, client->data + client->done,
+			     client->length - client->done);
+		if (count < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		if (!count)
+			return -ECONNRESET;
+		client->done += (size_t)count;
+		if (client->done == sizeof(header) && client->length == sizeof(header)) {
+			memcpy(&header, client->data, sizeof(header));
+			if (header_check(&header) || !header.length)
+				return -EPROTO;
+			client->length += header.length;
+		}
+	}
+	return client_answer(client);
+}
+
+static int client_write(struct control_client *client)
+{
+	while (client->done < client->length) {
+		ssize_t count = send(client->fd, client->data + client->done,
+				     client->length - client->done, MSG_NOSIGNAL);
+
+		if (count < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		client->done += (size_t)count;
+	}
+	return -EPIPE; /* all is said: the connection ends */
+}
+
+static void client_ready(void *data, int fd, uint32_t events)
+{
+	struct control_client *client = data;
+	int result = client->writing ? 0 : client_read(client);
+
+	if (!result && client->writing)
+		result = client_write(client);
+	if (!result && client->writing)
+		result = loop_watch_change(client->control->loop, client->watch, SONDE_WRITABLE);
+	if (result)
+		client_release(client);
+}
+
+static void control_accept(void *data, int listen_fd, uint32_t events)
+{
+	struct control *control = data;
+	struct control_client *client;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	client = calloc(1, sizeof(*client));
+	if (!client || control->client_count == CONTROL_CLIENT_LIMIT) {
+		free(client);
+		close(fd);
+		return;
+	}
+	client->control = control;
+	client->fd = fd;
+	client->next = control->clients;
+	control->clients = client;
+	control->client_count++;
+	client->timeout = (struct loop_timer){ .run = client_timed_out, .data = client };
+	client->length = sizeof(struct control_header);
+	client->data = malloc(sizeof(struct control_header) + CONTROL_REQUEST_LIMIT);
+	client->watch = calloc(1, sizeof(*client->watch));
+	if (client->watch)
+		*client->watch = (struct loop_fd){ .run = client_ready, .data = client, .fd = fd };
+	if (!client->data || !client->watch ||
+	    loop_watch(control->loop, client->watch, SONDE_READABLE)) {
+		free(client->watch);
+		client->watch = NULL;
+		client_release(client);
+		return;
+	}
+	loop_timer_after(control->loop, &client->timeout, client_timeout_ns);
+}
+
+/* A socket that nobody answers on was left by a daemon that died. */
+static int remove_stale(const struct sockaddr_un *address)
+{
+	struct stat status;
+	int fd, result;
+
+	if (lstat(address->sun_path, &status))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(status.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	result = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno
+										  : -EADDRINUSE;
+	close(fd);
+	if (result != -ECONNREFUSED)
+		return result;
+	return unlink(address->sun_path) ? -errno : 0;
+}
+
+static int control_open(struct control *control)
+{
+	struct sockaddr_un address;
+	mode_t mask;
+	int result = address_of(control->path, &address);
+
+	if (!result)
+		result = remove_stale(&address);
+	if (result)
+		return result;
+	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (control->fd < 0)
+		return -errno;
+	mask = umask(0117); /* for its owner and group */
+	result = bind(control->fd, (struct sockaddr *)&address, sizeof(address)) ||
+		 listen(control->fd, CONTROL_CLIENT_LIMIT) ? -errno : 0;
+	umask(mask);
+	if (result)
+		return result;
+	control->watch = calloc(1, sizeof(*control->watch));
+	if (!control->watch)
+		return -ENOMEM;
+	*control->watch = (struct loop_fd){ .run = control_accept, .data = control,
+					    .fd = control->fd };
+	return loop_watch(control->loop, control->watch, SONDE_READABLE);
+}
+
+int control_listen(struct loop *loop, const char *path, control_answer *answer, void *data,
+		   struct control **ret_control)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int result;
+
+	if (!control)
+		return -ENOMEM;
+	*control = (struct control){ .loop = loop, .fd = -1, .answer = answer, .data = data };
+	if (strlen(path) >= sizeof(control->path)) {
+		free(control);
+		return -ENAMETOOLONG;
+	}
+	memcpy(control->path, path, strlen(path) + 1);
+	result = control_open(control);
+	if (result) {
+		if (control->fd >= 0)
+			close(control->fd);
+		free(control->watch);
+		free(control);
+		return result;
+	}
+	*ret_control = control;
+	return 0;
+}
+
+void control_close(struct control *control)
+{
+	if (!control)
+		return;
+	while (control->clients)
+		client_release(control->clients);
+	loop_watch_end(control->loop, control->watch);
+	close(control->fd);
+	unlink(control->path);
+	free(control);
+}
+
+/* ---- client ----------------------------------------------------------------------------------- */
+
+static int move_all(int fd, void *data, size_t length, bool writing)
+{
+	char *at = data;
+
+	while (length) {
+		ssize_t count = writing ? send(fd, at, length, MSG_NOSIGNAL) : read(fd, at, length);
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (!count)
+			return -EPROTO; /* it hung up: another version, or too busy */
+		at += count;
+		length -= (size_t)count;
+	}
+	return 0;
+}
+
+static int ask_connected(int fd, const char *const *words, uint32_t word_count, uint16_t *ret_code,
+			 char **ret_reply, size_t *ret_length)
+{
+	struct control_header header = { .version = CONTROL_VERSION };
+	char request[CONTROL_REQUEST_LIMIT], *reply;
+	size_t length = 0;
+	int result;
+
+	for (uint32_t i = 0; i < word_count; i++) {
+		size_t size = strlen(words[i]) + 1;
+
+		if (size > sizeof(request) - length)
+			return -EMSGSIZE;
+		memcpy(request + length, words[i], size);
+		length += size;
+	}
+	memcpy(header.magic, control_magic, sizeof(header.magic));
+	header.length = (uint32_t)length;
+	result = move_all(fd, &header, sizeof(header), true);
+	if (!result)
+		result = move_all(fd, request, length, true);
+	if (!result)
+		result = move_all(fd, &header, sizeof(header), false);
+	if (result)
+		return result;
+	if (memcmp(header.magic, control_magic, sizeof(control_magic)) ||
+	    header.version != CONTROL_VERSION || header.length > CONTROL_REPLY_LIMIT)
+		return -EPROTO;
+	reply = malloc((size_t)header.length + 1);
+	if (!reply)
+		return -ENOMEM;
+	result = move_all(fd, reply, header.length, false);
+	if (result) {
+		free(reply);
+		return result;
+	}
+	reply[header.length] = '\0';
+	*ret_code = header.code;
+	*ret_reply = reply;
+	*ret_length = header.length;
+	return 0;
+}
+
+int control_ask(const char *path, const char *const *words, uint32_t word_count,
+		uint16_t *ret_code, char **ret_reply, size_t *ret_length)
+{
+	struct timeval timeout = { .tv_sec = client_timeout_ns / NS_PER_SECOND };
+	struct sockaddr_un address;
+	int fd, result = address_of(path, &address);
+
+	if (result)
+		return result;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		result = -errno;
+	else
+		result = ask_connected(fd, words, word_count, ret_code, ret_reply, ret_length);
+	close(fd);
+	return result;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon: a checked config at work until it is told to end. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "control.h"
+#include "daemon.h"
+#include "graph.h"
+#include "host.h"
+#include "knob.h"
+#include "log.h"
+#include "state.h"
+#include "status.h"
+#include "watch.h"
+
+struct daemon {
+	const struct config *config;
+	struct loop *loop;           /* the main thread's: signals, control socket, knobs */
+	struct state *state;
+	struct ledger *ledger;
+	struct graph *graph;
+	struct watch *watch;
+	struct knobs *knobs;
+	struct control *control;
+	struct loop_fd *signals;
+	struct loop_timer end;
+	int signal_fd;
+	int64_t started_ns;
+};
+
+static struct daemon *running; /* the one that plugins' sonde_set() reaches */
+
+void daemon_check(const struct config *config, struct problems *problems)
+{
+	for (uint32_t i = 0; i < config->instance_count; i++) {
+		struct instance *instance;
+
+		if (!config->instances[i].routed)
+			continue;
+		instance = instance_create(&config->instances[i], 0, 1, NULL);
+		if (instance)
+			instance_check(instance, problems);
+		else
+			problems_add(problems, PROBLEM_ERROR, config->instances[i].place,
+				     "%s: no memory", config->instances[i].name);
+		instance_release(instance);
+	}
+}
+
+/* ---- control ---------------------------------------------------------------------------------- */
+
+static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_t count,
+			      FILE *reply)
+{
+	struct status_sources sources = {
+		.graph = daemon->graph, .ledger = daemon->ledger, .watch = daemon->watch,
+		.knobs = daemon->knobs, .state_path = state_path(daemon->state),
+		.started_ns = daemon->started_ns,
+	};
+	struct status *status = status_gather(&sources);
+
+	if (!status) {
+		fputs("no memory\n", reply);
+		return EXIT_CODE_FAILED;
+	}
+	if (count > 1 && !strcmp(words[1], "json"))
+		status_print_json(status, reply);
+	else
+		status_print_text(status, reply, count > 2 ? (uint32_t)atoi(words[2]) : 80,
+				  count > 3 && !strcmp(words[3], "colour"));
+	status_release(status);
+	return EXIT_CODE_OK;
+}
+
+static uint16_t answer_set(struct daemon *daemon, char *const *words, uint32_t count, FILE *reply)
+{
+	int64_t for_ns = 0;
+	char error[512];
+
+	if (count < 3 || (count > 3 && (duration_parse(words[3], &for_ns) || for_ns <= 0))) {
+		fputs("set takes INSTANCE.KNOB, VALUE and a duration such as 1m\n", reply);
+		return EXIT_CODE_INPUT;
+	}
+	if (knob_set(daemon->knobs, words[1], words[2], for_ns, error, sizeof(error))) {
+		fprintf(reply, "%s\n", error);
+		return EXIT_CODE_REFUSED;
+	}
+	fprintf(reply, "%s = %s%s%s\n", words[1], words[2], for_ns ? " for " : "",
+		for_ns ? words[3] : "");
+	return EXIT_CODE_OK;
+}
+
+static uint16_t daemon_answer(void *data, char *const *words, uint32_t count, FILE *reply)
+{
+	if (!strcmp(words[0], "status"))
+		return answer_status(data, words, count, reply);
+	if (!strcmp(words[0], "set"))
+		return answer_set(data, words, count, reply);
+	fprintf(reply, "this daemon (%s) does not know \"%s\"\n", SONDE_VERSION, words[0]);
+	return EXIT_CODE_REFUSED;
+}
+
+/* A knob that a plugin sets, on its way to the main loop. */
+struct daemon_set {
+	struct loop_task task;
+	struct daemon *daemon;
+	int64_t for_ns;
+	char from[64], knob[160], value[512];
+};
+
+static void daemon_run_set(void *data)
+{
+	struct daemon_set *set = data;
+	char error[512];
+
+	if (knob_set(set->daemon->knobs, set->knob, set->value, set->for_ns, error, sizeof(error)))
+		log_write(SONDE_WARNING, set->from, "could not set %s to %s: %s", set->knob,
+			  set->value, error);
+	free(set);
+}
+
+static int daemon_set(struct sonde_instance *from, const char *knob, const char *value,
+		      int64_t for_ns)
+{
+	struct daemon_set *set = calloc(1, sizeof(*set));
+
+	if (!set)
+		return -ENOMEM;
+	if (snprintf(set->knob, sizeof(set->knob), "%s", knob) >= (int)sizeof(set->knob) ||
+	    snprintf(set->value, sizeof(set->value), "%s", value) >= (int)sizeof(set->value)) {
+		free(set);
+		return -ENAMETOOLONG;
+	}
+	snprintf(set->from, sizeof(set->from), "%s", from->name);
+	set->daemon = running;
+	set->for_ns = for_ns;
+	set->task = (struct loop_task){ .run = daemon_run_set, .data = set };
+	loop_post(running->loop, &set->task);
+	return 0;
+}
+
+/* ---- signals ---------------------------------------------------------------------------------- */
+
+static void daemon_signal(void *data, int fd, uint32_t events)
+{
+	struct daemon *daemon = data;
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		log_write(SONDE_WARNING, NULL, "a changed config takes effect with a restart");
+	else
+		loop_end(daemon->loop);
+}
+
+static void daemon_end(void *data)
+{
+	struct daemon *daemon = data;
+
+	loop_end(daemon->loop);
+}
+
+static sigset_t daemon_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	return set;
+}
+
+static int daemon_watch_signals(struct daemon *daemon)
+{
+	sigset_t set = daemon_signals();
+
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread, so that all have it */
+	daemon->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (daemon->signal_fd < 0)
+		return -errno;
+	daemon->signals = calloc(1, sizeof(*daemon->signals));
+	if (!daemon->signals)
+		return -ENOMEM;
+	*daemon->signals = (struct loop_fd){ .run = daemon_signal, .data = daemon,
+					     .fd = daemon->signal_fd };
+	return loop_watch(daemon->loop, daemon->signals, SONDE_READABLE);
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static int daemon_fail(int error, const char *what)
+{
+	log_write(SONDE_ERROR, NULL, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+static int daemon_open_state(struct daemon *daemon)
+{
+	char error[512];
+	int result = state_open(daemon->config->daemon.state, &daemon->state, error, sizeof(error));
+
+	if (result) {
+		log_write(SONDE_ERROR, NULL, "%s", error);
+		return result;
+	}
+	result = ledger_open(state_ledger_path(daemon->state), &daemon->ledger);
+	if (result)
+		log_write(SONDE_ERROR, NULL, "cannot open the ledger %s: %s%s",
+			  state_ledger_path(daemon->state), strerror(-result),
+			  result == -EBADMSG ? " (not a ledger of this version: move it away)" : "");
+	return result;
+}
+
+static int daemon_open_control(struct daemon *daemon)
+{
+	char path[PATH_MAX], directory[PATH_MAX], *slash;
+	int result = control_path(daemon->config->daemon.control, daemon->config->daemon.state,
+				  path, sizeof(path));
+
+	if (!result) {
+		snprintf(directory, sizeof(directory), "%s", path);
+		slash = strrchr(directory, '/');
+		if (slash && slash != directory) {
+			*slash = '\0';
+			result = directory_make(directory, 0750);
+		}
+	}
+	if (!result)
+		result = control_listen(daemon->loop, path, daemon_answer, daemon,
+					&daemon->control);
+	if (result)
+		log_write(SONDE_ERROR, NULL, "cannot listen on the control socket %s: %s (name "
+			  "another with sonde.control)", path, strerror(-result));
+	return result;
+}
+
+static int daemon_open(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	int result;
+
+	daemon->loop = loop_create("main");
+	if (!daemon->loop)
+		return daemon_fail(-errno, "no event loop");
+	result = daemon_watch_signals(daemon);
+	if (result)
+		return daemon_fail(result, "no signals");
+	result = daemon_open_state(daemon);
+	if (result)
+		return result;
+	result = graph_create(config, daemon->ledger, &daemon->graph);
+	if (result)
+		return daemon_fail(result, "cannot build the pipelines");
+	daemon->knobs = knobs_create(daemon->graph, daemon->loop);
+	daemon->watch = watch_create(daemon->graph, daemon->ledger, daemon->loop,
+				     config->daemon.slow_ns);
+	if (!daemon->knobs || !daemon->watch)
+		return daemon_fail(-ENOMEM, "cannot start");
+	return daemon_open_control(daemon);
+}
+
+/* Everything that runs; what is still queued is booked here. */
+static void daemon_release_graph(struct daemon *daemon)
+{
+	knobs_release(daemon->knobs);
+	watch_release(daemon->watch);
+	graph_release(daemon->graph);
+	daemon->knobs = NULL;
+	daemon->watch = NULL;
+	daemon->graph = NULL;
+}
+
+static void daemon_close(struct daemon *daemon)
+{
+	control_close(daemon->control);
+	daemon_release_graph(daemon);
+	ledger_close(daemon->ledger);
+	state_close(daemon->state);
+	if (daemon->signals)
+		loop_watch_end(daemon->loop, daemon->signals);
+	if (daemon->signal_fd >= 0)
+		close(daemon->signal_fd);
+	loop_release(daemon->loop);
+}
+
+/* A second signal ends the process at once; the ledger then books a crash at the next start. */
+static void daemon_unblock_signals(void)
+{
+	sigset_t set = daemon_signals();
+
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int daemon_stop(struct daemon *daemon)
+{
+	int64_t deadline_ns = clock_monotonic_ns() + daemon->config->daemon.drain_ns;
+
+	daemon_unblock_signals();
+	control_close(daemon->control);
+	daemon->control = NULL;
+	if (graph_stop(daemon->graph, deadline_ns)) {
+		log_write(SONDE_ERROR, NULL, "a plugin did not return: leaving it behind");
+		_exit(EXIT_CODE_UNDRAINED);
+	}
+	return EXIT_CODE_OK;
+}
+
+int daemon_run(const struct config *config, int64_t for_ns)
+{
+	struct daemon daemon = { .config = config, .signal_fd = -1 };
+	uint64_t lost_before;
+	int code = EXIT_CODE_FAILED;
+
+	log_set_level((enum sonde_level)config->daemon.log_level);
+	daemon.started_ns = clock_monotonic_ns();
+	running = &daemon;
+	host_on_set(daemon_set);
+	daemon.end = (struct loop_timer){ .run = daemon_end, .data = &daemon };
+	if (daemon_open(&daemon)) {
+		daemon_close(&daemon);
+		return code;
+	}
+	lost_before = ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN);
+	if (graph_start(daemon.graph)) {
+		log_write(SONDE_ERROR, NULL, "cannot start threads: %s", strerror(errno));
+		daemon_stop(&daemon);
+		daemon_close(&daemon);
+		return code;
+	}
+	if (for_ns > 0)
+		loop_timer_after(daemon.loop, &daemon.end, for_ns);
+	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", config->path,
+		  (double)(clock_monotonic_ns() - daemon.started_ns) / 1e6);
+	loop_run(daemon.loop);
+	loop_timer_end(daemon.loop, &daemon.end);
+	code = daemon_stop(&daemon);
+	daemon_release_graph(&daemon);
+	if (ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN) != lost_before) {
+		log_write(SONDE_WARNING, NULL, "%llu rows were not handed over in time",
+			  (unsigned long long)(ledger_lost_rows(daemon.ledger,
+								SONDE_LOST_SHUTDOWN) -
+					       lost_before));
+		code = EXIT_CODE_UNDRAINED;
+	}
+	daemon_close(&daemon);
+	return code;
+}

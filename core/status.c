@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Status: what runs, how it fares, and whether the ledger closes; gathered. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "status.h"
+
+static const int64_t call_timeout_ns = 200ll * NS_PER_MS;
+
+/* What has to be read on the instance's own thread. */
+struct status_call {
+	struct instance *instance;
+	struct sonde_report *report;
+	struct tally held;
+	struct account numbers;
+};
+
+static void call_report(void *data)
+{
+	struct status_call *call = data;
+	struct instance *instance = call->instance;
+	const struct sonde_plugin *plugin = instance->plugin->descriptor;
+
+	call->held = instance->held;
+	if (instance->account)
+		call->numbers = *instance->account;
+	if (!plugin->report || !instance_is_running(instance))
+		return;
+	instance_enter(instance, CALLBACK_REPORT);
+	instance_leave(instance, CALLBACK_REPORT,
+		       plugin->report(&instance->base, call->report));
+}
+
+static const char *instance_state_name(const struct status_instance *at)
+{
+	const struct instance *instance = at->instance;
+
+	if (at->callback)
+		return "busy";
+	switch (__atomic_load_n(&instance->state, __ATOMIC_RELAXED)) {
+	case INSTANCE_RUNNING:
+		return at->problem ? "degraded" : "running";
+	case INSTANCE_WAITING:
+		return "waiting";
+	case INSTANCE_STOPPED:
+		return "stopped";
+	default:
+		return "starting";
+	}
+}
+
+static void gather_health(struct status *status, struct status_instance *at,
+			  struct instance *instance)
+{
+	int64_t busy_since_ns = __atomic_load_n(&instance->busy_since_ns, __ATOMIC_RELAXED);
+
+	pthread_mutex_lock(&instance->mutex);
+	at->failure_count = instance->failure_count;
+	if (instance->failed_callback != CALLBACK_NONE)
+		at->problem = arena_copy(status->arena, instance->problem);
+	pthread_mutex_unlock(&instance->mutex);
+	if (busy_since_ns) {
+		at->callback = callback_name(__atomic_load_n(&instance->callback,
+							     __ATOMIC_ACQUIRE));
+		at->busy_s = (double)(clock_monotonic_ns() - busy_since_ns) / NS_PER_SECOND;
+	}
+	at->state = instance_state_name(at);
+}
+
+static struct status_account *gathered_account(struct status *status,
+					       const struct account *account)
+{
+	for (uint32_t i = 0; i < status->account_count; i++) {
+		if (status->accounts[i].account == account)
+			return &status->accounts[i];
+	}
+	return NULL;
+}
+
+static void gather_instance(struct status *status, struct instance *instance, const char *section)
+{
+	struct status_instance *at = &status->instances[status->instance_count++];
+	struct status_account *account = gathered_account(status, instance->account);
+	struct status_call call = { .instance = instance, .report = &at->report };
+
+	at->instance = instance;
+	at->section = section;
+	report_init(&at->report, status->arena);
+	at->silent = loop_call(instance->loop, call_report, &call, call_timeout_ns) != 0;
+	at->held = call.held;
+	gather_health(status, at, instance);
+	if (account) {
+		account->known = true;
+		account->held = call.held;
+		if (!at->silent)
+			account->numbers = call.numbers;
+	}
+	account = gathered_account(status, instance->kernel);
+	if (account)
+		account->known = true;
+}
+
+static void gather_route(struct status *status, struct route *route)
+{
+	struct status_account *account = gathered_account(status, route->account);
+	struct route_snapshot snapshot;
+
+	if (!account)
+		return;
+	route_snapshot(route, &snapshot);
+	account->known = true;
+	account->numbers.in = snapshot.in;
+	account->numbers.out = snapshot.out;
+	memcpy(account->numbers.reduced, snapshot.reduced, sizeof(snapshot.reduced));
+	memcpy(account->numbers.lost, snapshot.lost, sizeof(snapshot.lost));
+	account->queued = snapshot.queued;
+	account->held = snapshot.held;
+	account->bytes = snapshot.bytes;
+	account->limit_bytes = snapshot.limit_bytes;
+	account->high_bytes = snapshot.high_bytes;
+}
+
+/* What came in and is nowhere in the numbers must be queued or held. The kernel's rows travel in
+ * rings that only the kernel can count. */
+static void close_account(struct status_account *at)
+{
+	struct tally open = account_open(&at->numbers);
+
+	at->closes = at->account->kind == ACCOUNT_KERNEL ||
+		     (open.rows == at->queued.rows + at->held.rows &&
+		      open.events == at->queued.events + at->held.events);
+}
+
+static void gather_process(struct status *status)
+{
+	struct rusage usage;
+	unsigned long size, resident;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	getrusage(RUSAGE_SELF, &usage);
+	status->cpu_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 +
+			(double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
+	if (file && fscanf(file, "%lu %lu", &size, &resident) == 2)
+		status->rss_bytes = (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (file)
+		fclose(file);
+}
+
+static void gather_graph(struct status *status, struct graph *graph)
+{
+	static const char *const sections[] = { "", "input", "processor", "output" };
+
+	for (uint32_t kind = SONDE_INPUT; kind <= SONDE_OUTPUT; kind++) {
+		for (uint32_t i = 0; i < graph->config->instance_count; i++) {
+			struct graph_node *node = &graph->nodes[i];
+
+			for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
+				gather_instance(status, node->instances[r], sections[kind]);
+				if (node->outputs)
+					status->instances[status->instance_count - 1].retry_count =
+						__atomic_load_n(&node->outputs[r].retry_count,
+								__ATOMIC_RELAXED);
+			}
+		}
+	}
+	for (uint32_t i = 0; i < graph->route_count; i++)
+		gather_route(status, graph->routes[i]);
+}
+
+static int status_fill(struct status *status)
+{
+	const struct status_sources *sources = status->sources;
+	struct graph *graph = sources->graph;
+	uint32_t instances = 0, accounts = 0;
+
+	for (uint32_t i = 0; i < graph->config->instance_count; i++)
+		instances += graph->nodes[i].count;
+	while (ledger_at(sources->ledger, accounts))
+		accounts++;
+	status->instances = arena_zero(status->arena, (instances + 1) * sizeof(*status->instances));
+	status->accounts = arena_zero(status->arena, (accounts + 1) * sizeof(*status->accounts));
+	if (!status->instances || !status->accounts)
+		return -1;
+	for (uint32_t i = 0; i < accounts; i++) {
+		status->accounts[i].account = ledger_at(sources->ledger, i);
+		status->accounts[i].numbers = *status->accounts[i].account;
+	}
+	status->account_count = accounts;
+	gather_graph(status, graph);
+	status->closes = true;
+	for (uint32_t i = 0; i < accounts; i++) {
+		struct status_account *at = &status->accounts[i];
+
+		close_account(at);
+		at->rate = watch_rate(sources->watch, at->account);
+		status->closes = status->closes && (at->closes || !at->known);
+	}
+	status->thread_count = graph->started_count + 1;
+	return 0;
+}
+
+struct status *status_gather(const struct status_sources *sources)
+{
+	struct arena *arena = arena_create();
+	struct status *status = arena ? arena_zero(arena, sizeof(*status)) : NULL;
+
+	if (!status) {
+		arena_release(arena);
+		return NULL;
+	}
+	status->arena = arena;
+	status->sources = sources;
+	status->now_wall_ns = clock_wall_ns();
+	status->uptime_s = (double)(clock_monotonic_ns() - sources->started_ns) / NS_PER_SECOND;
+	gather_process(status);
+	if (status_fill(status)) {
+		arena_release(arena);
+		return NULL;
+	}
+	return status;
+}
+
+void status_release(struct status *status)
+{
+	if (status)
+		arena_release(status->arena);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Status: what runs, how it fares, and whether the ledger closes; gathered, then printed. */
+#ifndef SONDE_STATUS_H
+#define SONDE_STATUS_H
+
+#include <stdio.h>
+
+#include "graph.h"
+#include "knob.h"
+#include "report.h"
+#include "watch.h"
+
+/* What status is gathered from. */
+struct status_sources {
+	struct graph *graph;
+	struct ledger *ledger;
+	const struct watch *watch;
+	const struct knobs *knobs;
+	const char *state_path;
+	int64_t started_ns;          /* monotonic */
+};
+
+struct status_instance {
+	const struct instance *instance;
+	const char *section;         /* "input", "processor", "output" */
+	const char *state;           /* "running", "degraded", "waiting", "stopped", "busy" */
+	const char *problem;         /* NULL: none */
+	const char *callback;        /* that it is in for long; NULL: none */
+	double busy_s;
+	uint64_t failure_count, retry_count;
+	struct sonde_report report;
+	bool silent;                 /* its thread did not answer: report and held are missing */
+	struct tally held;
+};
+
+struct status_account {
+	const struct account *account;
+	struct account numbers;      /* at one moment */
+	struct tally queued, held;   /* of routes, and of processors that keep rows */
+	bool known;                  /* it belongs to something that runs now */
+	bool closes;
+	uint64_t bytes, limit_bytes, high_bytes;
+	struct watch_rate rate;
+};
+
+struct status {
+	struct arena *arena;
+	const struct status_sources *sources;
+	int64_t now_wall_ns;
+	double uptime_s, cpu_s;
+	uint64_t rss_bytes;
+	uint32_t thread_count;
+	uint32_t instance_count, account_count;
+	struct status_instance *instances;
+	struct status_account *accounts;
+	bool closes;                 /* every account of this run does */
+};
+
+/* On the main loop's thread; asks every loop, each for at most 200 ms. NULL: no memory. */
+struct status *status_gather(const struct status_sources *sources);
+void status_release(struct status *status);
+
+/* For programs: one JSON object, described in docs/status.md. */
+void status_print_json(const struct status *status, FILE *file);
+
+/* For people, within `width` columns. */
+void status_print_text(const struct status *status, FILE *file, uint32_t width, bool colour);
+
+#endif

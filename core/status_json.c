@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Status for programs: one JSON object. */
+#include <string.h>
+#include <unistd.h>
+
+#include <json.h>
+#include "status.h"
+
+static void put_unsigned(struct json *json, const char *key, uint64_t value)
+{
+	json_key(json, key);
+	json_unsigned(json, value);
+}
+
+static void put_double(struct json *json, const char *key, double value)
+{
+	json_key(json, key);
+	json_double(json, value);
+}
+
+static void put_text(struct json *json, const char *key, const char *value)
+{
+	json_key(json, key);
+	json_text(json, value);
+}
+
+static void put_tally(struct json *json, const char *key, struct tally tally)
+{
+	json_key(json, key);
+	json_open_object(json);
+	put_unsigned(json, "rows", tally.rows);
+	put_unsigned(json, "events", tally.events);
+	json_close_object(json);
+}
+
+static void put_tallies(struct json *json, const char *key, const struct tally *tallies,
+			uint32_t count, const char *(*name)(uint32_t))
+{
+	json_key(json, key);
+	json_open_object(json);
+	for (uint32_t i = 0; i < count; i++) {
+		if (tallies[i].rows || tallies[i].events)
+			put_tally(json, name(i), tallies[i]);
+	}
+	json_close_object(json);
+}
+
+static void put_account(struct json *json, const struct status_account *at)
+{
+	static const char *const kinds[] = { "free", "kernel", "input", "route", "processor" };
+	const struct account *numbers = &at->numbers;
+
+	json_open_object(json);
+	put_text(json, "name", numbers->name);
+	put_text(json, "kind", numbers->kind <= ACCOUNT_PROCESSOR ? kinds[numbers->kind] : "?");
+	json_key(json, "running");
+	json_boolean(json, at->known);
+	json_key(json, "closes");
+	json_boolean(json, at->closes);
+	put_tally(json, "in", numbers->in);
+	put_tally(json, "made", numbers->made);
+	put_tally(json, "out", numbers->out);
+	put_tallies(json, "reduced", numbers->reduced, SONDE_REDUCTION_COUNT, reduction_name);
+	put_tallies(json, "lost", numbers->lost, SONDE_LOSS_COUNT, loss_name);
+	put_tally(json, "queued", at->queued);
+	put_tally(json, "held", at->held);
+	put_double(json, "rows_per_second", at->rate.rows);
+	put_double(json, "events_per_second", at->rate.events);
+	if (numbers->kind == ACCOUNT_ROUTE) {
+		put_unsigned(json, "queue_bytes", at->bytes);
+		put_unsigned(json, "queue_limit_bytes", at->limit_bytes);
+		put_unsigned(json, "queue_high_bytes", at->high_bytes);
+	}
+	json_close_object(json);
+}
+
+/* Cells of one table and row stand together: {"programs": {"sys_enter": {"runs": 12}}}. */
+static void put_report(struct json *json, const struct sonde_report *report)
+{
+	const char *table = NULL, *row = NULL;
+
+	json_key(json, "report");
+	json_open_object(json);
+	for (const struct report_cell *cell = report->first; cell; cell = cell->next) {
+		bool new_table = !table || strcmp(table, cell->table);
+
+		if (row && (new_table || strcmp(row, cell->row)))
+			json_close_object(json);
+		if (table && new_table)
+			json_close_object(json);
+		if (new_table) {
+			json_key(json, cell->table);
+			json_open_object(json);
+			row = NULL;
+		}
+		if (!row || strcmp(row, cell->row)) {
+			json_key(json, cell->row);
+			json_open_object(json);
+		}
+		table = cell->table;
+		row = cell->row;
+		json_key(json, cell->column);
+		if (cell->text)
+			json_text(json, cell->text);
+		else
+			json_double(json, cell->number);
+	}
+	if (row)
+		json_close_object(json);
+	if (table)
+		json_close_object(json);
+	json_close_object(json);
+}
+
+static void put_knobs(struct json *json, const struct status *status, const struct instance *instance)
+{
+	const struct sonde_option *option = instance->plugin->descriptor->options;
+	char value[512];
+
+	json_key(json, "knobs");
+	json_open_object(json);
+	for (; option && option->name; option++) {
+		int64_t left_ns;
+
+		if (!option->knob)
+			continue;
+		option_print(option, instance->base.self, value, sizeof(value));
+		left_ns = knob_left_ns(status->sources->knobs, instance->base.name, option->name);
+		json_key(json, option->name);
+		json_open_object(json);
+		put_text(json, "value", value);
+		if (left_ns > 0)
+			put_double(json, "falls_back_in_s", (double)left_ns / 1e9);
+		json_close_object(json);
+	}
+	json_close_object(json);
+}
+
+static void put_counters(struct json *json, const struct instance *instance)
+{
+	const struct sonde_counter *counter = instance->plugin->descriptor->counters;
+
+	json_key(json, "counters");
+	json_open_object(json);
+	for (; counter && counter->name; counter++) {
+		const uint64_t *at = (const void *)((const char *)instance->base.self +
+						    counter->offset);
+
+		put_unsigned(json, counter->name, __atomic_load_n(at, __ATOMIC_RELAXED));
+	}
+	json_close_object(json);
+}
+
+static void put_instance(struct json *json, const struct status *status,
+			 const struct status_instance *at)
+{
+	const struct instance *instance = at->instance;
+
+	json_open_object(json);
+	put_text(json, "name", instance->base.name);
+	put_text(json, "kind", at->section);
+	put_text(json, "plugin", instance->plugin->descriptor->name);
+	put_unsigned(json, "replica", instance->base.replica);
+	put_text(json, "state", at->state);
+	put_unsigned(json, "failures", at->failure_count);
+	if (at->problem)
+		put_text(json, "problem", at->problem);
+	if (at->callback) {
+		put_text(json, "callback", at->callback);
+		put_double(json, "callback_seconds", at->busy_s);
+	}
+	if (!strcmp(at->section, "output"))
+		put_unsigned(json, "retries", at->retry_count);
+	put_counters(json, instance);
+	if (!at->silent) { /* else its thread may be changing them */
+		put_knobs(json, status, instance);
+		put_report(json, &at->report);
+	}
+	json_close_object(json);
+}
+
+void status_print_json(const struct status *status, FILE *file)
+{
+	struct json json = { 0 };
+
+	json_open_object(&json);
+	put_unsigned(&json, "format", 1);
+	put_text(&json, "version", SONDE_VERSION);
+	put_unsigned(&json, "pid", (uint64_t)getpid());
+	put_text(&json, "config", status->sources->graph->config->path);
+	put_text(&json, "state_directory", status->sources->state_path);
+	put_unsigned(&json, "epoch", ledger_epoch(status->sources->ledger));
+	json_key(&json, "time");
+	json_time(&json, status->now_wall_ns);
+	put_double(&json, "uptime_seconds", status->uptime_s);
+	put_double(&json, "cpu_seconds", status->cpu_s);
+	put_unsigned(&json, "rss_bytes", status->rss_bytes);
+	put_unsigned(&json, "threads", status->thread_count);
+	json_key(&json, "ledger_closes");
+	json_boolean(&json, status->closes);
+	json_key(&json, "instances");
+	json_open_array(&json);
+	for (uint32_t i = 0; i < status->instance_count; i++)
+		put_instance(&json, status, &status->instances[i]);
+	json_close_array(&json);
+	json_key(&json, "ledger");
+	json_open_array(&json);
+	for (uint32_t i = 0; i < status->account_count; i++)
+		put_account(&json, &status->accounts[i]);
+	json_close_array(&json);
+	json_close_object(&json);
+	json_newline(&json);
+	if (!json.failed)
+		fwrite(json.data, 1, json.length, file);
+	json_release(&json);
+}
