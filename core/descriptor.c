@@ -56,9 +56,9 @@ static int check_size(const struct reader *reader, const char *member, uint32_t 
 	if (found >= minimum && found <= SIZE_LIMIT)
 		return 0;
 	return refuse(reader->refusal, -EPROTO,
-		      "%s is %u, expected %u or, of a later interface, somewhat more: fill it with "
+		      "%s is %u, expected at least %u and at most %u: fill it with "
 		      "SONDE_PLUGIN_INPUT, SONDE_PLUGIN_PROCESSOR or SONDE_PLUGIN_OUTPUT",
-		      member, found, minimum);
+		      member, found, minimum, SIZE_LIMIT);
 }
 
 static int check_sizes(const struct reader *reader, const struct sonde_plugin *theirs)
@@ -171,7 +171,7 @@ int descriptor_copy(const struct sonde_plugin *theirs, const char *version, stru
 	if (!result)
 		result = table_options(&reader, &options, &option_count);
 	if (!result)
-		result = table_counters(&reader, &counters, &counter_count);
+		result = table_counters(&reader, options, option_count, &counters, &counter_count);
 	if (!result)
 		result = table_schemas(&reader, &schemas, &schema_count);
 	if (result < 0)

@@ -327,7 +327,8 @@ static int check_counter(const struct reader *reader, const struct sonde_counter
 	return check_place(reader, "counter", counter->name, counter->offset, counter->size, &self);
 }
 
-int table_counters(const struct reader *reader, const struct sonde_counter **ret_counters,
+int table_counters(const struct reader *reader, const struct sonde_option *options,
+		   uint32_t option_count, const struct sonde_counter **ret_counters,
 		   uint32_t *ret_count)
 {
 	const struct table table = { "counters", reader->own->counters, reader->own->counter_size,
@@ -336,8 +337,13 @@ int table_counters(const struct reader *reader, const struct sonde_counter **ret
 	uint32_t count = 0;
 	int result = copy_table(reader, &table, &counters, &count);
 
-	for (uint32_t i = 0; !result && i < count; i++)
+	for (uint32_t i = 0; !result && i < count; i++) {
 		result = check_counter(reader, &counters[i], counters, i);
+		if (!result)
+			result = check_overlap(reader, "counter", counters[i].name,
+					       counters[i].offset, counters[i].size, options,
+					       option_count);
+	}
 	if (result < 0)
 		return result;
 	*ret_counters = counters;

@@ -17,10 +17,12 @@ struct reader {
 };
 
 /* Each copies one table, nested ones included, and counts its entries; without a table, NULL and 0.
- * -EINVAL: a mistake in it; -ENOMEM; ret_ untouched then. */
+ * -EINVAL: a mistake in it; -ENOMEM; ret_ untouched then. Counters are told the copied options,
+ * whose members are not theirs. */
 int table_options(const struct reader *reader, const struct sonde_option **ret_options,
 		  uint32_t *ret_count);
-int table_counters(const struct reader *reader, const struct sonde_counter **ret_counters,
+int table_counters(const struct reader *reader, const struct sonde_option *options,
+		   uint32_t option_count, const struct sonde_counter **ret_counters,
 		   uint32_t *ret_count);
 int table_schemas(const struct reader *reader, const struct sonde_schema **ret_schemas,
 		  uint32_t *ret_count);

@@ -645,7 +645,7 @@ __attribute__((format(printf, 3, 4), unused))
 static int sonde_fail(struct sonde_instance *instance, int error, const char *format, ...)
 {
 	SONDE_FORMAT_(text, format);
-	return instance->host->fail(instance, error, text);
+	return (instance->host->fail)(instance, error, text); /* test libraries have a macro fail() */
 }
 
 /* In `check`: a problem with an option, shown with its file and line. option may be NULL. */
