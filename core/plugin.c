@@ -65,6 +65,24 @@ struct catalog *catalog_create(const char *const *directories, const struct sond
 	return catalog;
 }
 
+int catalog_prepend(struct catalog *catalog, const char *directory)
+{
+	const char **directories;
+	size_t count = 0;
+
+	while (catalog->directories[count])
+		count++;
+	directories = arena_zero(catalog->arena, (count + 2) * sizeof(*directories));
+	if (!directories)
+		return -ENOMEM;
+	directories[0] = arena_copy(catalog->arena, directory);
+	if (!directories[0])
+		return -ENOMEM;
+	memcpy(directories + 1, catalog->directories, count * sizeof(*directories));
+	catalog->directories = directories;
+	return 0;
+}
+
 void catalog_release(struct catalog *catalog)
 {
 	if (!catalog)
