@@ -9,6 +9,10 @@
 #include "plugin.h"
 #include "problem.h"
 
+struct setting_given;
+
+enum { CONFIG_NAMES_LIMIT = 4096 }; /* instances and pipelines */
+
 enum when_full { WHEN_FULL_DROP_OLDEST, WHEN_FULL_DROP_NEWEST, WHEN_FULL_WAIT };
 
 /* The `queue` group of an output, a pipeline or an entry of `to`. */
@@ -26,26 +30,30 @@ struct retry_config {
 
 /* The `sonde` group. */
 struct daemon_config {
-	const char *state;        /* directory; NULL: the default of the user */
-	const char *control;      /* socket path; NULL: the default of the user */
-	int64_t     drain_ns;     /* bound of SIGTERM's drain; "5s" */
-	int64_t     slow_ns;      /* a callback longer than this is named; "1s" */
-	struct sonde_texts plugins;   /* directories before the built-in one */
-	struct sonde_texts resource;  /* "key=value" attributes of everything that is sent */
-	uint32_t    log_level;    /* enum sonde_level */
+	const char *state;           /* directory; NULL: the default of the user */
+	const char *control;         /* socket path; NULL: the default of the user */
+	int64_t drain_ns;            /* bound of SIGTERM's drain; "5s" */
+	int64_t slow_ns;             /* a callback longer than this is named; "1s" */
+	struct sonde_texts plugins;  /* directories before the built-in one */
+	struct sonde_texts resource; /* "key=value" attributes of everything that is sent */
+	uint32_t log_level;          /* enum sonde_level */
 };
 
 struct instance_config {
 	const char *name;
 	struct place place;
-	uint32_t kind;               /* enum sonde_kind */
-	const struct plugin *plugin; /* loaded */
-	void *self;                  /* self_size bytes with the options filled; the template of replicas */
-	uint32_t threads;            /* 0: shares a loop; N: N replicas with a thread each */
-	struct queue_config queue;   /* outputs: default of their routes */
-	struct retry_config retry;   /* outputs */
-	const char *source;          /* its group as `show` prints it: two equal sources are unchanged */
-	bool routed;                 /* some pipeline names it */
+	uint32_t kind;           /* enum sonde_kind */
+	const char *plugin_name; /* as the config says it: a name or a path */
+	const struct plugin
+		*plugin;  /* loaded; NULL, as self, only where config_load() found errors */
+	void *self;       /* self_size bytes with the options filled; the template of replicas */
+	uint32_t threads; /* 0: shares a loop; N: N replicas with a thread each */
+	struct queue_config queue; /* outputs: default of their routes */
+	struct retry_config retry; /* outputs */
+	const char
+		*source; /* its group, effective, secrets hashed: two equal sources are unchanged */
+	bool routed;     /* some pipeline names it */
+	const struct setting_given *given; /* what the file says of it; the rest are defaults */
 };
 
 /* One entry of from, through or to: exactly one of instance and pipeline is set. */
@@ -53,8 +61,8 @@ struct config_reference {
 	struct place place;
 	struct instance_config *instance;
 	struct pipeline_config *pipeline;
-	const char *where;           /* to: condition; NULL: all rows. Refused until conditions exist */
-	struct queue_config queue;   /* to: this route's own; else the output's */
+	const char *where; /* to: condition; NULL: all rows. Refused until conditions exist */
+	struct queue_config queue; /* to: this route's own; else the output's */
 };
 
 struct pipeline_config {
@@ -63,15 +71,18 @@ struct pipeline_config {
 	uint32_t from_count, through_count, to_count;
 	struct config_reference *from, *through, *to;
 	uint32_t threads;
-	struct queue_config queue;   /* of what comes in, for each source; default 16MiB, drop_newest */
-	uint32_t order;              /* position in a topological order, sources first */
-	const char *source;
+	struct queue_config
+		queue;      /* of what comes in, for each source; default 16MiB, drop_newest */
+	uint32_t order;     /* position in a topological order, sources first */
+	const char *source; /* as of an instance */
+	const struct setting_given *given;
 };
 
 struct config {
-	struct arena *arena;         /* owns everything below */
+	struct arena *arena; /* owns everything below */
 	const char *path;
 	struct daemon_config daemon;
+	const struct setting_given *daemon_given;
 	uint32_t instance_count, pipeline_count;
 	struct instance_config *instances;
 	struct pipeline_config *pipelines;
@@ -84,13 +95,16 @@ int config_load(const char *path, struct catalog *catalog, struct problems *prob
 		struct config **ret_config);
 void config_release(struct config *config);
 
-/* The effective config, every option with its value, in the config language; secrets as "***". */
+/* The effective config, every option with its value, in the config language; defaults are marked,
+ * secrets are "***". What it prints reads back as the same config, but for secrets. */
 void config_show(const struct config *config, FILE *file);
 
-/* The place of an option of an instance, or of the instance where the option is a default. */
+/* The place of an option of an instance ("interval", "queue.memory"), or of the instance where the
+ * option is a default. */
 struct place config_place(const struct instance_config *instance, const char *option);
 
-/* The manual of a plugin, made from its tables: options, knobs, columns, counters. */
+/* The manual of a plugin, made from its tables: options, knobs, columns, counters. width: columns
+ * of the terminal; what is too narrow to be read is taken as 40. */
 void manual_print(const struct plugin *plugin, FILE *file, bool colour, int width);
 
 #endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the daemon itself understands in a config, in the same tables that plugins use. */
+#include "config.h"
+#include "section.h"
+
+const char *const section_names[] = {
+	[SECTION_SONDE] = "sonde",           [SECTION_INPUTS] = "inputs",
+	[SECTION_PROCESSORS] = "processors", [SECTION_OUTPUTS] = "outputs",
+	[SECTION_PIPELINES] = "pipelines",   NULL,
+};
+
+static const char *const when_full_names[] = {
+	[WHEN_FULL_DROP_OLDEST] = "drop_oldest",
+	[WHEN_FULL_DROP_NEWEST] = "drop_newest",
+	[WHEN_FULL_WAIT] = "wait",
+	NULL,
+};
+
+static const char *const level_names[] = {
+	[SONDE_ERROR] = "error",
+	[SONDE_WARNING] = "warning",
+	[SONDE_INFO] = "info",
+	[SONDE_DEBUG] = "debug",
+	NULL,
+};
+
+const struct sonde_option daemon_options[] = {
+	{ .name = "state",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct daemon_config, state),
+	  .help = "directory of the ledger and all else that outlives a restart" },
+	{ .name = "control",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct daemon_config, control),
+	  .help = "path of the local control socket" },
+	{ .name = "drain",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct daemon_config, drain_ns),
+	  .value = "5s",
+	  .help = "longest time for handing over what is queued when sonde ends" },
+	{ .name = "slow",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct daemon_config, slow_ns),
+	  .value = "1s",
+	  .minimum = "1ms",
+	  .help = "a plugin's call that takes longer is named in the log" },
+	{ .name = "plugins",
+	  .type = SONDE_TEXTS,
+	  SONDE_MEMBER(struct daemon_config, plugins),
+	  .help = "directories to look for plugins in, before sonde's own" },
+	{ .name = "resource",
+	  .type = SONDE_TEXTS,
+	  SONDE_MEMBER(struct daemon_config, resource),
+	  .help = "\"key=value\" attributes of everything that is sent" },
+	{ .name = "log",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct daemon_config, log_level),
+	  .value = "info",
+	  .choices = level_names,
+	  .help = "the least that is logged" },
+	{ 0 }
+};
+
+const struct sonde_option instance_options[] = {
+	{ .name = "plugin",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct instance_keys, plugin),
+	  .required = true,
+	  .help = "which plugin this is: its name, or the path of its file" },
+	{ .name = "threads",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct instance_keys, threads),
+	  .value = "0",
+	  .maximum = "256",
+	  .help = "replicas with a thread each; 0: one, on a thread that it shares" },
+	{ 0 }
+};
+
+const struct sonde_option pipeline_options[] = {
+	{ .name = "threads",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct pipeline_config, threads),
+	  .value = "0",
+	  .maximum = "256",
+	  .help = "replicas with a thread each; 0: one, on a thread that it shares" },
+	{ 0 }
+};
+
+const struct sonde_option route_options[] = {
+	{ .name = "output",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct route_keys, output),
+	  .required = true,
+	  .help = "name of the output" },
+	{ .name = "where",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct route_keys, where),
+	  .help = "condition on the rows; not in this version" },
+	{ 0 }
+};
+
+#define QUEUE_OPTIONS(memory_, when_full_)                                                         \
+	{ .name = "memory",                                                                        \
+	  .type = SONDE_SIZE,                                                                      \
+	  SONDE_MEMBER(struct queue_config, memory_bytes),                                         \
+	  .value = memory_,                                                                        \
+	  .minimum = "4KiB",                                                                       \
+	  .help = "bytes that queued batches may hold" },                                          \
+		{ .name = "disk",                                                                  \
+		  .type = SONDE_SIZE,                                                              \
+		  SONDE_MEMBER(struct queue_config, disk_bytes),                                   \
+		  .value = "0B",                                                                   \
+		  .help = "bytes of a queue on disk; not in this version" },                       \
+		{ .name = "when_full",                                                             \
+		  .type = SONDE_CHOICE,                                                            \
+		  SONDE_MEMBER(struct queue_config, when_full),                                    \
+		  .value = when_full_,                                                             \
+		  .choices = when_full_names,                                                      \
+		  .help = "what gives way when the queue is full" },                               \
+	{                                                                                          \
+		0                                                                                  \
+	}
+
+const struct sonde_option output_queue_options[] = { QUEUE_OPTIONS("64MiB", "drop_oldest") };
+const struct sonde_option pipeline_queue_options[] = { QUEUE_OPTIONS("16MiB", "drop_newest") };
+
+const struct sonde_option retry_options[] = {
+	{ .name = "first",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct retry_config, first_ns),
+	  .value = "1s",
+	  .minimum = "1ms",
+	  .help = "time before what failed is offered again" },
+	{ .name = "longest",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct retry_config, longest_ns),
+	  .value = "60s",
+	  .minimum = "1ms",
+	  .help = "the time doubles up to this" },
+	{ .name = "give_up",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct retry_config, give_up_ns),
+	  .value = "0s",
+	  .help = "what is older is lost as \"expired\"; 0s: never" },
+	{ 0 }
+};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the daemon itself understands in a config, in the same tables that plugins use. */
+#ifndef SONDE_SECTION_H
+#define SONDE_SECTION_H
+
+#include <sonde/plugin.h>
+
+/* The sections of a config; instances of enum sonde_kind are in the section of that number. */
+enum section {
+	SECTION_SONDE,
+	SECTION_INPUTS,
+	SECTION_PROCESSORS,
+	SECTION_OUTPUTS,
+	SECTION_PIPELINES
+};
+
+/* "sonde", "inputs" …, ended by NULL. */
+extern const char *const section_names[];
+
+/* What an instance says besides its plugin's options. */
+struct instance_keys {
+	const char *plugin;
+	uint32_t threads;
+};
+
+/* What an entry of `to` says. */
+struct route_keys {
+	const char *output, *where;
+};
+
+extern const struct sonde_option daemon_options[];         /* of struct daemon_config */
+extern const struct sonde_option instance_options[];       /* of struct instance_keys */
+extern const struct sonde_option pipeline_options[];       /* of struct pipeline_config */
+extern const struct sonde_option route_options[];          /* of struct route_keys */
+extern const struct sonde_option output_queue_options[];   /* of struct queue_config */
+extern const struct sonde_option pipeline_queue_options[]; /* the same with other defaults */
+extern const struct sonde_option retry_options[];          /* of struct retry_config */
+
+#endif
