@@ -173,6 +173,12 @@ no_memory:
 	return -ENOMEM;
 }
 
+static size_t host_batch_bytes(struct sonde_batch *batch)
+{
+	batch_finish(batch);
+	return batch_bytes(batch);
+}
+
 static int host_reserve(struct sonde_instance *base, size_t bytes)
 {
 	struct instance *instance = instance_of(base);
@@ -316,6 +322,7 @@ static const struct sonde_host services = {
 	.metric_encode = metric_encode,
 	.metric_decode = metric_decode,
 	.metric_metadata = metric_metadata,
+	.batch_bytes = host_batch_bytes,
 };
 
 const struct sonde_host *host_services(void)
