@@ -212,14 +212,17 @@ static __always_inline __u32 slot_make(struct sonde_syscall_group *group, __u32 
 		group->slots[index] = SONDE_SYSCALL_SLOT_NONE;
 		return 0;
 	}
-	value = bpf_map_lookup_elem(&slots, &slot);   /* CPU 0's says for all what is counted */
+	value = bpf_map_lookup_elem(&slots, &slot);   /* the first CPU's */
 	if (value) {
 		value->group = group_index;
 		value->index = index;
+		value->used = 1;
 	}
 	first = __sync_val_compare_and_swap(&group->slots[index], 0, slot);
 	if (!first)
 		return slot;
+	if (value)   /* another CPU was first */
+		value->used = 0;
 	bpf_map_push_elem(&free_slots, &slot, 0);
 	return first == SONDE_SYSCALL_SLOT_NONE ? 0 : first;
 }

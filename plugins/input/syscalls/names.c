@@ -11,6 +11,8 @@ const char *names_call(uint32_t index, char buffer[24])
 	uint32_t number = index % SONDE_SYSCALL_NUMBERS;
 	const char *const *names = index >= SONDE_SYSCALL_NUMBERS ? names_i386 : names_x86_64;
 
+	if (index == SONDE_SYSCALL_OTHER)
+		return "other";
 	if (names[number])
 		return names[number];
 	if (number == SONDE_SYSCALL_NUMBERS - 1)

@@ -69,6 +69,9 @@ struct sonde_syscall_group {
 	__u32 slots[SONDE_SYSCALL_INDEXES];   /* where each call is counted; 0: nowhere yet */
 };
 
+/* Stands for all calls that found no slot, in slot 0. */
+#define SONDE_SYSCALL_OTHER SONDE_SYSCALL_INDEXES
+
 /* In a group's slots: the slots were used up when the call was first seen; it counts in slot 0. */
 #define SONDE_SYSCALL_SLOT_NONE 0xffffffffu
 
@@ -86,9 +89,10 @@ struct sonde_syscall_group {
 struct sonde_syscall_slot {
 	__u64 calls;
 	__u64 duration_ns;   /* sum over the timed calls */
-	__u32 group;         /* what the slot counts, set before its first use */
+	__u32 group;         /* what the slot counts on all CPUs; said on the first one's only */
 	__u32 index;
-	__u32 reserved[6];
+	__u32 used;          /* not 0 once group and index hold */
+	__u32 reserved[5];
 	__u32 errors[SONDE_SYSCALL_ERRORS];
 	__u32 buckets[SONDE_SYSCALL_BUCKETS];   /* their sum is how many calls were timed */
 };

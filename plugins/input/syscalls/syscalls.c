@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Input `syscalls`: who calls what, how long it takes, how it fails, from inside the kernel. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sonde/plugin.h>
+
+#include "aggregate.h"
+#include "events.h"
+#include "names.h"
+#include "rows.h"
+
+enum { MODE_OFF, MODE_AGGREGATE, MODE_EVENTS, MODE_BOTH };
+enum { TIMER_AGGREGATES, TIMER_EVENTS };
+enum { HOOKS_AUTO, HOOKS_FIRST_NAMED };
+
+struct syscalls {
+	uint32_t mode;                     /* options */
+	int64_t interval_ns;
+	uint32_t group_by;
+	bool error_rows;
+	uint32_t time_one_in, sample_one_in, rate_limit;
+	struct sonde_texts cgroups, processes, names;
+	int64_t minimum_duration_ns;
+	bool errors_only;
+	uint32_t arguments;
+	int64_t latency_ns;
+	uint64_t memory_bytes, ring_bytes;
+	uint32_t groups;
+	uint32_t hooks;
+
+	uint64_t calls_read;               /* counters */
+	uint64_t events_read;
+
+	struct probe probe;
+	bool open;
+	struct aggregate *aggregate;
+	struct events events;
+	int64_t previous_ns;               /* of the last reading of the aggregates */
+	int64_t now_ns;
+	uint64_t folded_rows_calls;        /* calls in rows of aggregates emitted so far */
+};
+
+static const char *const mode_choices[] = { "off", "aggregate", "events", "both", NULL };
+static const char *const group_choices[] = { "cgroup", "process", NULL };
+static const char *const argument_choices[] = { "none", "raw", "decoded", NULL };
+static const char *const hook_choices[] = { "auto", "tp_btf", "raw_tp", "tracepoint", NULL };
+
+#define OPTION(name_, type_, member_) .name = name_, .type = type_, SONDE_MEMBER(struct syscalls, member_)
+
+static const struct sonde_option syscalls_options[] = {
+	{ OPTION("mode", SONDE_CHOICE, mode), .value = "aggregate", .choices = mode_choices, .knob = true,
+	  .help = "counts made in the kernel, one row a call, both, or nothing (detached)" },
+	{ OPTION("interval", SONDE_DURATION, interval_ns), .value = "5s", .minimum = "100ms", .maximum = "1h",
+	  .knob = true, .help = "time between two readings of the counts" },
+	{ OPTION("group_by", SONDE_CHOICE, group_by), .value = "cgroup", .choices = group_choices, .knob = true,
+	  .help = "whom calls are counted for" },
+	{ OPTION("error_rows", SONDE_BOOL, error_rows), .value = "true", .knob = true,
+	  .help = "add a row for each error that occurred, by its name" },
+	{ OPTION("time_one_in", SONDE_U32, time_one_in), .value = "1", .knob = true, .unit = "{call}",
+	  .help = "count all calls, time one in so many, at random; 0: none" },
+	{ OPTION("cgroups", SONDE_TEXTS, cgroups), .knob = true,
+	  .help = "only calls from these v2 cgroups, by path or id" },
+	{ OPTION("processes", SONDE_TEXTS, processes), .knob = true, .help = "only calls of these processes, by pid" },
+	{ OPTION("calls", SONDE_TEXTS, names), .knob = true, .help = "only these system calls, by name" },
+	{ OPTION("minimum_duration", SONDE_DURATION, minimum_duration_ns), .value = "0s", .minimum = "0s",
+	  .knob = true, .help = "only calls that take at least so long; in mode both, for events" },
+	{ OPTION("errors_only", SONDE_BOOL, errors_only), .value = "false", .knob = true,
+	  .help = "only calls that fail; in mode both, for events" },
+	{ OPTION("sample_one_in", SONDE_U32, sample_one_in), .value = "1", .minimum = "1", .knob = true,
+	  .unit = "{call}", .help = "make one event of so many calls, at random, with that weight" },
+	{ OPTION("rate_limit", SONDE_U32, rate_limit), .value = "0", .knob = true, .unit = "{event}/s",
+	  .help = "events that each CPU may make in a second; the rest is counted as limited; 0: no limit" },
+	{ OPTION("arguments", SONDE_CHOICE, arguments), .value = "none", .choices = argument_choices, .knob = true,
+	  .help = "arguments in events: none, six raw values, or these and the path or name among them" },
+	{ OPTION("latency", SONDE_DURATION, latency_ns), .value = "100ms", .minimum = "1ms", .maximum = "10s",
+	  .knob = true, .help = "how long an event may wait in the kernel" },
+	{ OPTION("memory", SONDE_SIZE, memory_bytes), .value = "32MiB", .minimum = "64KiB", .maximum = "4GiB",
+	  .help = "bound of the counts of all CPUs; what finds no room counts as \"other\"" },
+	{ OPTION("groups", SONDE_U32, groups), .value = "512", .minimum = "2", .maximum = "65536",
+	  .help = "cgroups (or processes) that are told apart at once" },
+	{ OPTION("ring", SONDE_SIZE, ring_bytes), .value = "8MiB", .minimum = "64KiB", .maximum = "512MiB",
+	  .help = "room for events of each CPU" },
+	{ OPTION("hooks", SONDE_CHOICE, hooks), .value = "auto", .choices = hook_choices,
+	  .help = "kind of hook; auto: the cheapest that this kernel takes" },
+	{ 0 }
+};
+
+static const struct sonde_counter syscalls_counters[] = {
+	{ .name = "calls_counted", SONDE_MEMBER(struct syscalls, calls_read), .unit = "{call}",
+	  .help = "calls read from the kernel's counts" },
+	{ .name = "events_read", SONDE_MEMBER(struct syscalls, events_read), .unit = "{event}",
+	  .help = "events read from the rings" },
+	{ 0 }
+};
+
+/* ---- options to settings ---- */
+
+/* What the lists of the options name, resolved. */
+struct lists {
+	uint64_t cgroup_ids[1024];
+	uint32_t tgids[1024];
+	uint32_t calls[SONDE_SYSCALL_INDEXES];
+	uint32_t cgroup_count, tgid_count, call_count;
+};
+
+typedef void problem_callback(struct sonde_instance *instance, const char *option, const char *text,
+			      const char *why);
+
+static bool tgid_parse(const char *text, uint32_t *ret_tgid)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || end == text || !value || value > INT32_MAX)
+		return false;
+	*ret_tgid = (uint32_t)value;
+	return true;
+}
+
+/* Resolves the lists; problems go to the callback, and what they concern is left out. Returns how many. */
+static int lists_resolve(struct sonde_instance *instance, struct lists *lists, problem_callback *problem)
+{
+	const struct syscalls *self = instance->self;
+	int problems = 0, error;
+
+	memset(lists, 0, sizeof(*lists));
+	for (uint32_t i = 0; i < self->cgroups.count && i < 1024; i++) {
+		error = sonde_kernel_cgroup_id(self->cgroups.items[i], &lists->cgroup_ids[lists->cgroup_count]);
+		if (!error)
+			lists->cgroup_count++;
+		else if (++problems)
+			problem(instance, "cgroups", self->cgroups.items[i], strerror(-error));
+	}
+	for (uint32_t i = 0; i < self->processes.count && i < 1024; i++) {
+		if (tgid_parse(self->processes.items[i], &lists->tgids[lists->tgid_count]))
+			lists->tgid_count++;
+		else if (++problems)
+			problem(instance, "processes", self->processes.items[i], "not a process id");
+	}
+	for (uint32_t i = 0; i < self->names.count && lists->call_count + 2 <= SONDE_SYSCALL_INDEXES; i++) {
+		uint32_t found = names_find(self->names.items[i], &lists->calls[lists->call_count]);
+
+		lists->call_count += found;
+		if (!found && ++problems)
+			problem(instance, "calls", self->names.items[i], "no such system call");
+	}
+	return problems;
+}
+
+static void problem_report(struct sonde_instance *instance, const char *option, const char *text, const char *why)
+{
+	sonde_problem(instance, option, "\"%s\": %s", text, why);
+}
+
+static void problem_warn(struct sonde_instance *instance, const char *option, const char *text, const char *why)
+{
+	sonde_log(instance, SONDE_WARNING, "%s: \"%s\": %s", option, text, why);
+}
+
+static struct probe_shape shape_of(const struct syscalls *self, const char *variants[2])
+{
+	struct probe_shape shape = {
+		.memory_bytes = self->memory_bytes, .ring_bytes = self->ring_bytes, .group_count = self->groups,
+	};
+
+	if (self->hooks >= HOOKS_FIRST_NAMED) {
+		variants[0] = hook_choices[self->hooks];
+		variants[1] = NULL;
+		shape.variants = variants;
+	}
+	return shape;
+}
+
+static int syscalls_check(struct sonde_instance *instance)
+{
+	const struct syscalls *self = instance->self;
+	struct lists *lists = malloc(sizeof(*lists));
+	const char *variants[2];
+	struct probe_shape shape = shape_of(self, variants);
+
+	if (!lists)
+		return -ENOMEM;
+	lists_resolve(instance, lists, problem_report);
+	free(lists);
+	sonde_note(instance, "kernel memory %.1f MiB: %u counts of 2 KiB on each of %u CPUs, rings of %.1f MiB",
+		   (double)probe_memory_bytes(&shape) / 1048576.0, probe_slot_count(&shape),
+		   sonde_kernel_cpu_count(), (double)self->ring_bytes / 1048576.0);
+	return 0;
+}
+
+/* Brings programs, filters and timers in line with the options. */
+static int settings_apply(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	struct lists *lists = malloc(sizeof(*lists));
+	static const uint32_t modes[] = { 0, SONDE_SYSCALLS_AGGREGATE, SONDE_SYSCALLS_EVENTS,
+					  SONDE_SYSCALLS_AGGREGATE | SONDE_SYSCALLS_EVENTS };
+	struct probe_settings settings = {
+		.mode = modes[self->mode], .time_one_in = self->time_one_in, .sample_one_in = self->sample_one_in,
+		.detail = self->arguments, .events_per_second = self->rate_limit,
+		.minimum_duration_ns = (uint64_t)self->minimum_duration_ns, .errors_only = self->errors_only,
+		.per_process = self->group_by != 0,
+	};
+	int problems, error;
+
+	if (!lists)
+		return -ENOMEM;
+	problems = lists_resolve(instance, lists, problem_warn);
+	settings.cgroup_ids = lists->cgroup_ids;
+	settings.cgroup_count = lists->cgroup_count;
+	settings.tgids = lists->tgids;
+	settings.tgid_count = lists->tgid_count;
+	settings.calls = lists->calls;
+	settings.call_count = lists->call_count;
+	error = problems ? -EINVAL : probe_apply(&self->probe, &settings);
+	free(lists);
+	if (error)
+		return error;
+	error = sonde_every(instance, TIMER_AGGREGATES, self->interval_ns);
+	if (!error)
+		error = sonde_every(instance, TIMER_EVENTS,
+				    settings.mode & SONDE_SYSCALLS_EVENTS ? self->latency_ns : 0);
+	return error;
+}
+
+/* ---- rows ---- */
+
+static void duration_fill(struct sonde_instance *instance, struct sonde_exponential *duration,
+			  const struct aggregate_delta *delta)
+{
+	uint32_t first = 0, end = SONDE_SYSCALL_BUCKETS;
+	uint64_t *heap;
+
+	while (first < end && !delta->buckets[first])
+		first++;
+	while (end > first && !delta->buckets[end - 1])
+		end--;
+	duration->scale = 3;
+	if (first == end)
+		return;
+	heap = sonde_heap(instance, SCHEMA_CALLS, CALLS_DURATION, end - first, &duration->positive_start);
+	if (!heap)
+		return;
+	for (uint32_t i = first; i < end; i++)
+		heap[i - first] = delta->buckets[i];
+	duration->positive_offset = (int32_t)(SONDE_SYSCALL_FIRST_BUCKET + first);
+	duration->positive_length = end - first;
+	duration->count = delta->timed;
+	duration->sum = (double)delta->duration_ns;
+	duration->flags = SONDE_HAS_SUM;
+}
+
+static void errors_emit(struct sonde_instance *instance, const struct aggregate_group *group, uint32_t call,
+			bool compat, const struct aggregate_delta *delta)
+{
+	struct syscalls *self = instance->self;
+	struct errors_row *row;
+
+	for (uint32_t error = 0; error < SONDE_SYSCALL_ERRORS; error++) {
+		if (!delta->errors[error])
+			continue;
+		row = sonde_row(instance, SCHEMA_ERRORS);
+		row->time_ns = self->now_ns;
+		row->start_time_ns = self->previous_ns;
+		row->cgroup_id = group->cgroup_id;
+		row->process = group->tgid;
+		row->call = call;
+		row->compat = compat;
+		row->error = self->events.error_codes[error];
+		row->call_count = delta->errors[error];
+		if (group->path)
+			row->cgroup = sonde_text(instance, group->path, strlen(group->path));
+		else
+			sonde_null(instance, SCHEMA_ERRORS, ERRORS_CGROUP);
+		if (group->tgid)
+			row->command = sonde_text(instance, group->comm, strnlen(group->comm, 16));
+		else
+			sonde_null(instance, SCHEMA_ERRORS, ERRORS_COMMAND);
+	}
+}
+
+static void delta_emit(void *context, const struct aggregate_group *group, uint32_t call_index,
+		       const struct aggregate_delta *delta)
+{
+	struct sonde_instance *instance = context;
+	struct syscalls *self = instance->self;
+	struct calls_row *row = sonde_row(instance, SCHEMA_CALLS);
+
+	row->time_ns = self->now_ns;
+	row->start_time_ns = self->previous_ns;
+	row->cgroup_id = group->cgroup_id;
+	row->process = group->tgid;
+	row->call = events_call_code(&self->events, call_index);
+	row->compat = call_index >= SONDE_SYSCALL_NUMBERS && call_index != SONDE_SYSCALL_OTHER;
+	row->call_count = delta->calls;
+	row->error_count = delta->error_count;
+	if (group->path)
+		row->cgroup = sonde_text(instance, group->path, strlen(group->path));
+	else
+		sonde_null(instance, SCHEMA_CALLS, CALLS_CGROUP);
+	if (group->tgid)
+		row->command = sonde_text(instance, group->comm, strnlen(group->comm, 16));
+	else
+		sonde_null(instance, SCHEMA_CALLS, CALLS_COMMAND);
+	duration_fill(instance, &row->duration, delta);
+	if (self->error_rows && delta->error_count)
+		errors_emit(instance, group, row->call, row->compat, delta);
+}
+
+/* ---- the kernel's ledger ---- */
+
+static void ledger_tell(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	struct sonde_tally tally = { .size = sizeof(tally) };
+	struct sonde_syscalls_cpu sum;
+	struct sonde_kernel_cost cost;
+
+	probe_ledger(&self->probe, &sum);
+	tally.produced = probe_produced(&sum) + sum.twice;
+	tally.emitted = self->folded_rows_calls + self->events.emitted_count;
+	for (int reason = 0; reason < SONDE_SYSCALLS_REJECTIONS; reason++)
+		tally.reduced[SONDE_FILTERED] += sum.rejected[reason];
+	tally.reduced[SONDE_FILTERED] += sum.fold_filtered + sum.event_filtered;
+	tally.reduced[SONDE_SAMPLED] = sum.sampled_out;
+	tally.reduced[SONDE_LIMITED] = sum.lost[SONDE_KERNEL_LOSS_RATE_LIMITED];
+	tally.lost[SONDE_LOST_RING_FULL] = sum.lost[SONDE_KERNEL_LOSS_RING_FULL];
+	tally.lost[SONDE_LOST_MAP_FULL] = sum.lost[SONDE_KERNEL_LOSS_MAP_FULL];
+	tally.lost[SONDE_LOST_FAULT] = sum.lost[SONDE_KERNEL_LOSS_FAULT];
+	tally.lost[SONDE_LOST_MEMORY] = self->events.lost_count;
+	for (uint32_t hook = 0; !sonde_kernel_cost(self->probe.kernel, hook, &cost); hook++)
+		if (hook == PROBE_EXIT) {   /* a call that was missed at its exit was not seen at all */
+			tally.lost[SONDE_LOST_MISSED] = cost.missed;
+			tally.produced += cost.missed;
+		}
+	sonde_tell(instance, &tally);
+}
+
+/* ---- callbacks ---- */
+
+static int aggregates_read(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	uint64_t calls;
+
+	self->now_ns = sonde_now_ns(instance);
+	calls = aggregate_read(self->aggregate, delta_emit, instance);
+	self->previous_ns = self->now_ns;
+	self->folded_rows_calls += calls;
+	sonde_count(&self->calls_read, calls);
+	return calls ? sonde_emit(instance) : 0;
+}
+
+static void events_drain(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	uint64_t count = events_read(&self->events, 1u << 18);
+
+	sonde_count(&self->events_read, count);
+}
+
+static int syscalls_start(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	const char *variants[2];
+	struct probe_shape shape = shape_of(self, variants);
+	char message[512];
+	int error;
+
+	self->open = true;
+	error = probe_open(&self->probe, &shape, message, sizeof(message));
+	if (error)
+		return sonde_fail(instance, -error, "%s", message[0] ? message : "cannot load the programs");
+	self->events = (struct events){
+		.instance = instance, .kernel = self->probe.kernel, .plain_schema = SCHEMA_EVENT,
+		.detail_schema = SCHEMA_DETAIL, .text_field = DETAIL_TEXT,
+	};
+	self->aggregate = aggregate_create(&self->probe);
+	error = self->aggregate ? events_open(&self->events) : -ENOMEM;
+	if (!error)
+		error = sonde_bind(instance, SCHEMA_CALLS, CALLS_CALL, self->events.calls);
+	if (!error)
+		error = sonde_bind(instance, SCHEMA_ERRORS, ERRORS_CALL, self->events.calls);
+	if (!error)
+		error = sonde_bind(instance, SCHEMA_ERRORS, ERRORS_ERROR, self->events.errors);
+	for (uint32_t schema = SCHEMA_EVENT; !error && schema <= SCHEMA_DETAIL; schema++) {
+		error = sonde_bind(instance, schema, EVENT_CALL, self->events.calls);
+		if (!error)
+			error = sonde_bind(instance, schema, EVENT_ERROR, self->events.errors);
+	}
+	if (!error)
+		error = sonde_watch(instance, sonde_kernel_rings_fd(self->probe.kernel), SONDE_READABLE);
+	self->previous_ns = sonde_now_ns(instance);
+	if (!error)
+		error = settings_apply(instance);
+	if (error)
+		return sonde_fail(instance, -error, "cannot start");
+	sonde_log(instance, SONDE_INFO, "reads system calls by %s", sonde_kernel_variant(self->probe.kernel));
+	return 0;
+}
+
+/* What was counted under the old settings is read before the new ones hold. */
+static int syscalls_set(struct sonde_instance *instance)
+{
+	int error;
+
+	events_drain(instance);
+	aggregates_read(instance);
+	error = settings_apply(instance);
+	if (error)
+		return sonde_fail(instance, -error, "cannot change the settings");
+	ledger_tell(instance);
+	return 0;
+}
+
+static int syscalls_timer(struct sonde_instance *instance, int timer)
+{
+	int error = 0;
+
+	if (timer == TIMER_EVENTS)
+		events_drain(instance);
+	else
+		error = aggregates_read(instance);
+	ledger_tell(instance);
+	return error;
+}
+
+static int syscalls_ready(struct sonde_instance *instance, int fd, uint32_t ready)
+{
+	struct syscalls *self = instance->self;
+
+	sonde_kernel_rings_woken(self->probe.kernel);
+	events_drain(instance);
+	return 0;
+}
+
+/* Detaches first: what is read afterwards is all there will be, and the ledger closes. */
+static int syscalls_drain(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	struct probe_settings off = { 0 };
+
+	if (!self->aggregate)
+		return 0;
+	probe_apply(&self->probe, &off);
+	events_drain(instance);
+	aggregates_read(instance);
+	ledger_tell(instance);
+	return 0;
+}
+
+static int syscalls_report(struct sonde_instance *instance, struct sonde_report *report)
+{
+	struct syscalls *self = instance->self;
+	struct sonde_kernel_cost cost;
+	uint32_t groups, slots;
+
+	if (!self->aggregate)
+		return 0;
+	for (uint32_t hook = 0; !sonde_kernel_cost(self->probe.kernel, hook, &cost); hook++) {
+		sonde_report_text(instance, report, "programs", cost.hook, "variant",
+				  sonde_kernel_variant(self->probe.kernel));
+		sonde_report_text(instance, report, "programs", cost.hook, "attached", cost.attached ? "yes" : "no");
+		sonde_report(instance, report, "programs", cost.hook, "runs", "{run}", (double)cost.runs);
+		sonde_report(instance, report, "programs", cost.hook, "run", "ns", cost.run_ns);
+		sonde_report(instance, report, "programs", cost.hook, "hook", "ns", cost.hook_ns);
+		sonde_report(instance, report, "programs", cost.hook, "missed", "{run}", (double)cost.missed);
+	}
+	aggregate_fill(self->aggregate, &groups, &slots);
+	sonde_report(instance, report, "maps", "groups", "used", "{entry}", groups);
+	sonde_report(instance, report, "maps", "groups", "limit", "{entry}", self->probe.group_count);
+	sonde_report(instance, report, "maps", "slots", "used", "{entry}", slots);
+	sonde_report(instance, report, "maps", "slots", "limit", "{entry}", self->probe.slot_count);
+	return 0;
+}
+
+static void syscalls_stop(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+
+	if (!self->open)
+		return;
+	events_close(&self->events);
+	aggregate_free(self->aggregate);
+	self->aggregate = NULL;
+	probe_close(&self->probe);
+	self->open = false;
+}
+
+static const struct sonde_plugin syscalls_plugin = {
+	SONDE_PLUGIN_INPUT, .name = "syscalls", .summary = "system calls: counts, errors, latency, or every call",
+	.manual = "Counts the system calls of the host by cgroup (or process) and call, with their errors by name and\n"
+		  "their duration as an exponential histogram (scale 3: a quantile is within 4.4 percent), all inside\n"
+		  "the kernel; or makes a row of every call; or both. Calls of the collector itself are left out.\n"
+		  "\n"
+		  "A call is counted when it returns; exit and exit_group never do, and are counted at their entry,\n"
+		  "where calls are timed at all. 32-bit calls are told apart by syscall.compat.\n"
+		  "\n"
+		  "Needs CAP_BPF and CAP_PERFMON.",
+	.self_size = sizeof(struct syscalls), .options = syscalls_options, .counters = syscalls_counters,
+	.schemas = rows_schemas, .check = syscalls_check, .start = syscalls_start, .stop = syscalls_stop,
+	.set = syscalls_set, .ready = syscalls_ready, .timer = syscalls_timer, .drain = syscalls_drain,
+	.report = syscalls_report,
+};
+
+SONDE_EXPORT(syscalls_plugin)
