@@ -60,7 +60,8 @@ static uint64_t load(const unsigned char *bytes, size_t count)
 {
 	uint64_t word = 0;
 
-	memcpy(&word, bytes, count);
+	if (count) /* or there may be no bytes at all */
+		memcpy(&word, bytes, count);
 	return word;
 }
 

@@ -1,0 +1,691 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What core/batch.h promises of batches that are made, derived, selected from and finished. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "batch.h"
+#include "dictionary.h"
+
+struct call_row {
+	int64_t time_ns;
+	uint64_t count;
+	double seconds;
+	uint32_t name;
+	int16_t error;
+	uint8_t kind;
+	bool compat;
+	unsigned char span[8];
+};
+
+static const struct sonde_field call_fields[] = {
+	{ .name = "time",
+	  .type = SONDE_TIME,
+	  SONDE_MEMBER(struct call_row, time_ns),
+	  .role = SONDE_ROLE_TIME },
+	{ .name = "calls",
+	  .type = SONDE_U64,
+	  SONDE_MEMBER(struct call_row, count),
+	  .role = SONDE_ROLE_EVENTS,
+	  .unit = "{call}",
+	  .help = "calls made" },
+	{ .name = "seconds", .type = SONDE_DOUBLE, SONDE_MEMBER(struct call_row, seconds) },
+	{ .name = "name", .type = SONDE_TEXT, SONDE_MEMBER(struct call_row, name) },
+	{ .name = "error",
+	  .type = SONDE_I16,
+	  SONDE_MEMBER(struct call_row, error),
+	  .zero_is_null = true },
+	{ .name = "span",
+	  .type = SONDE_ID8,
+	  SONDE_MEMBER(struct call_row, span),
+	  .role = SONDE_ROLE_SPAN_ID,
+	  .zero_is_null = true },
+	{ 0 }
+};
+
+enum { TIME, CALLS, SECONDS, NAME, ERROR, SPAN, CALL_COLUMNS };
+
+static const struct sonde_schema call_schema = {
+	.name = "call",
+	.row_size = sizeof(struct call_row),
+	.fields = call_fields,
+};
+
+/* `count` rows whose values follow from their number; the caller finishes it. */
+static struct sonde_batch *make_calls(uint32_t count, struct sonde_dictionary *dictionary)
+{
+	struct sonde_dictionary *dictionaries[CALL_COLUMNS] = { [NAME] = dictionary };
+	struct sonde_batch *batch = batch_create(&call_schema, count + 10, dictionaries);
+	struct call_row *rows = batch_rows(batch);
+
+	memset(rows, 0, (count + 10) * sizeof(*rows));
+	for (uint32_t i = 0; i < count; i++) {
+		rows[i].time_ns = 1000 + i;
+		rows[i].count = i;
+		rows[i].seconds = i / 2.0;
+		rows[i].name = i % 3;
+		rows[i].error = i % 4 ? 0 : (int16_t)-i;
+		memcpy(rows[i].span, &i, sizeof(i));
+	}
+	assert_int_equal(batch_resize(batch, count), 0);
+	return batch;
+}
+
+static struct sonde_dictionary *make_names(void)
+{
+	struct sonde_dictionary *dictionary = dictionary_create(true);
+
+	dictionary_add(dictionary, "read", 4);
+	dictionary_add(dictionary, "write", 5);
+	dictionary_add(dictionary, "openat", 6);
+	return dictionary;
+}
+
+static int64_t integer_at(const struct sonde_batch *batch, uint32_t column, uint32_t row)
+{
+	int64_t value;
+
+	memcpy(&value, sonde_value(sonde_column(batch, column), row), sizeof(value));
+	return value;
+}
+
+static void assert_text_at(const struct sonde_batch *batch, uint32_t column, uint32_t row,
+			   const char *wanted)
+{
+	struct sonde_text text = sonde_text_at(sonde_column(batch, column), row);
+
+	assert_int_equal(text.length, strlen(wanted));
+	assert_memory_equal(text.data, wanted, text.length);
+}
+
+/* ---- making -----------------------------------------------------------------------------------
+ */
+
+static void the_columns_of_a_created_batch_are_views_of_its_rows(void **state)
+{
+	struct sonde_dictionary *names = make_names();
+	struct sonde_batch *batch = make_calls(100, names);
+
+	dictionary_release(names);
+	batch_finish(batch);
+	assert_int_equal(batch->column_count, CALL_COLUMNS);
+	assert_int_equal(batch->row_count, 100);
+	assert_string_equal(batch->schema, "call");
+	assert_true((uintptr_t)batch_rows(batch) % 64 == 0);
+	for (uint32_t i = 0; i < CALL_COLUMNS; i++) {
+		const struct sonde_column *column = sonde_column(batch, i);
+
+		assert_string_equal(column->name, call_fields[i].name);
+		assert_int_equal(column->type, call_fields[i].type);
+		assert_int_equal(column->role, call_fields[i].role);
+		assert_int_equal(column->stride, sizeof(struct call_row));
+		assert_int_equal(column->value_size, call_fields[i].size);
+	}
+	for (uint32_t row = 0; row < 100; row++) {
+		static const char *const texts[] = { "read", "write", "openat" };
+
+		assert_int_equal(integer_at(batch, TIME, row), 1000 + row);
+		assert_true(sonde_number_at(sonde_column(batch, SECONDS), row) == row / 2.0);
+		assert_text_at(batch, NAME, row, texts[row % 3]);
+	}
+	batch_release(batch);
+}
+
+static void a_zero_where_zero_is_null_is_no_value(void **state)
+{
+	struct sonde_batch *batch = make_calls(77, NULL);
+
+	batch_finish(batch);
+	for (uint32_t row = 0; row < 77; row++) {
+		assert_int_equal(sonde_valid(sonde_column(batch, ERROR), row),
+				 row % 4 == 0 && row != 0);
+		assert_int_equal(sonde_valid(sonde_column(batch, SPAN), row), row != 0);
+		assert_true(sonde_valid(sonde_column(batch, CALLS), row));
+	}
+	batch_release(batch);
+}
+
+static void a_column_without_nulls_has_no_bits(void **state)
+{
+	struct sonde_batch *batch = make_calls(20, NULL);
+	struct call_row *rows = batch_rows(batch);
+
+	for (uint32_t row = 0; row < 20; row++)
+		rows[row].error = 5;
+	batch_finish(batch);
+	assert_null(sonde_column(batch, ERROR)->valid);
+	assert_null(sonde_column(batch, CALLS)->valid);
+	batch_release(batch);
+}
+
+static void nulls_that_were_set_stay_beside_those_that_are_zero(void **state)
+{
+	struct sonde_batch *batch = make_calls(20, NULL);
+	unsigned char *bits = batch_valid(batch, ERROR);
+
+	assert_ptr_equal(batch_valid(batch, ERROR), bits);
+	for (uint32_t row = 0; row < 20; row++)
+		assert_true(sonde_bit(bits, row));
+	bits[0] &= (unsigned char)~(1 << 4);
+	batch_finish(batch);
+	for (uint32_t row = 0; row < 20; row++)
+		assert_int_equal(sonde_valid(sonde_column(batch, ERROR), row),
+				 row % 4 == 0 && row != 0 && row != 4);
+	batch_release(batch);
+}
+
+static void a_batch_has_at_most_its_capacity_of_rows(void **state)
+{
+	struct sonde_batch *batch = batch_create(&call_schema, 5, NULL);
+
+	assert_int_equal(batch_capacity(batch), 5);
+	assert_int_equal(batch->row_count, 0);
+	assert_int_equal(batch_resize(batch, 6), -ERANGE);
+	assert_int_equal(batch_resize(batch, 5), 0);
+	assert_int_equal(batch_resize(batch, 3), 0);
+	assert_int_equal(batch->row_count, 3);
+	assert_int_equal(batch->selected_count, 3);
+	batch_release(batch);
+	batch_release(NULL);
+}
+
+static void a_finished_batch_does_not_change(void **state)
+{
+	static const struct sonde_field field = { .name = "more", .type = SONDE_U32 };
+	static const unsigned char bits[1] = { 0 };
+	struct sonde_batch *batch = make_calls(5, NULL), *child = batch_table("child", 0, 1);
+	uint32_t start = 0, value = 0;
+
+	batch_finish(batch);
+	assert_int_equal(batch_resize(batch, 2), -EROFS);
+	assert_int_equal(batch_select(batch, bits), -EROFS);
+	assert_int_equal(batch_remove(batch, 0), -EROFS);
+	assert_null(batch_add(batch, &field, NULL));
+	assert_null(batch_constant(batch, &field, NULL, &value));
+	assert_null(batch_valid(batch, 0));
+	assert_null(batch_heap(batch, 0, 1, &start));
+	assert_non_null(batch_add(child,
+				  &(struct sonde_field){ .name = "row",
+							 .type = SONDE_U32,
+							 .role = SONDE_ROLE_PARENT_ROW },
+				  NULL));
+	assert_int_equal(batch_adopt(batch, child), -EROFS);
+	assert_int_equal(batch->row_count, 5);
+	assert_int_equal(batch->selected_count, 5);
+	assert_int_equal(batch->column_count, CALL_COLUMNS);
+	batch_finish(batch);
+	batch_release(batch);
+}
+
+static void a_batch_publishes_the_dictionary_entries_that_there_were(void **state)
+{
+	struct sonde_dictionary *names = make_names();
+	struct sonde_batch *batch = make_calls(3, names), *derived;
+
+	batch_finish(batch);
+	dictionary_add(names, "close", 5);
+	assert_int_equal(sonde_column(batch, NAME)->dictionary_length, 3);
+	derived = batch_derive(batch);
+	batch_finish(derived);
+	assert_int_equal(sonde_column(derived, NAME)->dictionary_length, 3);
+	dictionary_release(names);
+	batch_release(batch);
+	assert_text_at(derived, NAME, 2, "openat");
+	batch_release(derived);
+}
+
+/* ---- signals and events -----------------------------------------------------------------------
+ */
+
+static uint32_t signal_of(uint32_t signal, uint16_t role)
+{
+	struct sonde_field field = { .name = "x", .type = SONDE_U64, .role = role };
+	struct sonde_batch *batch = batch_table("t", signal, 1);
+
+	assert_non_null(batch_add(batch, &field, NULL));
+	batch_finish(batch);
+	signal = batch->signal;
+	batch_release(batch);
+	return signal;
+}
+
+static void the_signal_follows_from_the_columns_where_it_is_not_said(void **state)
+{
+	assert_int_equal(signal_of(SONDE_SIGNAL_AUTO, SONDE_ROLE_GAUGE), SONDE_SIGNAL_METRIC);
+	assert_int_equal(signal_of(SONDE_SIGNAL_AUTO, SONDE_ROLE_SUM), SONDE_SIGNAL_METRIC);
+	assert_int_equal(signal_of(SONDE_SIGNAL_AUTO, SONDE_ROLE_HISTOGRAM), SONDE_SIGNAL_METRIC);
+	assert_int_equal(signal_of(SONDE_SIGNAL_AUTO, SONDE_ROLE_VALUE), SONDE_SIGNAL_METRIC);
+	assert_int_equal(signal_of(SONDE_SIGNAL_AUTO, SONDE_ROLE_SPAN_NAME), SONDE_SIGNAL_SPAN);
+	assert_int_equal(signal_of(SONDE_SIGNAL_AUTO, SONDE_ROLE_TRACE_ID), SONDE_SIGNAL_LOG);
+	assert_int_equal(signal_of(SONDE_SIGNAL_AUTO, SONDE_ROLE_BODY), SONDE_SIGNAL_LOG);
+	assert_int_equal(signal_of(SONDE_SIGNAL_EXEMPLAR, SONDE_ROLE_VALUE), SONDE_SIGNAL_EXEMPLAR);
+}
+
+static void events_are_the_sum_over_the_selected_rows(void **state)
+{
+	static const unsigned char bits[3] = { 0x0f, 0x00, 0x01 };
+	struct sonde_batch *batch = make_calls(20, NULL), *derived;
+
+	batch_finish(batch);
+	assert_int_equal(batch->event_count, 190);
+	derived = batch_derive(batch);
+	assert_int_equal(batch_select(derived, bits), 0);
+	batch_finish(derived);
+	assert_int_equal(derived->event_count, 0 + 1 + 2 + 3 + 16);
+	assert_int_equal(batch->event_count, 190);
+	batch_release(derived);
+	batch_release(batch);
+}
+
+static void every_row_is_one_event_without_a_column_of_events(void **state)
+{
+	static const unsigned char bits[1] = { 0x15 };
+	struct sonde_batch *batch = batch_table("plain", SONDE_SIGNAL_LOG, 6);
+
+	assert_int_equal(batch_select(batch, bits), 0);
+	batch_finish(batch);
+	assert_int_equal(batch->event_count, 3);
+	batch_release(batch);
+}
+
+/* The events of four rows with these values, the last of which is null. */
+static uint64_t events_of(uint32_t type, const void *values, uint32_t size)
+{
+	struct sonde_field field = { .name = "n", .type = type, .role = SONDE_ROLE_EVENTS };
+	struct sonde_batch *batch = batch_table("t", SONDE_SIGNAL_LOG, 4);
+	struct sonde_column *column = batch_add(batch, &field, NULL);
+	uint64_t events;
+
+	memcpy(column->base, values, 4 * size);
+	batch_valid(batch, 0)[0] = 0x07;
+	batch_finish(batch);
+	events = batch->event_count;
+	batch_release(batch);
+	return events;
+}
+
+static void events_may_have_any_type_of_integer(void **state)
+{
+	assert_int_equal(events_of(SONDE_U8, (const uint8_t[]){ 255, 1, 0, 9 }, 1), 257);
+	assert_int_equal(events_of(SONDE_U16, (const uint16_t[]){ 65535, 1, 0, 9 }, 2), 65537);
+	assert_int_equal(events_of(SONDE_U32, (const uint32_t[]){ UINT32_MAX, 1, 0, 9 }, 4),
+			 UINT32_MAX + 2ull);
+	assert_int_equal(events_of(SONDE_U64, (const uint64_t[]){ 1ull << 40, 1, 0, 9 }, 8),
+			 (1ull << 40) + 2);
+	assert_int_equal(events_of(SONDE_I8, (const int8_t[]){ 127, -1, 0, 9 }, 1), 128);
+	assert_int_equal(events_of(SONDE_I16, (const int16_t[]){ 300, -1, 0, 9 }, 2), 301);
+	assert_int_equal(events_of(SONDE_I32, (const int32_t[]){ 70000, -1, 0, 9 }, 4), 70001);
+	assert_int_equal(events_of(SONDE_I64, (const int64_t[]){ 1ll << 40, -1, 0, 9 }, 8),
+			 (1ull << 40) + 1);
+	assert_int_equal(events_of(SONDE_DOUBLE, (const double[]){ 7, 7, 7, 7 }, 8), 4);
+	assert_int_equal(events_of(SONDE_U64, (const uint64_t[]){ UINT64_MAX, 1, 0, 9 }, 8),
+			 UINT64_MAX);
+}
+
+static void events_that_overflow_stop_at_the_top(void **state)
+{
+	struct sonde_batch *batch = make_calls(3, NULL);
+	struct call_row *rows = batch_rows(batch);
+
+	rows[1].count = UINT64_MAX;
+	batch_finish(batch);
+	assert_int_equal(batch->event_count, UINT64_MAX);
+	batch_release(batch);
+}
+
+/* ---- selecting and deriving -------------------------------------------------------------------
+ */
+
+static void selections_intersect(void **state)
+{
+	static const unsigned char first[2] = { 0xff, 0x00 }, second[2] = { 0xf0, 0xff };
+	struct sonde_batch *batch = make_calls(12, NULL), *derived, *further;
+
+	derived = batch_derive(batch);
+	assert_int_equal(batch_select(derived, first), 0);
+	assert_int_equal(derived->selected_count, 8);
+	further = batch_derive(derived);
+	assert_int_equal(batch_select(further, second), 0);
+	assert_int_equal(further->selected_count, 4);
+	batch_finish(further);
+	for (uint32_t row = 0; row < 12; row++) {
+		assert_true(sonde_selected(batch, row));
+		assert_int_equal(sonde_selected(derived, row), row < 8);
+		assert_int_equal(sonde_selected(further, row), row >= 4 && row < 8);
+	}
+	batch_release(batch);
+	batch_release(derived);
+	assert_int_equal(integer_at(further, TIME, 7), 1007);
+	batch_release(further);
+}
+
+static void bits_behind_the_last_row_select_nothing(void **state)
+{
+	static const unsigned char bits[2] = { 0xff, 0xff };
+	struct sonde_batch *batch = batch_table("t", SONDE_SIGNAL_LOG, 11);
+
+	assert_int_equal(batch_select(batch, bits), 0);
+	assert_int_equal(batch->selected_count, 11);
+	batch_finish(batch);
+	assert_null(batch->selected);
+	batch_release(batch);
+}
+
+static void rows_added_behind_a_selection_are_not_selected(void **state)
+{
+	static const unsigned char bits[1] = { 0xff };
+	struct sonde_batch *batch = make_calls(5, NULL);
+
+	assert_int_equal(batch_select(batch, bits), 0);
+	assert_int_equal(batch_resize(batch, 9), 0);
+	assert_int_equal(batch->selected_count, 5);
+	assert_int_equal(batch_resize(batch, 2), 0);
+	assert_int_equal(batch->selected_count, 2);
+	batch_release(batch);
+}
+
+static void a_derived_batch_shares_columns_and_adds_its_own(void **state)
+{
+	static const struct sonde_field host = { .name = "host.name",
+						 .type = SONDE_TEXT,
+						 .scope = SONDE_SCOPE_RESOURCE };
+	static const struct sonde_field rank = { .name = "rank", .type = SONDE_U16, .unit = "1" };
+	struct sonde_batch *batch = make_calls(10, NULL), *derived;
+	struct sonde_dictionary *hosts = dictionary_create(true);
+	uint32_t code = dictionary_add(hosts, "edge-7", 6);
+	struct sonde_column *column;
+
+	derived = batch_derive(batch);
+	assert_non_null(batch_constant(derived, &host, hosts, &code));
+	dictionary_release(hosts);
+	column = batch_add(derived, &rank, NULL);
+	for (uint32_t row = 0; row < 10; row++) {
+		uint16_t value = (uint16_t)(row * 7);
+
+		assert_int_equal(sonde_number_at(column, row), 0);
+		memcpy(column->base + (size_t)row * column->stride, &value, sizeof(value));
+	}
+	batch_finish(derived);
+	batch_release(batch);
+	assert_int_equal(derived->column_count, CALL_COLUMNS + 2);
+	for (uint32_t row = 0; row < 10; row++) {
+		assert_int_equal(integer_at(derived, TIME, row), 1000 + row);
+		assert_text_at(derived, CALL_COLUMNS, row, "edge-7");
+		assert_true(sonde_number_at(sonde_column(derived, CALL_COLUMNS + 1), row) ==
+			    row * 7);
+	}
+	assert_int_equal(sonde_column(derived, CALL_COLUMNS)->scope, SONDE_SCOPE_RESOURCE);
+	assert_int_equal(sonde_column(derived, CALL_COLUMNS)->stride, 0);
+	assert_string_equal(sonde_column(derived, CALL_COLUMNS + 1)->unit, "1");
+	batch_release(derived);
+}
+
+static void a_derived_batch_has_its_own_nulls_and_columns_less(void **state)
+{
+	struct sonde_batch *batch = make_calls(10, NULL), *derived;
+	unsigned char *bits;
+
+	batch_finish(batch);
+	derived = batch_derive(batch);
+	bits = batch_valid(derived, ERROR);
+	bits[1] = 0;
+	assert_int_equal(batch_remove(derived, TIME), 0);
+	assert_int_equal(batch_remove(derived, CALL_COLUMNS - 1), -ERANGE);
+	assert_int_equal(batch_resize(derived, 3), -EINVAL);
+	assert_null(batch_rows(derived));
+	batch_finish(derived);
+	assert_int_equal(derived->column_count, CALL_COLUMNS - 1);
+	assert_string_equal(sonde_column(derived, ERROR - 1)->name, "error");
+	for (uint32_t row = 0; row < 10; row++) {
+		assert_int_equal(sonde_valid(sonde_column(derived, ERROR - 1), row), row == 4);
+		assert_int_equal(sonde_valid(sonde_column(batch, ERROR), row),
+				 row == 4 || row == 8);
+	}
+	batch_release(derived);
+	batch_release(batch);
+}
+
+static uint32_t settled_count;
+
+static void count_settled(void *origin, uint64_t token, const struct sonde_settlement *settlement)
+{
+	settled_count++;
+}
+
+static void deriving_carries_the_receipts_on(void **state)
+{
+	struct receipt *receipt = receipt_create(count_settled, NULL, 0);
+	struct sonde_batch *batch = make_calls(10, NULL), *derived;
+
+	settled_count = 0;
+	assert_int_equal(receipts_add(batch_receipts(batch), receipt, 10), 0);
+	receipt_release(receipt);
+	derived = batch_derive(batch);
+	assert_int_equal(batch_receipts(derived)->count, 1);
+	assert_int_equal(batch_receipts(derived)->items[0].rows, 10);
+	batch_release(batch);
+	assert_int_equal(settled_count, 0);
+	batch_release(derived);
+	assert_int_equal(settled_count, 1);
+}
+
+/* ---- columns ----------------------------------------------------------------------------------
+ */
+
+static void a_column_is_replaced_by_one_of_the_same_name_role_and_scope(void **state)
+{
+	struct sonde_field field = { .name = "time", .type = SONDE_U32 };
+	struct sonde_batch *batch = make_calls(4, NULL), *derived = batch_derive(batch);
+	char name[] = "time";
+
+	field.name = name;
+	assert_non_null(batch_add(derived, &field, NULL)); /* an attribute beside the role */
+	assert_int_equal(derived->column_count, CALL_COLUMNS + 1);
+	field.scope = SONDE_SCOPE_RESOURCE;
+	assert_non_null(batch_add(derived, &field, NULL));
+	assert_int_equal(derived->column_count, CALL_COLUMNS + 2);
+	field.scope = SONDE_SCOPE_ROW;
+	field.type = SONDE_DOUBLE;
+	assert_non_null(batch_add(derived, &field, NULL)); /* in the place of the first */
+	assert_int_equal(derived->column_count, CALL_COLUMNS + 2);
+	memset(name, 'x', 4); /* texts are copied */
+	assert_int_equal(sonde_column(derived, CALL_COLUMNS)->type, SONDE_DOUBLE);
+	assert_string_equal(sonde_column(derived, CALL_COLUMNS)->name, "time");
+	batch_release(batch);
+	batch_release(derived);
+}
+
+static void a_batch_may_have_many_columns(void **state)
+{
+	struct sonde_batch *batch = batch_table("wide", SONDE_SIGNAL_METRIC, 3);
+	char name[16];
+
+	for (uint32_t i = 0; i < 500; i++) {
+		struct sonde_field field = { .name = name,
+					     .type = SONDE_U32,
+					     .role = SONDE_ROLE_GAUGE };
+		struct sonde_column *column;
+
+		(void)snprintf(name, sizeof(name), "gauge.%u", i);
+		column = batch_add(batch, &field, NULL);
+		assert_non_null(column);
+		memcpy(column->base + 8, &i, sizeof(i));
+	}
+	batch_finish(batch);
+	assert_int_equal(batch->column_count, 500);
+	for (uint32_t i = 0; i < 500; i++) {
+		(void)snprintf(name, sizeof(name), "gauge.%u", i);
+		assert_string_equal(sonde_column(batch, i)->name, name);
+		assert_true(sonde_number_at(sonde_column(batch, i), 2) == i);
+		assert_true(sonde_number_at(sonde_column(batch, i), 1) == 0);
+	}
+	batch_release(batch);
+}
+
+static void what_is_no_type_of_a_column_is_refused(void **state)
+{
+	struct sonde_batch *batch = batch_table("t", SONDE_SIGNAL_LOG, 3);
+	struct sonde_field field = { .name = "x", .type = SONDE_SIZE };
+
+	assert_null(batch_add(batch, &field, NULL));
+	field.type = SONDE_NONE;
+	assert_null(batch_add(batch, &field, NULL));
+	assert_int_equal(batch->column_count, 0);
+	batch_release(batch);
+}
+
+static void a_heap_grows_and_is_zeroed(void **state)
+{
+	static const struct sonde_field field = { .name = "latency",
+						  .type = SONDE_EXPONENTIAL,
+						  .role = SONDE_ROLE_HISTOGRAM,
+						  .temporality = SONDE_DELTA };
+	struct sonde_batch *batch = batch_table("h", SONDE_SIGNAL_METRIC, 1000), *derived;
+	struct sonde_column *column = batch_add(batch, &field, NULL);
+	uint32_t start = 0;
+
+	for (uint32_t row = 0; row < 1000; row++) {
+		struct sonde_exponential value = { .count = row, .positive_length = row % 50 };
+		uint64_t *counts = batch_heap(batch, 0, row % 50, &value.positive_start);
+
+		assert_non_null(counts);
+		for (uint32_t i = 0; i < row % 50; i++) {
+			assert_int_equal(counts[i], 0);
+			counts[i] = row * 100 + i;
+		}
+		memcpy(column->base + (size_t)row * column->stride, &value, sizeof(value));
+	}
+	assert_null(batch_heap(batch, 0, UINT32_MAX, &start));
+	assert_null(batch_heap(batch, 1, 1, &start));
+	derived = batch_derive(batch);
+	assert_null(batch_heap(derived, 0, 1, &start));
+	batch_release(batch);
+	for (uint32_t row = 0; row < 1000; row++) {
+		const struct sonde_column *read = sonde_column(derived, 0);
+		struct sonde_exponential value;
+
+		memcpy(&value, sonde_value(read, row), sizeof(value));
+		assert_true(value.positive_start + value.positive_length <= read->heap_length);
+		for (uint32_t i = 0; i < value.positive_length; i++)
+			assert_int_equal(read->heap[value.positive_start + i], row * 100 + i);
+	}
+	batch_release(derived);
+}
+
+static void roles_are_found_in_order(void **state)
+{
+	struct sonde_batch *batch = make_calls(1, NULL);
+
+	assert_int_equal(batch_column_of(batch, SONDE_ROLE_EVENTS, 0), CALLS);
+	assert_int_equal(batch_column_of(batch, SONDE_ROLE_ATTRIBUTE, 0), SECONDS);
+	assert_int_equal(batch_column_of(batch, SONDE_ROLE_ATTRIBUTE, NAME + 1), ERROR);
+	assert_int_equal(batch_column_of(batch, SONDE_ROLE_BODY, 0), CALL_COLUMNS);
+	batch_release(batch);
+}
+
+/* ---- memory and threads -----------------------------------------------------------------------
+ */
+
+static void its_bytes_are_those_of_all_that_it_keeps(void **state)
+{
+	static const struct sonde_field field = { .name = "big", .type = SONDE_ID16 };
+	struct sonde_dictionary *names = dictionary_create(false);
+	struct sonde_batch *batch, *derived;
+	char text[1000] = { 0 };
+	size_t bytes;
+
+	for (uint32_t i = 0; i < 1000; i++)
+		dictionary_add(names, text, sizeof(text));
+	batch = make_calls(1000, names);
+	dictionary_release(names);
+	assert_int_equal(batch_bytes(batch), 0);
+	batch_finish(batch);
+	bytes = batch_bytes(batch);
+	assert_true(bytes >= 1000 * sizeof(struct call_row) + 1000 * sizeof(text));
+	assert_true(bytes < 1.3 * (1000 * sizeof(struct call_row) + 1000 * sizeof(text)));
+	derived = batch_derive(batch);
+	assert_non_null(batch_add(derived, &field, NULL));
+	batch_finish(derived);
+	assert_true(batch_bytes(derived) >= bytes + 16000);
+	assert_true(batch_bytes(derived) < bytes + 22000);
+	batch_release(batch);
+	batch_release(derived);
+}
+
+static void *read_and_release(void *data)
+{
+	struct sonde_batch *batch = data;
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; i < 100; i++) {
+		struct sonde_batch *derived = batch_derive(batch);
+
+		batch_finish(derived);
+		for (uint32_t row = 0; row < derived->row_count; row++)
+			sum += integer_at(derived, TIME, row) +
+			       sonde_text_at(sonde_column(derived, NAME), row).length;
+		batch_release(batch_compact(derived));
+		batch_release(derived);
+	}
+	batch_release(batch);
+	return (void *)(intptr_t)sum;
+}
+
+static void threads_share_a_finished_batch(void **state)
+{
+	struct sonde_dictionary *names = make_names();
+	struct sonde_batch *batch = make_calls(300, names);
+	pthread_t threads[4];
+	void *sums[4];
+
+	dictionary_release(names);
+	batch_finish(batch);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, read_and_release, batch_hold(batch)), 0);
+	batch_release(batch);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(pthread_join(threads[i], &sums[i]), 0);
+		assert_int_equal((intptr_t)sums[i],
+				 100 * (300 * 1000 + 299 * 300 / 2 + 100 * (4 + 5 + 6)));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_columns_of_a_created_batch_are_views_of_its_rows),
+		cmocka_unit_test(a_zero_where_zero_is_null_is_no_value),
+		cmocka_unit_test(a_column_without_nulls_has_no_bits),
+		cmocka_unit_test(nulls_that_were_set_stay_beside_those_that_are_zero),
+		cmocka_unit_test(a_batch_has_at_most_its_capacity_of_rows),
+		cmocka_unit_test(a_finished_batch_does_not_change),
+		cmocka_unit_test(a_batch_publishes_the_dictionary_entries_that_there_were),
+		cmocka_unit_test(the_signal_follows_from_the_columns_where_it_is_not_said),
+		cmocka_unit_test(events_are_the_sum_over_the_selected_rows),
+		cmocka_unit_test(every_row_is_one_event_without_a_column_of_events),
+		cmocka_unit_test(events_may_have_any_type_of_integer),
+		cmocka_unit_test(events_that_overflow_stop_at_the_top),
+		cmocka_unit_test(selections_intersect),
+		cmocka_unit_test(bits_behind_the_last_row_select_nothing),
+		cmocka_unit_test(rows_added_behind_a_selection_are_not_selected),
+		cmocka_unit_test(a_derived_batch_shares_columns_and_adds_its_own),
+		cmocka_unit_test(a_derived_batch_has_its_own_nulls_and_columns_less),
+		cmocka_unit_test(deriving_carries_the_receipts_on),
+		cmocka_unit_test(a_column_is_replaced_by_one_of_the_same_name_role_and_scope),
+		cmocka_unit_test(a_batch_may_have_many_columns),
+		cmocka_unit_test(what_is_no_type_of_a_column_is_refused),
+		cmocka_unit_test(a_heap_grows_and_is_zeroed),
+		cmocka_unit_test(roles_are_found_in_order),
+		cmocka_unit_test(its_bytes_are_those_of_all_that_it_keeps),
+		cmocka_unit_test(threads_share_a_finished_batch),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
