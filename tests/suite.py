@@ -282,14 +282,14 @@ def pytests(stage, directories, selection, marks, arguments, environment=None):
         cases = list(junit_cases(stage, report)) if os.path.exists(report) else []
     yield from cases
     if status not in (0, 1, 5) or status == 1 and not any(case.outcome == "failed" for case in cases):
-        yield Case(stage, "pytest itself", "failed",
-                   "out of time" if status is None else f"it ended with exit status {status}")
+        yield Case(stage, "pytest itself", "failed", "out of time" if status is None else
+                   f"it ended with exit status {status}")
 
 
 def junit_cases(stage, report):
     for element in xml.parse(report).getroot().iter("testcase"):
-        name = f'{element.get("classname").replace(".", "/")}.py::{element.get("name")}'
-        name = re.sub(r"^tests/", "", name)
+        module = element.get("classname").replace(".", "/")
+        name = re.sub(r"^tests/", "", f'{module}.py::{element.get("name")}' if module else element.get("name"))
         bad = element.find("failure")
         bad = element.find("error") if bad is None else bad
         skip = element.find("skipped")
@@ -315,8 +315,8 @@ def fuzz(selection, arguments):
     names = [name for name in names if selection.wants(name)]
     if not names:
         return
-    broken = build("build-fuzz", "-Dfuzz=true", "-Dbench=false", "-Db_sanitize=address,undefined", "-Db_lundef=false",
-                   environment={"CC": "clang"})
+    broken = build("build-fuzz", "-Dfuzz=true", "-Dtests=false", "-Dbench=false", "-Db_sanitize=address,undefined",
+                   "-Db_lundef=false", "-Dc_args=-fsanitize=fuzzer-no-link", "--", "fuzz", environment={"CC": "clang"})
     if broken:
         yield Case("fuzz", "the build for fuzzing", "failed", broken)
         return
@@ -339,7 +339,8 @@ def fuzz(selection, arguments):
             print(f"    {int(inputs[1]):,} inputs", flush=True)
             yield Case("fuzz", name, "passed")
         else:
-            yield Case("fuzz", name, "failed", "\n".join(output.splitlines()[-40:]))
+            telling = re.findall(r"^.*(?:Assertion|runtime error|ERROR: (?!libFuzzer)|Test unit written to).*$", output, re.M)
+            yield Case("fuzz", name, "failed", "\n".join(telling + output.splitlines()[-40:]))
 
 
 # --- all of it ------------------------------------------------------------------------------------------------------

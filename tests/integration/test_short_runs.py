@@ -55,9 +55,9 @@ def run_briefly(path, rows_path, stop_signal):
             process.communicate()
 
 
-@pytest.mark.parametrize("path", sorted(glob.glob(os.path.join(TREE, "conf", "*.conf"))), ids=os.path.basename)
-def test_a_config_that_is_shipped_passes_check(path):
-    result = subprocess.run([SONDE, "check", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+@pytest.mark.parametrize("name", sorted(map(os.path.basename, glob.glob(os.path.join(TREE, "conf", "*.conf")))))
+def test_a_config_that_is_shipped_passes_check(name):
+    result = subprocess.run([SONDE, "check", os.path.join(TREE, "conf", name)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout
 
