@@ -231,7 +231,8 @@ static bool element_follows(struct pass *pass, const struct token *open, char cl
 		if (pass->token.kind == TOKEN_CLOSE)
 			complain(pass, &pass->token, "expected a value after the comma, found %s",
 				 found(pass, buffer));
-		return pass->token.kind != TOKEN_CLOSE;
+		if (pass->token.kind != TOKEN_END)
+			return pass->token.kind != TOKEN_CLOSE;
 	}
 	if (pass->token.kind == TOKEN_CLOSE && character(pass) == close)
 		return false;
@@ -246,30 +247,43 @@ static bool element_follows(struct pass *pass, const struct token *open, char cl
 	       pass->token.kind != TOKEN_EQUALS && !begins_setting(pass);
 }
 
+/* One element; false where none stands and what does belongs to somebody else. */
+static bool element_parse(struct pass *pass, char opened, bool *told)
+{
+	size_t before = pass->token.start;
+
+	if (opened == '[' && pass->token.kind == TOKEN_OPEN && !*told && !pass->stopped) {
+		*told = true;
+		problems_add(
+			pass->problems, PROBLEM_ERROR,
+			place_of(pass, pass->token.line, pass->token.column),
+			"%s: [ ] holds plain values only; write ( ) around a list that holds %s",
+			pass->path, character(pass) == '{' ? "groups" : "lists");
+	}
+	place_add(pass);
+	value_parse(pass, true);
+	if (pass->token.start != before || pass->token.kind == TOKEN_COMMA)
+		return true;
+	if (pass->token.kind == TOKEN_INCLUDE)
+		advance(pass);
+	return false;
+}
+
 static void elements_parse(struct pass *pass, const struct token *open)
 {
 	char opened = pass->text[open->start], close = closing(opened);
 	struct token first = pass->token;
 	bool mixed = false, told = false;
 
-	while (pass->token.kind != TOKEN_CLOSE) {
-		size_t before = pass->tokens.at;
-
+	if (pass->token.kind == TOKEN_CLOSE && character(pass) != close)
+		complain(pass, &pass->token, "expected a value or %c, found %c", close,
+			 character(pass));
+	else if (pass->token.kind == TOKEN_END)
+		element_follows(pass, open, close);
+	while (pass->token.kind != TOKEN_CLOSE && pass->token.kind != TOKEN_END) {
 		mixed |= !fits_array(&first, &pass->token);
-		if (opened == '[' && pass->token.kind == TOKEN_OPEN && !told && !pass->stopped) {
-			told = true;
-			problems_add(pass->problems, PROBLEM_ERROR,
-				     place_of(pass, pass->token.line, pass->token.column),
-				     "%s: [ ] holds plain values only; write ( ) around a list "
-				     "that holds %s",
-				     pass->path, character(pass) == '{' ? "groups" : "lists");
-		}
-		place_add(pass);
-		value_parse(pass, true);
-		if (!element_follows(pass, open, close))
+		if (!element_parse(pass, opened, &told) || !element_follows(pass, open, close))
 			break;
-		if (pass->tokens.at == before) /* not even a mistake was taken: do so now */
-			advance(pass);
 	}
 	if (pass->token.kind != TOKEN_CLOSE)
 		return;
@@ -278,7 +292,7 @@ static void elements_parse(struct pass *pass, const struct token *open)
 			array_mend(pass, open->start, pass->token.start);
 		advance(pass);
 	} else if (character(pass) != '}') {
-		advance(pass); /* the wrong bracket; element_follows() has said so */
+		advance(pass); /* the wrong bracket, which has been complained about */
 	}
 }
 
@@ -329,7 +343,7 @@ static void value_parse(struct pass *pass, bool listed)
 			advance(pass);
 			break;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		complain(pass, &pass->token, "expected a value, found %s",
 			 pass->token.kind == TOKEN_NAME ? "the next setting" : found(pass, buffer));
@@ -438,6 +452,8 @@ static void stray_parse(struct pass *pass, const struct token *open)
 				 "expected a setting, found %c, which closes nothing",
 				 character(pass));
 		advance(pass);
+		if (pass->token.kind == TOKEN_SEMICOLON)
+			advance(pass);
 	} else {
 		complain(pass, &pass->token, "expected a setting (name = value;), found %s%s",
 			 found(pass, buffer),

@@ -102,7 +102,7 @@ static int number_complain(const struct sonde_option *option, const char *text, 
 	case SONDE_DURATION:
 		if (option->value && !duration_parse(option->value, &ns) && ns)
 			example = option->value;
-		/* fall through */
+		__attribute__((fallthrough));
 	case SONDE_SIZE:
 		if (number_is_bare(text) && *text != '-')
 			snprintf(error, size, "%s has no unit (try \"%s%s\")", shown, text,

@@ -217,11 +217,15 @@ const char *size_print(uint64_t bytes, char buffer[32])
 
 const char *double_print(double number, char buffer[32])
 {
-	for (int digits = 1; digits <= 17; digits++) {
+	int digits = 1, whole_digits = number ? (int)floor(log10(fabs(number))) + 1 : 1;
+
+	for (; digits <= 17; digits++) {
 		snprintf(buffer, 32, "%.*g", digits, number);
 		if (strtod(buffer, NULL) == number)
 			break;
 	}
+	if (digits < whole_digits && whole_digits <= 15) /* 100, not 1e+02 */
+		snprintf(buffer, 32, "%.*g", whole_digits, number);
 	return buffer;
 }
 
