@@ -1,142 +1,152 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* Output `null`: takes rows and forgets them, as fast, as slowly or as badly as a test wants. */
+// SPDX-License-Identifier: Apache-2.0
+/* Output `null`: takes everything and keeps nothing; slow, stuck or failing if it is asked to be.
+ */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include <stddef.h>
 #include <sonde/plugin.h>
 
-enum { NULL_IN_FLIGHT = 16, NULL_TIMER = 0 };
-
-enum { FAIL_NONE, FAIL_RETRY, FAIL_REJECT };
-
-struct null {
-	int64_t delay_ns;     /* option: from a delivery's coming to its answer */
-	bool block;           /* option: nothing is answered while it is true */
-	uint32_t fail;        /* option: FAIL_... */
-	uint64_t row_count;   /* counter: rows of deliveries that were answered "done" */
-	uint64_t batch_count; /* counter */
-	struct {
-		struct sonde_delivery *delivery;
-		int64_t due_ns;
-	} kept[NULL_IN_FLIGHT]; /* deliveries to be answered, oldest first */
-	uint32_t kept_count;
+enum {
+	IN_FLIGHT = 8,    /* deliveries kept at once; each has the timer of its place */
+	BATCH_LIMIT = 64, /* batches of a delivery */
 };
 
-static const char *const null_fails[] = { "none", "retry", "reject", NULL };
+enum fail { FAIL_NONE, FAIL_RETRY, FAIL_REJECT };
 
-static const struct sonde_option null_options[] = { { .name = "delay",
-						      .type = SONDE_DURATION,
-						      SONDE_MEMBER(struct null, delay_ns),
-						      .value = "0s",
-						      .knob = true,
-						      .help = "how long a delivery takes" },
-						    { .name = "block",
-						      .type = SONDE_BOOL,
-						      SONDE_MEMBER(struct null, block),
-						      .value = "false",
-						      .knob = true,
-						      .help = "answers nothing while it is true" },
-						    { .name = "fail",
-						      .type = SONDE_CHOICE,
-						      SONDE_MEMBER(struct null, fail),
-						      .value = "none",
-						      .choices = null_fails,
-						      .knob = true,
-						      .help = "how deliveries end" },
-						    { 0 } };
+static const char *const fail_names[] = { "none", "retry", "reject", NULL };
 
-static const struct sonde_counter null_counters[] = { { .name = "rows",
-							SONDE_MEMBER(struct null, row_count),
-							.unit = "{row}",
-							.help = "rows taken" },
-						      { .name = "batches",
-							SONDE_MEMBER(struct null, batch_count),
-							.unit = "{batch}",
-							.help = "batches taken" },
-						      { 0 } };
+struct null {
+	int64_t delay_ns; /* option: how long a delivery takes */
+	bool block;       /* option: keep deliveries and never answer */
+	uint32_t fail;    /* option: enum fail */
 
-static void null_answer(struct sonde_instance *instance, struct sonde_delivery *delivery)
+	struct sonde_delivery *kept[IN_FLIGHT];
+	uint64_t rows, batches, refused_rows; /* counters */
+};
+
+/* clang-format off */
+static const struct sonde_option null_options[] = {
+	{ .name = "delay", .type = SONDE_DURATION, SONDE_MEMBER(struct null, delay_ns),
+	  .value = "0s", .minimum = "0s", .knob = true, .help = "how long a delivery takes" },
+	{ .name = "block", .type = SONDE_BOOL, SONDE_MEMBER(struct null, block), .value = "false",
+	  .knob = true, .help = "answer nothing while this is set, as a dead receiver" },
+	{ .name = "fail", .type = SONDE_CHOICE, SONDE_MEMBER(struct null, fail), .value = "none",
+	  .choices = fail_names, .knob = true,
+	  .help = "how deliveries end: none: taken; retry: not now; reject: never" },
+	{ 0 }
+};
+
+static const struct sonde_counter null_counters[] = {
+	{ .name = "rows", SONDE_MEMBER(struct null, rows), .unit = "{row}", .help = "rows taken" },
+	{ .name = "batches", SONDE_MEMBER(struct null, batches), .unit = "{batch}",
+	  .help = "batches taken" },
+	{ .name = "refused_rows", SONDE_MEMBER(struct null, refused_rows), .unit = "{row}",
+	  .help = "rows put off or rejected, each time that they came" },
+	{ 0 }
+};
+/* clang-format on */
+
+static uint64_t count_rows(const struct sonde_delivery *delivery)
+{
+	uint64_t rows = 0;
+
+	for (uint32_t i = 0; i < delivery->batch_count; i++)
+		rows += delivery->batches[i]->selected_count;
+	return rows;
+}
+
+/* Says what becomes of a delivery now, and counts it. */
+static void answer(struct sonde_instance *instance, struct sonde_delivery *delivery)
 {
 	static const uint32_t verdicts[] = { SONDE_DONE, SONDE_RETRY, SONDE_REJECTED };
 	struct null *null = instance->self;
-	struct sonde_outcome outcome = { .size = sizeof(outcome),
-					 .verdict = verdicts[null->fail],
-					 .reason = null->fail ? "as configured" : NULL };
+	struct sonde_outcome outcome = {
+		.size = sizeof(outcome),
+		.verdict = verdicts[null->fail],
+		.reason = null->fail == FAIL_NONE ? NULL : "as configured",
+	};
 
-	for (uint32_t i = 0; i < delivery->batch_count && null->fail == FAIL_NONE; i++) {
-		sonde_count(&null->row_count, delivery->batches[i]->selected_count);
-		sonde_count(&null->batch_count, 1);
+	if (null->fail == FAIL_NONE) {
+		sonde_count(&null->rows, count_rows(delivery));
+		sonde_count(&null->batches, delivery->batch_count);
+	} else {
+		sonde_count(&null->refused_rows, count_rows(delivery));
 	}
 	sonde_settle(instance, delivery, &outcome);
-}
-
-/* Answers what is due, oldest first, and sets the timer for the next. */
-static int null_run(struct sonde_instance *instance)
-{
-	struct null *null = instance->self;
-	int64_t now_ns = sonde_now_ns(instance);
-	uint32_t due = 0;
-
-	if (null->block)
-		return sonde_after(instance, NULL_TIMER, -1);
-	while (due < null->kept_count && null->kept[due].due_ns <= now_ns)
-		null_answer(instance, null->kept[due++].delivery);
-	null->kept_count -= due;
-	memmove(null->kept, null->kept + due, null->kept_count * sizeof(null->kept[0]));
-	if (!null->kept_count)
-		return 0;
-	return sonde_after(instance, NULL_TIMER, null->kept[0].due_ns - now_ns);
-}
-
-static int null_timer(struct sonde_instance *instance, int id)
-{
-	return null_run(instance);
 }
 
 static int null_write(struct sonde_instance *instance, struct sonde_delivery *delivery)
 {
 	struct null *null = instance->self;
+	int place = 0, result = 0;
 
-	if (!null->delay_ns && !null->block) {
-		null_answer(instance, delivery);
-		return SONDE_LATER; /* answered already */
+	if (!null->block && !null->delay_ns) {
+		answer(instance, delivery);
+		return SONDE_LATER;
 	}
-	null->kept[null->kept_count].delivery = delivery;
-	null->kept[null->kept_count++].due_ns = sonde_now_ns(instance) + null->delay_ns;
-	if (null->kept_count == 1 && !null->block)
-		return sonde_after(instance, NULL_TIMER, null->delay_ns) < 0 ? -ENOMEM
-									     : SONDE_LATER;
+	while (place < IN_FLIGHT && null->kept[place])
+		place++;
+	if (place == IN_FLIGHT)
+		return sonde_fail(instance, EBUSY, "more than %d deliveries at once", IN_FLIGHT);
+	if (!null->block)
+		result = sonde_after(instance, place, null->delay_ns);
+	if (result < 0)
+		return result;
+	null->kept[place] = delivery;
 	return SONDE_LATER;
 }
 
+/* Answers what is kept at a place, if anything is. */
+static void let_go(struct sonde_instance *instance, int place)
+{
+	struct null *null = instance->self;
+	struct sonde_delivery *delivery = null->kept[place];
+
+	null->kept[place] = NULL;
+	if (delivery)
+		answer(instance, delivery);
+}
+
+static int null_timer(struct sonde_instance *instance, int place)
+{
+	const struct null *null = instance->self;
+
+	if (!null->block)
+		let_go(instance, place);
+	return 0;
+}
+
+/* A change of knobs ends every wait that it does not begin. */
 static int null_set(struct sonde_instance *instance)
+{
+	const struct null *null = instance->self;
+
+	for (int place = 0; place < IN_FLIGHT && !null->block; place++) {
+		sonde_after(instance, place, -1);
+		let_go(instance, place);
+	}
+	return 0;
+}
+
+/* What is still kept goes back to the daemon by itself. */
+static void null_stop(struct sonde_instance *instance)
 {
 	struct null *null = instance->self;
 
-	for (uint32_t i = 0; i < null->kept_count && !null->block; i++) {
-		if (null->kept[i].due_ns > sonde_now_ns(instance) + null->delay_ns)
-			null->kept[i].due_ns = sonde_now_ns(instance) + null->delay_ns;
-	}
-	return null_run(instance);
+	for (int place = 0; place < IN_FLIGHT; place++)
+		null->kept[place] = NULL;
 }
 
+/* clang-format off */
 static const struct sonde_plugin null_plugin = {
-	SONDE_PLUGIN_OUTPUT,
-	.name = "null",
-	.summary = "takes rows and forgets them",
-	.manual = "For measuring and testing a pipeline: it answers at once, after a delay, or not "
-		  "at "
-		  "all; it can ask for every delivery again or refuse it for good.",
-	.self_size = sizeof(struct null),
-	.replication = SONDE_ANY_REPLICA,
-	.in_flight = NULL_IN_FLIGHT,
-	.batch_limit = 16,
-	.options = null_options,
-	.counters = null_counters,
-	.set = null_set,
-	.timer = null_timer,
-	.write = null_write,
+	SONDE_PLUGIN_OUTPUT, .name = "null", .summary = "takes rows and forgets them",
+	.manual = "Counts rows and lets them go. The knobs make it a receiver that is slow (`delay`, "
+		  "for each of up to eight deliveries at once), stuck (`block`) or failing (`fail`), "
+		  "to see what a pipeline makes of that.",
+	.self_size = sizeof(struct null), .replication = SONDE_ANY_REPLICA,
+	.in_flight = IN_FLIGHT, .batch_limit = BATCH_LIMIT,
+	.options = null_options, .counters = null_counters,
+	.stop = null_stop, .set = null_set, .timer = null_timer, .write = null_write,
 };
+/* clang-format on */
 
 SONDE_EXPORT(null_plugin)
