@@ -24,18 +24,36 @@ struct loop {
 	int epoll_fd, event_fd;
 	pthread_t thread;
 	bool started, joined;
-	pthread_mutex_t mutex;         /* over the posted tasks */
+	pthread_mutex_t mutex;  /* over the posted tasks and `returned` */
+	pthread_cond_t changed; /* the thread has returned */
+	bool returned;
 	struct loop_task *first, **last;
 	uint32_t task_count;
-	bool ended;                    /* atomic */
-	bool sleeping;                 /* atomic: a post must write the event fd */
-	struct loop_timer *timers;     /* by due time */
-	struct loop_fd *dead;          /* watches to free after this turn */
+	bool ended;                /* atomic */
+	bool sleeping;             /* atomic: a post must write the event fd */
+	struct loop_timer *timers; /* by due time */
+	struct loop_fd *dead;      /* watches to free after this turn */
 	int64_t now_ns;
-	uint64_t turn_count;           /* atomic */
+	uint64_t turn_count; /* atomic */
 };
 
 static __thread const struct loop *loop_current;
+
+/* A condition whose deadlines are monotonic. */
+static void condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+static struct timespec timespec_of(int64_t ns)
+{
+	return (struct timespec){ .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND };
+}
 
 struct loop *loop_create(const char *name)
 {
@@ -49,6 +67,7 @@ struct loop *loop_create(const char *name)
 	loop->last = &loop->first;
 	loop->now_ns = clock_monotonic_ns();
 	pthread_mutex_init(&loop->mutex, NULL);
+	condition_init(&loop->changed);
 	strncpy(loop->name, name, sizeof(loop->name) - 1);
 	if (loop->epoll_fd < 0 || loop->event_fd < 0 ||
 	    epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->event_fd, &event)) {
@@ -68,16 +87,20 @@ static void loop_free_dead(struct loop *loop)
 	}
 }
 
+static void loop_free_waiting(struct loop *loop);
+
 void loop_release(struct loop *loop)
 {
 	if (!loop)
 		return;
 	assert(!loop->started || loop->joined);
+	loop_free_waiting(loop);
 	loop_free_dead(loop);
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);
 	if (loop->event_fd >= 0)
 		close(loop->event_fd);
+	pthread_cond_destroy(&loop->changed);
 	pthread_mutex_destroy(&loop->mutex);
 	free(loop);
 }
@@ -210,7 +233,8 @@ static void loop_run_timers(struct loop *loop)
 	while ((timer = loop->timers) && timer->due_ns <= loop->now_ns) {
 		loop->timers = timer->next;
 		if (timer->interval_ns) {
-			timer->due_ns = (loop->now_ns / timer->interval_ns + 1) * timer->interval_ns;
+			timer->due_ns =
+				(loop->now_ns / timer->interval_ns + 1) * timer->interval_ns;
 			loop_timer_insert(loop, timer);
 		} else {
 			timer->due_ns = 0;
@@ -290,8 +314,8 @@ static void loop_poll(struct loop *loop, bool may_sleep)
 			continue;
 		watch->run(watch->data, watch->fd,
 			   (bits & EPOLLIN ? SONDE_READABLE : 0) |
-			   (bits & EPOLLOUT ? SONDE_WRITABLE : 0) |
-			   (bits & (EPOLLHUP | EPOLLERR) ? SONDE_HANGUP : 0));
+				   (bits & EPOLLOUT ? SONDE_WRITABLE : 0) |
+				   (bits & (EPOLLHUP | EPOLLERR) ? SONDE_HANGUP : 0));
 	}
 	loop_free_dead(loop);
 }
@@ -322,6 +346,10 @@ static void *loop_thread(void *data)
 
 	pthread_setname_np(pthread_self(), loop->name);
 	loop_run(loop);
+	pthread_mutex_lock(&loop->mutex);
+	loop->returned = true;
+	pthread_cond_signal(&loop->changed);
+	pthread_mutex_unlock(&loop->mutex);
 	return NULL;
 }
 
@@ -341,17 +369,22 @@ void loop_end(struct loop *loop)
 
 int loop_join(struct loop *loop, int64_t deadline_ns)
 {
-	struct timespec deadline = {
-		.tv_sec = deadline_ns / NS_PER_SECOND, .tv_nsec = deadline_ns % NS_PER_SECOND
-	};
-	int error;
+	struct timespec deadline = timespec_of(deadline_ns);
+	bool returned;
+	int error = 0;
 
 	loop_end(loop);
 	if (!loop->started || loop->joined)
 		return 0;
-	error = pthread_clockjoin_np(loop->thread, NULL, CLOCK_MONOTONIC, &deadline);
-	loop->joined = error == 0;
-	return -error;
+	pthread_mutex_lock(&loop->mutex);
+	while (!loop->returned && !error)
+		error = pthread_cond_timedwait(&loop->changed, &loop->mutex, &deadline);
+	returned = loop->returned;
+	pthread_mutex_unlock(&loop->mutex);
+	if (!returned)
+		return -error;
+	loop->joined = !pthread_join(loop->thread, NULL);
+	return 0;
 }
 
 /* A call that somebody waits for. Whoever comes last, the caller or the loop, frees it. */
@@ -390,14 +423,25 @@ static void loop_run_waiting(void *data)
 	pthread_mutex_unlock(&waiting->mutex);
 }
 
+/* Calls that were given up and that the loop never came to. */
+static void loop_free_waiting(struct loop *loop)
+{
+	struct loop_task *task = loop->first;
+
+	while (task) {
+		struct loop_task *next = task->next;
+
+		if (task->run == loop_run_waiting)
+			loop_waiting_free(task->data);
+		task = next;
+	}
+}
+
 int loop_call(struct loop *loop, void (*call)(void *data), void *data, int64_t timeout_ns)
 {
 	int64_t deadline_ns = clock_monotonic_ns() + timeout_ns;
-	struct timespec deadline = {
-		.tv_sec = deadline_ns / NS_PER_SECOND, .tv_nsec = deadline_ns % NS_PER_SECOND
-	};
+	struct timespec deadline = timespec_of(deadline_ns);
 	struct loop_waiting *waiting = calloc(1, sizeof(*waiting));
-	pthread_condattr_t attributes;
 
 	if (!waiting)
 		return -ENOMEM;
@@ -406,10 +450,7 @@ int loop_call(struct loop *loop, void (*call)(void *data), void *data, int64_t t
 	waiting->call = call;
 	waiting->data = data;
 	pthread_mutex_init(&waiting->mutex, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&waiting->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	condition_init(&waiting->changed);
 	loop_post(loop, &waiting->task);
 
 	pthread_mutex_lock(&waiting->mutex);
