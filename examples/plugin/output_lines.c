@@ -8,21 +8,26 @@
 #include <sonde/plugin.h>
 
 struct lines {
-	const char *path;    /* option */
-	FILE       *file;    /* open from start to stop */
-	uint64_t    count;   /* counter: lines written */
+	const char *path; /* option */
+	FILE *file;       /* open from start to stop */
+	uint64_t count;   /* counter: lines written */
 };
 
 static const struct sonde_option lines_options[] = {
-	{ .name = "path", .type = SONDE_TEXT, SONDE_MEMBER(struct lines, path), .required = true,
+	{ .name = "path",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct lines, path),
+	  .required = true,
 	  .help = "file to append to" },
-	{ 0 }
+	{ 0 },
 };
 
 static const struct sonde_counter lines_counters[] = {
-	{ .name = "lines", SONDE_MEMBER(struct lines, count), .unit = "{line}",
+	{ .name = "lines",
+	  SONDE_MEMBER(struct lines, count),
+	  .unit = "{line}",
 	  .help = "lines written" },
-	{ 0 }
+	{ 0 },
 };
 
 static int lines_start(struct sonde_instance *instance)
@@ -124,10 +129,17 @@ static void lines_stop(struct sonde_instance *instance)
 }
 
 static const struct sonde_plugin lines_plugin = {
-	SONDE_PLUGIN_OUTPUT, .name = "lines", .summary = "a line a row, in a file", .version = "1.0",
-	.self_size = sizeof(struct lines), .batch_limit = 64,
-	.options = lines_options, .counters = lines_counters,
-	.start = lines_start, .write = lines_write, .stop = lines_stop,
+	SONDE_PLUGIN_OUTPUT,
+	.name = "lines",
+	.summary = "a line a row, in a file",
+	.version = "1.0",
+	.self_size = sizeof(struct lines),
+	.batch_limit = 64,
+	.options = lines_options,
+	.counters = lines_counters,
+	.start = lines_start,
+	.write = lines_write,
+	.stop = lines_stop,
 };
 
 SONDE_EXPORT(lines_plugin)

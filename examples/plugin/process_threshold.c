@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Processor `threshold`: keeps the rows whose value in a column is over a limit, and says by how much. */
+/* Processor `threshold`: keeps the rows whose value in a column is over a limit, and says by how
+ * much. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -7,23 +8,32 @@
 #include <sonde/plugin.h>
 
 struct threshold {
-	const char *column;     /* option: which column to look at */
-	double      over;       /* option: rows with more than this are kept */
-	unsigned char *bits;    /* which rows of a batch are kept: bit r % 8 of byte r / 8 */
-	size_t      bits_size;  /* bytes there */
+	const char *column;  /* option: which column to look at */
+	double over;         /* option: rows with more than this are kept */
+	unsigned char *bits; /* which rows of a batch are kept: bit r % 8 of byte r / 8 */
+	size_t bits_size;    /* bytes there */
 };
 
 static const struct sonde_option threshold_options[] = {
-	{ .name = "column", .type = SONDE_TEXT, SONDE_MEMBER(struct threshold, column),
-	  .required = true, .help = "name of a column of numbers" },
-	{ .name = "over", .type = SONDE_DOUBLE, SONDE_MEMBER(struct threshold, over), .value = "0",
-	  .knob = true, .help = "rows with more than this go on" },
-	{ 0 }
+	{ .name = "column",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct threshold, column),
+	  .required = true,
+	  .help = "name of a column of numbers" },
+	{ .name = "over",
+	  .type = SONDE_DOUBLE,
+	  SONDE_MEMBER(struct threshold, over),
+	  .value = "0",
+	  .knob = true,
+	  .help = "rows with more than this go on" },
+	{ 0 },
 };
 
 /* The column that it adds. Storage is the batch's own, so offset and size are not needed. */
 static const struct sonde_field excess_field = {
-	.name = "threshold.excess", .type = SONDE_DOUBLE, .help = "how much a row is over the limit",
+	.name = "threshold.excess",
+	.type = SONDE_DOUBLE,
+	.help = "how much a row is over the limit",
 };
 
 /* NULL: the batch has no such column. */
@@ -114,10 +124,16 @@ static void threshold_stop(struct sonde_instance *instance)
 }
 
 static const struct sonde_plugin threshold_plugin = {
-	SONDE_PLUGIN_PROCESSOR, .name = "threshold", .summary = "rows over a limit",
-	.version = "1.0", .self_size = sizeof(struct threshold),
-	.replication = SONDE_ANY_REPLICA, .reduces = SONDE_FILTERED,
-	.options = threshold_options, .stop = threshold_stop, .process = threshold_process,
+	SONDE_PLUGIN_PROCESSOR,
+	.name = "threshold",
+	.summary = "rows over a limit",
+	.version = "1.0",
+	.self_size = sizeof(struct threshold),
+	.replication = SONDE_ANY_REPLICA,
+	.reduces = SONDE_FILTERED,
+	.options = threshold_options,
+	.stop = threshold_stop,
+	.process = threshold_process,
 };
 
 SONDE_EXPORT(threshold_plugin)

@@ -59,63 +59,112 @@ struct generate {
 	uint64_t emitted_rows, settled_rows, delivered_rows, reduced_rows, lost_rows, refused_rows;
 };
 
-/* clang-format off */
 static const struct sonde_option generate_options[] = {
-	{ .name = "rows", .type = SONDE_U64, SONDE_MEMBER(struct generate, rows), .value = "0",
+	{ .name = "rows",
+	  .type = SONDE_U64,
+	  SONDE_MEMBER(struct generate, rows),
+	  .value = "0",
 	  .help = "how many to make; 0: without end" },
-	{ .name = "rate", .type = SONDE_U64, SONDE_MEMBER(struct generate, rate), .value = "0",
-	  .unit = "rows/s", .knob = true, .help = "how fast; 0: as fast as the pipelines take them" },
-	{ .name = "batch", .type = SONDE_U32, SONDE_MEMBER(struct generate, batch), .value = "1000",
-	  .minimum = "1", .maximum = "1000000", .unit = "rows", .help = "rows of a batch, at most" },
-	{ .name = "fill", .type = SONDE_CHOICE, SONDE_MEMBER(struct generate, fill),
-	  .value = "full", .choices = fill_names,
+	{ .name = "rate",
+	  .type = SONDE_U64,
+	  SONDE_MEMBER(struct generate, rate),
+	  .value = "0",
+	  .unit = "rows/s",
+	  .knob = true,
+	  .help = "how fast; 0: as fast as the pipelines take them" },
+	{ .name = "batch",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct generate, batch),
+	  .value = "1000",
+	  .minimum = "1",
+	  .maximum = "1000000",
+	  .unit = "rows",
+	  .help = "rows of a batch, at most" },
+	{ .name = "fill",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct generate, fill),
+	  .value = "full",
+	  .choices = fill_names,
 	  .help = "full: write each row; none: every batch is a copy of the first" },
-	{ .name = "keys", .type = SONDE_U32, SONDE_MEMBER(struct generate, keys), .value = "0",
-	  .maximum = "16777216", .help = "distinct texts of the column generate.key; 0: no column" },
-	{ .name = "waits", .type = SONDE_BOOL, SONDE_MEMBER(struct generate, waits),
-	  .value = "true", .knob = true,
+	{ .name = "keys",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct generate, keys),
+	  .value = "0",
+	  .maximum = "16777216",
+	  .help = "distinct texts of the column generate.key; 0: no column" },
+	{ .name = "waits",
+	  .type = SONDE_BOOL,
+	  SONDE_MEMBER(struct generate, waits),
+	  .value = "true",
+	  .knob = true,
 	  .help = "wait for room in the pipelines; else they drop what they cannot take" },
-	{ .name = "tokens", .type = SONDE_BOOL, SONDE_MEMBER(struct generate, tokens),
-	  .value = "false", .help = "count what became of the rows: settled, delivered, lost" },
-	{ 0 }
+	{ .name = "tokens",
+	  .type = SONDE_BOOL,
+	  SONDE_MEMBER(struct generate, tokens),
+	  .value = "false",
+	  .help = "count what became of the rows: settled, delivered, lost" },
+	{ 0 },
 };
 
 static const struct sonde_counter generate_counters[] = {
-	{ .name = "emitted_rows", SONDE_MEMBER(struct generate, emitted_rows), .unit = "{row}",
+	{ .name = "emitted_rows",
+	  SONDE_MEMBER(struct generate, emitted_rows),
+	  .unit = "{row}",
 	  .help = "rows given to the pipelines" },
-	{ .name = "settled_rows", SONDE_MEMBER(struct generate, settled_rows), .unit = "{row}",
+	{ .name = "settled_rows",
+	  SONDE_MEMBER(struct generate, settled_rows),
+	  .unit = "{row}",
 	  .help = "rows that every branch has let go of (with tokens)" },
-	{ .name = "delivered_rows", SONDE_MEMBER(struct generate, delivered_rows), .unit = "{row}",
+	{ .name = "delivered_rows",
+	  SONDE_MEMBER(struct generate, delivered_rows),
+	  .unit = "{row}",
 	  .help = "rows handed over, over all branches (with tokens)" },
-	{ .name = "reduced_rows", SONDE_MEMBER(struct generate, reduced_rows), .unit = "{row}",
+	{ .name = "reduced_rows",
+	  SONDE_MEMBER(struct generate, reduced_rows),
+	  .unit = "{row}",
 	  .help = "rows reduced on purpose, over all branches (with tokens)" },
-	{ .name = "lost_rows", SONDE_MEMBER(struct generate, lost_rows), .unit = "{row}",
+	{ .name = "lost_rows",
+	  SONDE_MEMBER(struct generate, lost_rows),
+	  .unit = "{row}",
 	  .help = "rows lost, over all branches (with tokens)" },
-	{ .name = "refused_rows", SONDE_MEMBER(struct generate, refused_rows), .unit = "{row}",
+	{ .name = "refused_rows",
+	  SONDE_MEMBER(struct generate, refused_rows),
+	  .unit = "{row}",
 	  .help = "rows that no branch took, so that a real source would send them again" },
-	{ 0 }
+	{ 0 },
 };
 
-#define GENERATE_FIELDS                                                                           \
-	{ .name = "time", .type = SONDE_TIME, SONDE_MEMBER(struct generate_row, time_ns),         \
-	  .role = SONDE_ROLE_TIME, .help = "when the batch was made" },                           \
-	{ .name = "generate.sequence", .type = SONDE_U64,                                         \
-	  SONDE_MEMBER(struct generate_row, sequence), .help = "number of the row, from 0" },     \
-	{ .name = "generate.value", .type = SONDE_DOUBLE,                                         \
-	  SONDE_MEMBER(struct generate_row, value), .role = SONDE_ROLE_GAUGE, .unit = "1",        \
-	  .help = "the sequence modulo 1,000" },                                                  \
-	{ .name = "generate.word", .type = SONDE_TEXT, SONDE_MEMBER(struct generate_row, word),   \
-	  .help = "one of eight texts" }
+#define GENERATE_FIELDS                                                                            \
+	{ .name = "time",                                                                          \
+	  .type = SONDE_TIME,                                                                      \
+	  SONDE_MEMBER(struct generate_row, time_ns),                                              \
+	  .role = SONDE_ROLE_TIME,                                                                 \
+	  .help = "when the batch was made" },                                                     \
+		{ .name = "generate.sequence",                                                     \
+		  .type = SONDE_U64,                                                               \
+		  SONDE_MEMBER(struct generate_row, sequence),                                     \
+		  .help = "number of the row, from 0" },                                           \
+		{ .name = "generate.value",                                                        \
+		  .type = SONDE_DOUBLE,                                                            \
+		  SONDE_MEMBER(struct generate_row, value),                                        \
+		  .role = SONDE_ROLE_GAUGE,                                                        \
+		  .unit = "1",                                                                     \
+		  .help = "the sequence modulo 1,000" },                                           \
+	{                                                                                          \
+		.name = "generate.word", .type = SONDE_TEXT,                                       \
+		SONDE_MEMBER(struct generate_row, word), .help = "one of eight texts"              \
+	}
 
 static const struct sonde_field generate_fields[] = { GENERATE_FIELDS, { 0 } };
 
 static const struct sonde_field keyed_fields[] = {
 	GENERATE_FIELDS,
-	{ .name = "generate.key", .type = SONDE_TEXT, SONDE_MEMBER(struct generate_row, key),
+	{ .name = "generate.key",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct generate_row, key),
 	  .help = "one of as many texts as the option `keys` says" },
-	{ 0 }
+	{ 0 },
 };
-/* clang-format on */
 
 enum { GENERATE_ROWS, GENERATE_KEYED }; /* index into generate_schemas */
 enum { WORD_FIELD = 3, KEY_FIELD = 4 }; /* index into their fields */
@@ -129,7 +178,7 @@ static const struct sonde_schema generate_schemas[] = {
 			     .row_size = sizeof(struct generate_row),
 			     .fields = keyed_fields,
 			     .help = "the rows where `keys` is set" },
-	{ 0 }
+	{ 0 },
 };
 
 /* ---- how many rows ----------------------------------------------------------------------------
@@ -433,22 +482,31 @@ static void generate_stop(struct sonde_instance *instance)
 	generate->waiting = false;
 }
 
-/* clang-format off */
 static const struct sonde_plugin generate_plugin = {
-	SONDE_PLUGIN_INPUT, .name = "generate",
+	SONDE_PLUGIN_INPUT,
+	.name = "generate",
 	.summary = "rows of a known content, for sizing and testing",
-	.manual = "Makes rows with a rising sequence, a number and a text or two, at a steady rate or "
+	.manual = "Makes rows with a rising sequence, a number and a text or two, at a steady rate "
+		  "or "
 		  "as fast as they are taken.\n\n"
 		  "With `waits` it is slowed down by the slowest pipeline that it feeds, and loses "
 		  "nothing; without, it floods them at its rate and their queues decide.\n\n"
 		  "Replicas (`threads`) share the rows and the rate; the sequence of all of them "
 		  "together has no gap.",
-	.self_size = sizeof(struct generate), .replication = SONDE_ANY_REPLICA, .waits = 1,
-	.options = generate_options, .counters = generate_counters, .schemas = generate_schemas,
-	.start = generate_start, .stop = generate_stop, .set = generate_set,
-	.timer = generate_timer, .woken = generate_woken, .drain = generate_drain,
-	.settled = generate_settled, .room = take_turn,
+	.self_size = sizeof(struct generate),
+	.replication = SONDE_ANY_REPLICA,
+	.waits = 1,
+	.options = generate_options,
+	.counters = generate_counters,
+	.schemas = generate_schemas,
+	.start = generate_start,
+	.stop = generate_stop,
+	.set = generate_set,
+	.timer = generate_timer,
+	.woken = generate_woken,
+	.drain = generate_drain,
+	.settled = generate_settled,
+	.room = take_turn,
 };
-/* clang-format on */
 
 SONDE_EXPORT(generate_plugin)

@@ -23,27 +23,42 @@ struct null {
 	uint64_t rows, batches, refused_rows; /* counters */
 };
 
-/* clang-format off */
 static const struct sonde_option null_options[] = {
-	{ .name = "delay", .type = SONDE_DURATION, SONDE_MEMBER(struct null, delay_ns),
-	  .value = "0s", .minimum = "0s", .knob = true, .help = "how long a delivery takes" },
-	{ .name = "block", .type = SONDE_BOOL, SONDE_MEMBER(struct null, block), .value = "false",
-	  .knob = true, .help = "answer nothing while this is set, as a dead receiver" },
-	{ .name = "fail", .type = SONDE_CHOICE, SONDE_MEMBER(struct null, fail), .value = "none",
-	  .choices = fail_names, .knob = true,
+	{ .name = "delay",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct null, delay_ns),
+	  .value = "0s",
+	  .minimum = "0s",
+	  .knob = true,
+	  .help = "how long a delivery takes" },
+	{ .name = "block",
+	  .type = SONDE_BOOL,
+	  SONDE_MEMBER(struct null, block),
+	  .value = "false",
+	  .knob = true,
+	  .help = "answer nothing while this is set, as a dead receiver" },
+	{ .name = "fail",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct null, fail),
+	  .value = "none",
+	  .choices = fail_names,
+	  .knob = true,
 	  .help = "how deliveries end: none: taken; retry: not now; reject: never" },
-	{ 0 }
+	{ 0 },
 };
 
 static const struct sonde_counter null_counters[] = {
 	{ .name = "rows", SONDE_MEMBER(struct null, rows), .unit = "{row}", .help = "rows taken" },
-	{ .name = "batches", SONDE_MEMBER(struct null, batches), .unit = "{batch}",
+	{ .name = "batches",
+	  SONDE_MEMBER(struct null, batches),
+	  .unit = "{batch}",
 	  .help = "batches taken" },
-	{ .name = "refused_rows", SONDE_MEMBER(struct null, refused_rows), .unit = "{row}",
+	{ .name = "refused_rows",
+	  SONDE_MEMBER(struct null, refused_rows),
+	  .unit = "{row}",
 	  .help = "rows put off or rejected, each time that they came" },
-	{ 0 }
+	{ 0 },
 };
-/* clang-format on */
 
 static uint64_t count_rows(const struct sonde_delivery *delivery)
 {
@@ -136,17 +151,24 @@ static void null_stop(struct sonde_instance *instance)
 		null->kept[place] = NULL;
 }
 
-/* clang-format off */
 static const struct sonde_plugin null_plugin = {
-	SONDE_PLUGIN_OUTPUT, .name = "null", .summary = "takes rows and forgets them",
-	.manual = "Counts rows and lets them go. The knobs make it a receiver that is slow (`delay`, "
-		  "for each of up to eight deliveries at once), stuck (`block`) or failing (`fail`), "
-		  "to see what a pipeline makes of that.",
-	.self_size = sizeof(struct null), .replication = SONDE_ANY_REPLICA,
-	.in_flight = IN_FLIGHT, .batch_limit = BATCH_LIMIT,
-	.options = null_options, .counters = null_counters,
-	.stop = null_stop, .set = null_set, .timer = null_timer, .write = null_write,
+	SONDE_PLUGIN_OUTPUT,
+	.name = "null",
+	.summary = "takes rows and forgets them",
+	.manual =
+		"Counts rows and lets them go. The knobs make it a receiver that is slow (`delay`, "
+		"for each of up to eight deliveries at once), stuck (`block`) or failing (`fail`), "
+		"to see what a pipeline makes of that.",
+	.self_size = sizeof(struct null),
+	.replication = SONDE_ANY_REPLICA,
+	.in_flight = IN_FLIGHT,
+	.batch_limit = BATCH_LIMIT,
+	.options = null_options,
+	.counters = null_counters,
+	.stop = null_stop,
+	.set = null_set,
+	.timer = null_timer,
+	.write = null_write,
 };
-/* clang-format on */
 
 SONDE_EXPORT(null_plugin)
