@@ -231,8 +231,10 @@ static bool plugin_read(struct loading *loading, struct instance_config *instanc
 	}
 	if (plugin->descriptor->kind != instance->kind) {
 		setting_complain(&loading->reader, setting_place(setting), whole,
-				 "\"%s\" is an %s plugin and belongs under `%s`",
-				 instance->plugin_name, kind_name(plugin->descriptor->kind),
+				 "\"%s\" is %s %s plugin and belongs under `%s`",
+				 instance->plugin_name,
+				 plugin->descriptor->kind == SONDE_PROCESSOR ? "a" : "an",
+				 kind_name(plugin->descriptor->kind),
 				 section_names[plugin->descriptor->kind]);
 		return false;
 	}

@@ -232,17 +232,16 @@ static void schema_print(struct page *page, const struct sonde_schema *schema)
 	}
 	page_end(page);
 	for (const struct sonde_field *field = schema->fields; field->name; field++) {
-		char type[WORD_LENGTH], role[2 * WORD_LENGTH];
+		char type[WORD_LENGTH], role[2 * WORD_LENGTH], line[LINE_LENGTH];
 		unsigned column = INDENT + 2;
 
 		cell_print(page, &column, widths.name, TINT_NAME, field->name);
 		if (tall) {
-			page_move(page, column);
-			page_put(page, TINT_FAINT, field_type(field, type));
-			page_put(page, TINT_FAINT, " · ");
-			page_put(page, TINT_FAINT, field_role(field, role));
-			page_put(page, TINT_FAINT, field->unit ? " · " : "");
-			page_put(page, TINT_FAINT, field->unit ? field->unit : "");
+			snprintf(line, sizeof(line), "%s · %s%s%s", field_type(field, type),
+				 field_role(field, role), field->unit ? " · " : "",
+				 field->unit ? field->unit : "");
+			page_move(page, page->column + 2 > column ? page->column + 2 : column);
+			page_wrap(page, TINT_FAINT, INDENT + 4, line);
 			column = INDENT + 4;
 			if (field->help)
 				page_end(page);

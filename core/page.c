@@ -84,7 +84,8 @@ void page_wrap(struct page *page, enum tint tint, unsigned indent, const char *t
 			break;
 		if (page->column < indent)
 			page_move(page, indent);
-		if (!first && page->column + 1 + columns_of(text, length) > page->width) {
+		if ((!first || page->column > indent) &&
+		    page->column + !first + columns_of(text, length) > page->width) {
 			page_end(page);
 			page_move(page, indent);
 		} else if (!first) {

@@ -313,6 +313,7 @@ static void setting_read(struct setting_reader *reader, const config_setting_t *
 {
 	const char *name = config_setting_name(setting);
 	const struct sonde_option *option = NULL;
+	bool known = false;
 
 	if (!given_add(reader, setting, path))
 		return;
@@ -324,9 +325,9 @@ static void setting_read(struct setting_reader *reader, const config_setting_t *
 			option_read(reader, setting, path, option, table->self);
 		return;
 	}
-	while (others && *others && strcmp(*others, name))
-		others++;
-	if (!others || !*others)
+	for (const char *const *other = others; other && *other; other++)
+		known |= !strcmp(*other, name);
+	if (!known)
 		unknown_complain(reader, setting, path, tables, others);
 }
 

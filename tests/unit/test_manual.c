@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The manual of a plugin, made from its tables. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "config.h"
+#include "fake_catalog.h"
+#include "page.h"
+
+static char *manual(const char *name, bool colour, int width)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
+
+	assert_non_null(fake_plugin(name));
+	manual_print(fake_plugin(name), file, colour, width);
+	fclose(file);
+	return text;
+}
+
+static void assert_in_manual(const char *name, int width, const char *part)
+{
+	char *text = manual(name, false, width);
+
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in:\n%s", part, text);
+	free(text);
+}
+
+static void it_says_what_the_plugin_is(void **state)
+{
+	(void)state;
+	assert_in_manual("load", 80,
+			 "NAME\n    load - tasks that want a CPU\n"
+			 "    input · version 1.2 · any number of replicas ·\n"
+			 "    /usr/lib/sonde/plugins/fake.so\n");
+	assert_in_manual("fold", 80, "    processor · one replica only · ");
+}
+
+static void paragraphs_are_wrapped_and_kept_apart(void **state)
+{
+	(void)state;
+	assert_in_manual(
+		"load", 80,
+		"ABOUT\n"
+		"    Reads /proc/loadavg again and again, and makes a row of what stands there,\n"
+		"    for as long as it runs.\n\n"
+		"    A second paragraph follows the first one.\n");
+}
+
+static void an_option_has_help_type_range_default_and_knob(void **state)
+{
+	(void)state;
+	assert_in_manual(
+		"load", 80,
+		"    interval          time between two readings\n"
+		"                      duration from 100ms · default 5s · knob\n"
+		"    mode              what becomes of a call\n"
+		"                      one of aggregate, events, both, off · default aggregate ·\n"
+		"                      knob\n"
+		"    rows              rows of a batch\n"
+		"                      whole number from 1 to 65535 · default 1000\n");
+	assert_in_manual("load", 80, "    token             secret, as ${NAME} or ${file:PATH}\n");
+	assert_in_manual("load", 80,
+			 "    rules             list of groups\n"
+			 "      name              text · required\n"
+			 "      limit             whole number · default 7\n");
+}
+
+static void what_the_daemon_understands_is_there_where_it_applies(void **state)
+{
+	char *input = manual("load", false, 80);
+
+	(void)state;
+	assert_non_null(strstr(input, "    threads           replicas"));
+	assert_null(strstr(input, "when_full"));
+	free(input);
+	assert_in_manual("file", 80,
+			 "      when_full         what gives way when the queue is full\n"
+			 "                        one of drop_oldest, drop_newest, wait · default "
+			 "drop_oldest\n");
+	assert_in_manual("file", 80, "      give_up           ");
+}
+
+static void columns_of_rows_are_aligned(void **state)
+{
+	(void)state;
+	assert_in_manual("load", 140,
+			 "ROWS\n    load  one row a reading\n"
+			 "      time                   time  time                when it was read\n"
+			 "      system.tasks.runnable  u32   sum, delta  {task}  tasks that run,");
+}
+
+static void a_narrow_terminal_has_the_meaning_under_the_column(void **state)
+{
+	(void)state;
+	assert_in_manual("load", 60,
+			 "      time                   time · time\n"
+			 "        when it was read\n"
+			 "      system.tasks.runnable  u32 · sum, delta · {task}\n"
+			 "        tasks that run, or are ready to run as soon as a\n");
+}
+
+static void counters_have_their_unit(void **state)
+{
+	(void)state;
+	assert_in_manual("load", 80,
+			 "COUNTERS\n    readings          readings since the start  {reading}\n");
+}
+
+static void no_line_is_wider_than_the_terminal(void **state)
+{
+	static const int widths[] = { 40, 60, 80, 100, 140 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(widths) / sizeof(*widths); i++)
+		for (int j = 0; j < FAKE_COUNT; j++) {
+			char *text = manual(fake_descriptors[j].name, false, widths[i]),
+			     *rest = text, *line;
+
+			while ((line = strsep(&rest, "\n")))
+				if (text_columns(line) > (unsigned)widths[i] &&
+				    strchr(line + 20, ' '))
+					fail_msg("at %d columns: %s", widths[i], line);
+			free(text);
+		}
+}
+
+/* What a line loses when colours are taken out of it. */
+static void colours_remove(char *text)
+{
+	char *to = text;
+
+	for (char *from = text; *from; from++) {
+		if (*from == '\033')
+			from = strchr(from, 'm');
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+}
+
+static void colour_is_there_when_asked_for_and_changes_nothing_else(void **state)
+{
+	char *plain = manual("load", false, 80), *colour = manual("load", true, 80);
+
+	(void)state;
+	assert_null(strchr(plain, '\033'));
+	assert_non_null(strstr(colour, "\033[1mOPTIONS\033[0m"));
+	colours_remove(colour);
+	assert_string_equal(plain, colour);
+	free(plain);
+	free(colour);
+}
+
+static void the_example_is_a_config(void **state)
+{
+	char *text = manual("load", false, 80), *example = strstr(text, "EXAMPLE\n");
+	char path[] = "/tmp/sonde-manual-XXXXXX";
+	FILE *file = fdopen(mkstemp(path), "w");
+	struct problems *problems = problems_create();
+	struct config *config = NULL;
+
+	(void)state;
+	assert_non_null(example);
+	fprintf(file,
+		"%soutputs: { o: { plugin = \"file\"; }; };\n"
+		"pipelines: { p: { from = \"my_load\"; to = \"o\"; }; };\n",
+		example + 8);
+	fclose(file);
+	assert_int_equal(config_load(path, NULL, problems, &config), 0);
+	assert_int_equal(problems_count(problems, PROBLEM_WARNING), 0);
+	unlink(path);
+	config_release(config);
+	problems_release(problems);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_says_what_the_plugin_is),
+		cmocka_unit_test(paragraphs_are_wrapped_and_kept_apart),
+		cmocka_unit_test(an_option_has_help_type_range_default_and_knob),
+		cmocka_unit_test(what_the_daemon_understands_is_there_where_it_applies),
+		cmocka_unit_test(columns_of_rows_are_aligned),
+		cmocka_unit_test(a_narrow_terminal_has_the_meaning_under_the_column),
+		cmocka_unit_test(counters_have_their_unit),
+		cmocka_unit_test(no_line_is_wider_than_the_terminal),
+		cmocka_unit_test(colour_is_there_when_asked_for_and_changes_nothing_else),
+		cmocka_unit_test(the_example_is_a_config),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
