@@ -201,12 +201,6 @@ static bool is_zero(const unsigned char *value, uint32_t size)
 {
 	uint64_t word, any = 0;
 
-	if (size == 4) {
-		uint32_t half;
-
-		memcpy(&half, value, sizeof(half));
-		return !half;
-	}
 	for (; size >= 8; value += 8, size -= 8) {
 		memcpy(&word, value, sizeof(word));
 		any |= word;
@@ -216,24 +210,45 @@ static bool is_zero(const unsigned char *value, uint32_t size)
 	return !any;
 }
 
+/* One bit for each of up to eight rows: whether it is zero. Sizes that the compiler knows become
+ * single loads. */
+static unsigned zeros_of(const unsigned char *value, uint32_t stride, uint32_t size, uint32_t count)
+{
+	unsigned zeros = 0;
+
+	for (uint32_t i = 0; i < count; i++, value += stride) {
+		uint64_t word = 0;
+
+		if (size == 8)
+			memcpy(&word, value, 8);
+		else if (size == 4)
+			memcpy(&word, value, 4);
+		else
+			word = !is_zero(value, size);
+		zeros |= (unsigned)!word << i;
+	}
+	return zeros;
+}
+
 void column_mark_zeros(struct column *column, uint32_t row_count)
 {
 	const unsigned char *value = column->view.base;
-	uint32_t stride = column->view.stride, size = column->view.value_size, row = 0;
+	uint32_t stride = column->view.stride, size = column->view.value_size;
+	bool marked = column->view.valid != NULL;
 
-	while (row < row_count && !is_zero(value + (size_t)row * stride, size))
-		row++;
-	if (row == row_count)
-		return;
-	if (column->view.valid != column->bits || !column->view.valid) {
-		memset(column->bits, 0xff, bits_bytes(row_count));
+	for (uint32_t row = 0; row < row_count; row += 8, value += (size_t)stride * 8) {
+		uint32_t left = row_count - row;
+		unsigned zeros = zeros_of(value, stride, size, left < 8 ? left : 8);
+
+		if (zeros && !marked) {
+			memset(column->bits, 0xff, bits_bytes(row_count));
+			marked = true;
+		}
+		if (zeros)
+			column->bits[row >> 3] &= (unsigned char)~zeros;
+	}
+	if (marked)
 		column->view.valid = column->bits;
-	}
-	for (; row < row_count; row++) {
-		unsigned zero = is_zero(value + (size_t)row * stride, size);
-
-		column->bits[row >> 3] &= (unsigned char)~(zero << (row & 7));
-	}
 }
 
 /* The integer of a row; a negative one is none, and no integer at all is 1. */
