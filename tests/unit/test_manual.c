@@ -84,8 +84,8 @@ static void what_the_daemon_understands_is_there_where_it_applies(void **state)
 	free(input);
 	assert_in_manual("file", 80,
 			 "      when_full         what gives way when the queue is full\n"
-			 "                        one of drop_oldest, drop_newest, wait · default "
-			 "drop_oldest\n");
+			 "                        one of drop_oldest, drop_newest, wait · default\n"
+			 "                        drop_oldest\n");
 	assert_in_manual("file", 80, "      give_up           ");
 }
 
