@@ -368,6 +368,8 @@ static int take_turn(struct sonde_instance *instance)
 		generate->waiting = result == -EAGAIN;
 		if (result < 0)
 			return generate->waiting ? 0 : result;
+		if (generate->pending_rows < generate->batch)
+			return 0; /* the rest of a batch is due at the next tick, or never */
 	}
 	sonde_wake(instance);
 	return 0;
@@ -489,8 +491,11 @@ static const struct sonde_plugin generate_plugin = {
 	.manual = "Makes rows with a rising sequence, a number and a text or two, at a steady rate "
 		  "or "
 		  "as fast as they are taken.\n\n"
-		  "With `waits` it is slowed down by the slowest pipeline that it feeds, and loses "
-		  "nothing; without, it floods them at its rate and their queues decide.\n\n"
+		  "With `waits` it goes no faster than the pipelines take its rows, so that none "
+		  "is lost on "
+		  "the way in; without, it floods them at its rate. What an output cannot keep up "
+		  "with is "
+		  "up to the `when_full` of its queue in both cases.\n\n"
 		  "Replicas (`threads`) share the rows and the rate; the sequence of all of them "
 		  "together has no gap.",
 	.self_size = sizeof(struct generate),
