@@ -405,6 +405,8 @@ void graph_release(struct graph *graph)
 		if (graph->routes[i])
 			route_clear(graph->routes[i]); /* receipts may still reach their inputs */
 	}
+	for (uint32_t i = 0; i < graph->loop_count; i++)
+		loop_release(graph->loops[i]); /* their tasks lie in instances and pipelines */
 	for (uint32_t i = 0; graph->pipelines && i < graph->config->pipeline_count; i++) {
 		for (uint32_t r = 0; r < graph->pipelines[i].count; r++)
 			pipeline_clear(&graph->pipelines[i].replicas[r]);
@@ -414,8 +416,6 @@ void graph_release(struct graph *graph)
 		node_clear(&graph->nodes[i]);
 	for (uint32_t i = 0; i < graph->route_count; i++)
 		free(graph->routes[i]);
-	for (uint32_t i = 0; i < graph->loop_count; i++)
-		loop_release(graph->loops[i]);
 	free(graph->routes);
 	free(graph->loops);
 	free(graph->nodes);
