@@ -13,7 +13,7 @@
 #include "show.h"
 #include "wiring.h"
 
-enum { ERROR_LENGTH = 768, NAME_LENGTH_LIMIT = 64, PLUGINS_LIMIT = 256 };
+enum { ERROR_LENGTH = 768, NAME_LENGTH_LIMIT = 64, PLUGINS_LIMIT = 256, RESOURCE_LIMIT = 256 };
 
 /* A config while it is read. */
 struct loading {
@@ -80,6 +80,11 @@ static void resource_check(struct loading *loading)
 	const struct sonde_texts *resource = &loading->config->daemon.resource;
 	const struct setting_given *given = setting_find(loading->reader.given, "sonde.resource");
 
+	if (given && resource->count > RESOURCE_LIMIT) {
+		setting_complain(&loading->reader, given->place, given->path,
+				 "holds more than %d attributes", RESOURCE_LIMIT);
+		return;
+	}
 	for (uint32_t i = 0; given && i < resource->count; i++) {
 		const char *item = resource->items[i];
 		size_t length = strcspn(item, "=");

@@ -96,6 +96,7 @@ static int number_complain(const struct sonde_option *option, const char *text, 
 			   char *error, size_t size)
 {
 	const char *example = option->type == SONDE_SIZE ? "64MiB" : "5s";
+	const char *large = strlen(text) > 3 ? "B" : "MiB"; /* who writes 4096 means bytes */
 	int64_t ns;
 
 	switch (option->type) {
@@ -106,7 +107,7 @@ static int number_complain(const struct sonde_option *option, const char *text, 
 	case SONDE_SIZE:
 		if (number_is_bare(text) && *text != '-')
 			snprintf(error, size, "%s has no unit (try \"%s%s\")", shown, text,
-				 option->type == SONDE_SIZE ? "MiB" : "s");
+				 option->type == SONDE_SIZE ? large : "s");
 		else
 			snprintf(error, size, "%s is not a %s (try \"%s\")", shown,
 				 option->type == SONDE_SIZE ? "size" : "duration", example);

@@ -73,8 +73,11 @@ static void unknown_hint(const struct reading *reading, const char *name, char *
 	size_t length;
 
 	hint[0] = '\0';
-	if (!names)
+	if (!names ||
+	    problems_count(reading->reader->problems, PROBLEM_ERROR) >= SETTING_HINTS_LIMIT) {
+		free(names);
 		return;
+	}
 	for (uint32_t i = 0; i < config->instance_count; i++)
 		if (config->instances[i].kind == reading->list->kind)
 			names[count++] = config->instances[i].name;

@@ -271,7 +271,7 @@ static void unknown_complain(struct setting_reader *reader, const config_setting
 	for (const char *const *other = others; other && *other; other++)
 		count++;
 	names = calloc((size_t)count + 1, sizeof(*names));
-	if (names) {
+	if (names && problems_count(reader->problems, PROBLEM_ERROR) < SETTING_HINTS_LIMIT) {
 		count = 0;
 		for (const struct setting_table *table = tables; table->options; table++)
 			for (const struct sonde_option *option = table->options; option->name;
@@ -280,8 +280,8 @@ static void unknown_complain(struct setting_reader *reader, const config_setting
 		for (const char *const *other = others; other && *other; other++)
 			names[count++] = *other;
 		nearest_hint(config_setting_name(setting), names, count, hint, sizeof(hint));
-		free(names);
 	}
+	free(names);
 	setting_complain(reader, setting_place(setting), path, "unknown key%s", hint);
 }
 

@@ -16,6 +16,10 @@ struct setting_given {
 	struct setting_given *next;
 };
 
+/* Errors after which no more nearest names are looked for: a hostile config could make that long.
+ */
+enum { SETTING_HINTS_LIMIT = 200 };
+
 /* What reading needs and what it finds out. */
 struct setting_reader {
 	struct arena *arena;

@@ -109,7 +109,7 @@ static void what_is_no_value_of_its_type_is_refused_with_an_example(void **state
 		       "\"5 lightyears\" is not a duration (try \"5s\")");
 	assert_refused(fixture, "interval", "5", "\"5\" has no unit (try \"5s\")");
 	assert_refused(fixture, "interval", "-5s", "\"-5s\" is not a duration (try \"5s\")");
-	assert_refused(fixture, "memory", "4096", "\"4096\" has no unit (try \"4096MiB\")");
+	assert_refused(fixture, "memory", "4096", "\"4096\" has no unit (try \"4096B\")");
 	assert_refused(fixture, "memory", "much", "\"much\" is not a size (try \"64MiB\")");
 	assert_refused(fixture, "sample", "2",
 		       "\"2\" is not a ratio from 0 to 1 (try \"1%\", \"1/16\" or 0.25)");
