@@ -29,7 +29,8 @@ struct watch {
 	uint32_t instance_count;
 	struct watch_sample *samples;
 	uint32_t sample_count, tick;
-	int64_t before_ns, now_ns;    /* of the samples; 0: not taken yet */
+	struct ledger *ledger;
+	int64_t before_ns, now_ns;    /* of the samples, monotonic */
 };
 
 static void watch_look(struct watch_instance *at, int64_t now_ns, int64_t slow_ns)
@@ -58,8 +59,27 @@ static void watch_look(struct watch_instance *at, int64_t now_ns, int64_t slow_n
 	__atomic_store_n(&instance->busy_since_ns, same ? at->since_ns : 0, __ATOMIC_RELAXED);
 }
 
+/* Accounts are added as the first row of their kind comes: theirs begin then. */
+static void watch_extend(struct watch *watch)
+{
+	const struct account *account;
+
+	while ((account = ledger_at(watch->ledger, watch->sample_count))) {
+		struct watch_sample *samples = realloc(watch->samples, (watch->sample_count + 1) *
+								       sizeof(*samples));
+
+		if (!samples)
+			return; /* this account has no rate for now */
+		watch->samples = samples;
+		samples[watch->sample_count++] = (struct watch_sample){
+			.account = account, .now = tally_read(&account->in)
+		};
+	}
+}
+
 static void watch_sample(struct watch *watch, int64_t now_ns)
 {
+	watch_extend(watch);
 	for (uint32_t i = 0; i < watch->sample_count; i++) {
 		watch->samples[i].before = watch->samples[i].now;
 		watch->samples[i].now = tally_read(&watch->samples[i].account->in);
@@ -75,29 +95,26 @@ static void watch_tick(void *data)
 
 	for (uint32_t i = 0; i < watch->instance_count; i++)
 		watch_look(&watch->instances[i], now_ns, watch->slow_ns);
-	if (watch->tick++ % WATCH_TICKS_PER_SAMPLE == 0)
+	if (++watch->tick % WATCH_TICKS_PER_SAMPLE == 0)
 		watch_sample(watch, now_ns);
 }
 
-static int watch_fill(struct watch *watch, struct graph *graph, struct ledger *ledger)
+static int watch_fill(struct watch *watch, struct graph *graph)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < graph->config->instance_count; i++)
 		count += graph->nodes[i].count;
 	watch->instances = calloc(count + 1, sizeof(*watch->instances));
-	while (ledger_at(ledger, watch->sample_count))
-		watch->sample_count++;
-	watch->samples = calloc(watch->sample_count + 1, sizeof(*watch->samples));
-	if (!watch->instances || !watch->samples)
+	if (!watch->instances)
 		return -1;
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 		for (uint32_t r = 0; r < graph->nodes[i].count; r++)
 			watch->instances[watch->instance_count++].instance =
 				graph->nodes[i].instances[r];
 	}
-	for (uint32_t i = 0; i < watch->sample_count; i++)
-		watch->samples[i].account = ledger_at(ledger, i);
+	watch->now_ns = clock_monotonic_ns();
+	watch_sample(watch, watch->now_ns); /* rates begin with the daemon */
 	return 0;
 }
 
@@ -111,7 +128,8 @@ struct watch *watch_create(struct graph *graph, struct ledger *ledger, struct lo
 	watch->loop = loop;
 	watch->slow_ns = slow_ns;
 	watch->timer = (struct loop_timer){ .run = watch_tick, .data = watch };
-	if (watch_fill(watch, graph, ledger)) {
+	watch->ledger = ledger;
+	if (watch_fill(watch, graph)) {
 		watch_release(watch);
 		return NULL;
 	}
@@ -136,7 +154,7 @@ struct watch_rate watch_rate(const struct watch *watch, const struct account *ac
 		struct tally now = tally_read(&account->in);
 		double seconds = (double)(clock_monotonic_ns() - watch->before_ns) / NS_PER_SECOND;
 
-		if (sample->account == account && watch->before_ns)
+		if (sample->account == account && seconds > 0)
 			return (struct watch_rate){
 				.rows = (double)(now.rows - sample->before.rows) / seconds,
 				.events = (double)(now.events - sample->before.events) / seconds,

@@ -12,7 +12,8 @@ struct watch *watch_create(struct graph *graph, struct ledger *ledger, struct lo
 			   int64_t slow_ns);
 void watch_release(struct watch *watch);
 
-/* Rows and events a second that an account took in, over the last 5 to 10 s; 0 before that. */
+/* Rows and events a second that an account took in, over the last 5 to 10 s, or since the
+ * daemon started. */
 struct watch_rate {
 	double rows, events;
 };
