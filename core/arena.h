@@ -18,7 +18,7 @@ void *arena_zero(struct arena *arena, size_t size);
 char *arena_copy(struct arena *arena, const char *text);
 char *arena_copy_length(struct arena *arena, const char *text, size_t length);
 
-__attribute__((format(printf, 2, 3)))
-char *arena_format(struct arena *arena, const char *format, ...);
+__attribute__((format(printf, 2, 3))) char *arena_format(struct arena *arena, const char *format,
+							 ...);
 
 #endif

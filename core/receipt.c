@@ -93,7 +93,7 @@ void receipt_lost(struct receipt *receipt, uint64_t rows, const char *reason, bo
 static int receipts_reserve(struct receipts *receipts, uint32_t more)
 {
 	uint32_t capacity = receipts->capacity ? receipts->capacity : 1;
-	void *items;
+	struct receipt_share *items;
 
 	if (more > UINT32_MAX / 4 - receipts->count)
 		return -ENOMEM;

@@ -21,12 +21,19 @@ void receipt_reduced(struct receipt *receipt, uint64_t rows);
 void receipt_lost(struct receipt *receipt, uint64_t rows, const char *reason, bool retry,
 		  bool uncertain);
 
-/* A list of receipts that a batch or a window carries, each with the rows that it stands for. */
-struct receipts {
-	uint32_t count, capacity;
-	struct { struct receipt *receipt; uint64_t rows; } *items; /* each holds a reference */
+/* Rows that stand for rows of a receipt. */
+struct receipt_share {
+	struct receipt *receipt; /* a reference */
+	uint64_t rows;
 };
 
+/* What a batch or a window carries: its receipts, each with the rows that it stands for. */
+struct receipts {
+	uint32_t count, capacity;
+	struct receipt_share *items;
+};
+
+/* -ENOMEM leaves the list as it was. Rows added for the last receipt again join its entry. */
 int receipts_add(struct receipts *receipts, struct receipt *receipt, uint64_t rows);
 /* Adds all of `from`, each reference anew. */
 int receipts_join(struct receipts *receipts, const struct receipts *from);
