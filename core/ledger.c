@@ -35,8 +35,10 @@ struct ledger {
 };
 
 static const char *const reduction_names[SONDE_REDUCTION_COUNT] = {
-	[SONDE_FILTERED] = "filtered", [SONDE_SAMPLED] = "sampled",
-	[SONDE_AGGREGATED] = "aggregated", [SONDE_LIMITED] = "limited",
+	[SONDE_FILTERED] = "filtered",
+	[SONDE_SAMPLED] = "sampled",
+	[SONDE_AGGREGATED] = "aggregated",
+	[SONDE_LIMITED] = "limited",
 };
 
 static const char *const loss_names[SONDE_LOSS_COUNT] = {
@@ -98,8 +100,17 @@ struct tally account_open(const struct account *account)
 	return open;
 }
 
-/* Rows that the last run had in memory when it ended are gone. A counter that was torn between two
- * stores by the kill can make more go out than came in: then nothing is left to book. */
+/* Books what a counter is open by: as lost, or as made where more went out than came in. */
+static void crash_book(struct account *account, int64_t rows, int64_t events)
+{
+	tally_add(&account->lost[SONDE_LOST_CRASH], rows > 0 ? (uint64_t)rows : 0,
+		  events > 0 ? (uint64_t)events : 0);
+	tally_add(&account->made, rows < 0 ? (uint64_t)-rows : 0,
+		  events < 0 ? (uint64_t)-events : 0);
+}
+
+/* Rows that the last run had in memory when it ended are gone. What a processor makes is booked
+ * after it went out, so a kill can come in between. */
 static void ledger_book_crash(struct ledger *ledger)
 {
 	for (uint32_t i = 0; i < LEDGER_ACCOUNTS; i++) {
@@ -109,9 +120,7 @@ static void ledger_book_crash(struct ledger *ledger)
 		if (account->kind == ACCOUNT_FREE)
 			break;
 		open = account_open(account);
-		tally_add(&account->lost[SONDE_LOST_CRASH],
-			  (int64_t)open.rows > 0 ? open.rows : 0,
-			  (int64_t)open.events > 0 ? open.events : 0);
+		crash_book(account, (int64_t)open.rows, (int64_t)open.events);
 	}
 }
 

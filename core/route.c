@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A route: the queue between two loops, its account in the ledger, and who is told when it moves. */
+/* A route: the queue between two loops, its account in the ledger, and who is told when it moves.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -124,7 +125,8 @@ void route_push(struct route *route, struct sonde_batch *batch)
 	tally_add(&route->account->in, batch->selected_count, batch->event_count);
 	result = route_enqueue(route, batch);
 	if (result) {
-		enum sonde_loss loss = result == -ENOMEM ? SONDE_LOST_MEMORY : SONDE_LOST_QUEUE_FULL;
+		enum sonde_loss loss =
+			result == -ENOMEM ? SONDE_LOST_MEMORY : SONDE_LOST_QUEUE_FULL;
 
 		route_lose(route, batch, loss);
 		lost_batch_release(batch, loss);
@@ -152,6 +154,17 @@ bool route_is_full(struct route *route)
 	return full;
 }
 
+/* Whether the sender is to be told that there is room: at half of the limit, so that it is not
+ * woken for every batch. Locked. */
+static bool route_takes_room(struct route *route)
+{
+	bool room = route->wants_room && route->queue.bytes <= route->queue.limit_bytes / 2;
+
+	if (room)
+		route->wants_room = false;
+	return room;
+}
+
 int route_reserve(struct route *route, size_t bytes)
 {
 	int result;
@@ -166,15 +179,20 @@ int route_reserve(struct route *route, size_t bytes)
 
 void route_unreserve(struct route *route, size_t bytes)
 {
+	bool room;
+
 	pthread_mutex_lock(&route->mutex);
 	queue_unreserve(&route->queue, bytes);
+	room = route_takes_room(route);
 	pthread_mutex_unlock(&route->mutex);
+	if (room && route->sender_loop)
+		loop_post(route->sender_loop, route->room);
 }
 
 struct sonde_batch *route_pop(struct route *route)
 {
 	struct sonde_batch *batch;
-	bool room = false;
+	bool room;
 
 	pthread_mutex_lock(&route->mutex);
 	batch = queue_pop(&route->queue);
@@ -182,11 +200,7 @@ struct sonde_batch *route_pop(struct route *route)
 		route->held.rows += batch->selected_count;
 		route->held.events += batch->event_count;
 	}
-	/* Half empty, so that a sender at the limit is not woken for every batch. */
-	if (route->wants_room && route->queue.bytes <= route->queue.limit_bytes / 2) {
-		route->wants_room = false;
-		room = true;
-	}
+	room = route_takes_room(route);
 	pthread_mutex_unlock(&route->mutex);
 	if (room && route->sender_loop)
 		loop_post(route->sender_loop, route->room);
