@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plugins as shared objects: found, checked against the interface, loaded once and never unloaded. */
+/* Plugins as shared objects: found, checked against the interface, loaded once and never unloaded.
+ */
 #ifndef SONDE_CORE_PLUGIN_H
 #define SONDE_CORE_PLUGIN_H
 
@@ -24,14 +25,15 @@ void catalog_release(struct catalog *catalog);
 /* A directory to be searched before those that there are; copied. -ENOMEM. */
 int catalog_prepend(struct catalog *catalog, const char *directory);
 
-/* The plugin called name, of that kind (0: any), loaded now if it was not. A name with a '/' is a path.
- * On failure a negative errno, and one line in `error` that names the file, what is wrong and the
- * mend: every reason has a message of its own. -ENOENT: no such file in any directory; the message
- * then names the nearest plugin that there is. */
+/* The plugin called name, of that kind (0: any), loaded now if it was not. A name with a '/' is a
+ * path. On failure a negative errno, and one line in `error` that names the file, what is wrong and
+ * the mend: every reason has a message of its own. -ENOENT: no such file in any directory; the
+ * message then names the nearest plugin that there is. */
 int catalog_find(struct catalog *catalog, const char *name, uint32_t kind,
 		 const struct plugin **ret_plugin, char *error, size_t error_size);
 
-/* Calls visit for the path of every *.so in the directories, sorted by name. */
+/* Calls visit for every *.so in the directories, sorted by name; of two of one name for that of the
+ * earlier directory. Ends with what visit returns, if that is not 0. */
 int catalog_walk(struct catalog *catalog,
 		 int (*visit)(const char *name, const char *path, void *data), void *data);
 
