@@ -187,7 +187,7 @@ static void *read_entries(void *data)
 
 			if (entry.length != (uint32_t)wanted ||
 			    memcmp(entry.data, text, entry.length))
-				return "an entry was published before it was written";
+				return (void *)"an entry was published before it was written";
 		}
 	}
 	return NULL;

@@ -103,7 +103,7 @@ static void *exchange(void *data)
 		uint32_t place = (uint32_t)rand_r(&seed) % 16;
 
 		if (blocks[place] && *(uint64_t *)blocks[place] != (uint64_t)(uintptr_t)data)
-			return "a block has two owners";
+			return (void *)"a block has two owners";
 		storage_give(blocks[place], sizes[place]);
 		blocks[place] = storage_take((size_t)rand_r(&seed) % 200000, &sizes[place]);
 		if (blocks[place])
