@@ -620,6 +620,7 @@ struct sonde_host {
 	int64_t (*metric_encode)(const struct sonde_metric *, void *buffer, size_t capacity);
 	int (*metric_decode)(const void *data, size_t length, struct sonde_metric *ret_metric);
 	int64_t (*metric_metadata)(const void *data, size_t length, void *buffer, size_t capacity);
+	size_t (*batch_bytes)(struct sonde_batch *);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -922,15 +923,24 @@ static inline int sonde_emit_token(struct sonde_instance *instance, struct sonde
 
 /* Asks for room for `bytes` in every pipeline that this input feeds, before reading them. 0: the
  * next batches, up to that size, will not be refused. -EAGAIN: full; room() is called when to ask
- * again. -EMSGSIZE: never. What batches do not use up is given back by sonde_unreserve(). */
+ * again. -EMSGSIZE: never. A batch uses up sonde_batch_bytes() of it; what is left over is given
+ * back by sonde_unreserve(). */
 static inline int sonde_reserve(struct sonde_instance *instance, size_t bytes)
 {
 	return instance->host->reserve(instance, bytes);
 }
 
+/* bytes may be more than is left. */
 static inline void sonde_unreserve(struct sonde_instance *instance, size_t bytes)
 {
 	instance->host->unreserve(instance, bytes);
+}
+
+/* The bytes that a batch takes in a queue, and so of a reservation: what it keeps from being freed.
+ * It does not change any more. */
+static inline size_t sonde_batch_bytes(struct sonde_instance *instance, struct sonde_batch *batch)
+{
+	return instance->host->batch_bytes(batch);
 }
 
 /* ---- processors that hold rows back, and what is booked --------------------------------------- */

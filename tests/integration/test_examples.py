@@ -60,11 +60,14 @@ def test_files_are_where_a_debian_user_expects_them(installed, environment):
 
 
 def test_installed_plugins_may_be_loaded(installed):
-    """Nobody but their owner may write them or their directory."""
+    """Nobody but their owner may write them or their directory, and their libraries are found from there."""
     paths = glob.glob(f"{installed}/**/sonde/plugins", recursive=True)
     paths += glob.glob(f"{installed}/**/sonde/plugins/*.so", recursive=True)
     assert len(paths) > 2
     assert [path for path in paths if os.stat(path).st_mode & 0o022] == []
+    for path in paths:
+        if path.endswith(".so"):
+            assert f"\n    {pathlib.Path(path).stem} - " in run([SONDE, "plugins", path])
 
 
 def test_make_install_puts_them_beside_the_others(plugins, environment, installed, tmp_path):
