@@ -35,7 +35,7 @@ static struct loop *graph_loop(struct graph *graph, const char *name)
 static struct account *graph_account(struct graph *graph, enum account_kind kind, const char *name,
 				     uint32_t replica, uint32_t replica_count)
 {
-	char numbered[LEDGER_NAME_BYTES];
+	char numbered[LEDGER_NAME_BYTES + 16];
 
 	if (replica_count > 1)
 		snprintf(numbered, sizeof(numbered), "%s#%u", name, replica);

@@ -18,19 +18,6 @@ enum {
 
 static const int64_t restart_longest_ns = 60ll * NS_PER_SECOND;
 
-struct instance_timer {
-	struct loop_timer timer;
-	struct instance *instance;
-	struct instance_timer *next;
-	int id;
-};
-
-struct instance_watch {
-	struct loop_fd *watch; /* the loop frees it */
-	struct instance_watch *next;
-	int fd;
-};
-
 struct settlement_list {
 	struct settlement_list *next;
 	uint64_t token;
@@ -53,11 +40,6 @@ const char *callback_name(uint32_t callback)
 static const struct sonde_plugin *descriptor_of(const struct instance *instance)
 {
 	return instance->plugin->descriptor;
-}
-
-static struct sonde_instance *base_of(struct instance *instance)
-{
-	return &instance->base;
 }
 
 bool instance_is_running(const struct instance *instance)
@@ -92,7 +74,7 @@ static void instance_woken(void *data)
 	if (!plugin->woken || !instance_is_running(instance))
 		return;
 	instance_enter(instance, CALLBACK_WOKEN);
-	instance_leave(instance, CALLBACK_WOKEN, plugin->woken(base_of(instance)));
+	instance_leave(instance, CALLBACK_WOKEN, plugin->woken(&instance->base));
 }
 
 static void instance_room(void *data)
@@ -103,7 +85,7 @@ static void instance_room(void *data)
 	if (!plugin->room || !instance_is_running(instance))
 		return;
 	instance_enter(instance, CALLBACK_ROOM);
-	instance_leave(instance, CALLBACK_ROOM, plugin->room(base_of(instance)));
+	instance_leave(instance, CALLBACK_ROOM, plugin->room(&instance->base));
 }
 
 static struct settlement_list *settlements_take(struct instance *instance)
@@ -136,7 +118,7 @@ static void instance_run_settled(void *data)
 		if (plugin->settled && instance_is_running(instance)) {
 			instance_enter(instance, CALLBACK_SETTLED);
 			instance_leave(instance, CALLBACK_SETTLED,
-				       plugin->settled(base_of(instance), list->token,
+				       plugin->settled(&instance->base, list->token,
 						       &list->settlement));
 		}
 		free(list);
@@ -307,40 +289,21 @@ int instance_leave(struct instance *instance, enum callback callback, int result
 	return result;
 }
 
-/* What a stopped instance watched and timed ends with it. */
-static void instance_end_sources(struct instance *instance)
-{
-	while (instance->timers) {
-		struct instance_timer *timer = instance->timers;
-
-		instance->timers = timer->next;
-		loop_timer_end(instance->loop, &timer->timer);
-		free(timer);
-	}
-	while (instance->watches) {
-		struct instance_watch *watch = instance->watches;
-
-		instance->watches = watch->next;
-		loop_watch_end(instance->loop, watch->watch);
-		free(watch);
-	}
-	loop_timer_end(instance->loop, &instance->linger);
-	loop_cancel(instance->loop, &instance->woken);
-	loop_cancel(instance->loop, &instance->room);
-}
-
 static void instance_call_stop(struct instance *instance)
 {
 	const struct sonde_plugin *plugin = descriptor_of(instance);
 
 	if (plugin->stop) {
 		instance_enter(instance, CALLBACK_STOP);
-		plugin->stop(base_of(instance));
+		plugin->stop(&instance->base);
 		instance_leave(instance, CALLBACK_STOP, 0);
 	}
 	if (instance->rows.count)
 		rows_flush(&instance->rows, loop_now_ns(instance->loop));
 	instance_end_sources(instance);
+	loop_timer_end(instance->loop, &instance->linger);
+	loop_cancel(instance->loop, &instance->woken);
+	loop_cancel(instance->loop, &instance->room);
 }
 
 /* A failed start leaves nothing behind: stop() has run and the options are as they were. Knobs that
@@ -380,7 +343,7 @@ void instance_start(struct instance *instance)
 	instance_set_state(instance, INSTANCE_RUNNING);
 	if (plugin->start) {
 		instance_enter(instance, CALLBACK_START);
-		result = plugin->start(base_of(instance));
+		result = plugin->start(&instance->base);
 		instance_leave(instance, CALLBACK_START, result);
 	}
 	if (result < 0)
@@ -409,7 +372,7 @@ void instance_check(struct instance *instance, struct problems *problems)
 	if (!plugin->check)
 		return;
 	instance->problems = problems;
-	if (plugin->check(base_of(instance)) < 0 && !instance->problem[0])
+	if (plugin->check(&instance->base) < 0 && !instance->problem[0])
 		problems_add(problems, PROBLEM_ERROR, instance->config->place,
 			     "%s: the plugin %s refuses these options", instance->config->name,
 			     plugin->name);
@@ -424,7 +387,7 @@ void instance_drain(struct instance *instance)
 	instance->draining = true;
 	if (plugin->drain && instance_is_running(instance)) {
 		instance_enter(instance, CALLBACK_DRAIN);
-		result = plugin->drain(base_of(instance));
+		result = plugin->drain(&instance->base);
 		instance_leave(instance, CALLBACK_DRAIN, result);
 	}
 	if (instance->rows.count)
@@ -440,7 +403,7 @@ static int instance_call_set(struct instance *instance)
 	if (!plugin->set || !instance_is_running(instance))
 		return 0;
 	instance_enter(instance, CALLBACK_SET);
-	return instance_leave(instance, CALLBACK_SET, plugin->set(base_of(instance)));
+	return instance_leave(instance, CALLBACK_SET, plugin->set(&instance->base));
 }
 
 void instance_restore(struct instance *instance, const char *knob, const struct knob_value *before)
@@ -497,118 +460,6 @@ int instance_fail(struct instance *instance, int error, const char *message)
 	pthread_mutex_unlock(&instance->mutex);
 	log_write(SONDE_ERROR, instance->base.name, "%s: %s", message, strerror(error));
 	return -error;
-}
-
-static void instance_run_watch(void *data, int fd, uint32_t events)
-{
-	struct instance *instance = data;
-	const struct sonde_plugin *plugin = descriptor_of(instance);
-
-	if (!plugin->ready || !instance_is_running(instance))
-		return;
-	instance_enter(instance, CALLBACK_READY);
-	instance_leave(instance, CALLBACK_READY, plugin->ready(base_of(instance), fd, events));
-}
-
-int instance_watch(struct instance *instance, int fd, uint32_t events)
-{
-	struct instance_watch *watch;
-	int result;
-
-	for (watch = instance->watches; watch; watch = watch->next) {
-		if (watch->fd == fd)
-			return loop_watch_change(instance->loop, watch->watch, events);
-	}
-	watch = calloc(1, sizeof(*watch));
-	if (watch)
-		watch->watch = calloc(1, sizeof(*watch->watch));
-	if (!watch || !watch->watch) {
-		free(watch);
-		return -ENOMEM;
-	}
-	*watch->watch = (struct loop_fd){ .run = instance_run_watch, .data = instance, .fd = fd };
-	watch->fd = fd;
-	result = loop_watch(instance->loop, watch->watch, events);
-	if (result) {
-		free(watch->watch);
-		free(watch);
-		return result;
-	}
-	watch->next = instance->watches;
-	instance->watches = watch;
-	return 0;
-}
-
-int instance_unwatch(struct instance *instance, int fd)
-{
-	for (struct instance_watch **link = &instance->watches; *link; link = &(*link)->next) {
-		struct instance_watch *watch = *link;
-
-		if (watch->fd != fd)
-			continue;
-		*link = watch->next;
-		loop_watch_end(instance->loop, watch->watch);
-		free(watch);
-		return 0;
-	}
-	return -ENOENT;
-}
-
-static void instance_run_timer(void *data)
-{
-	struct instance_timer *timer = data;
-	struct instance *instance = timer->instance;
-	const struct sonde_plugin *plugin = descriptor_of(instance);
-
-	if (!plugin->timer || !instance_is_running(instance))
-		return;
-	instance_enter(instance, CALLBACK_TIMER);
-	instance_leave(instance, CALLBACK_TIMER, plugin->timer(base_of(instance), timer->id));
-}
-
-static struct instance_timer *instance_timer(struct instance *instance, int id)
-{
-	struct instance_timer *timer;
-
-	for (timer = instance->timers; timer; timer = timer->next) {
-		if (timer->id == id)
-			return timer;
-	}
-	timer = calloc(1, sizeof(*timer));
-	if (!timer)
-		return NULL;
-	timer->timer = (struct loop_timer){ .run = instance_run_timer, .data = timer };
-	timer->instance = instance;
-	timer->id = id;
-	timer->next = instance->timers;
-	instance->timers = timer;
-	return timer;
-}
-
-int instance_every(struct instance *instance, int id, int64_t interval_ns)
-{
-	struct instance_timer *timer = instance_timer(instance, id);
-
-	if (!timer)
-		return -ENOMEM;
-	if (interval_ns > 0)
-		loop_timer_every(instance->loop, &timer->timer, interval_ns);
-	else
-		loop_timer_end(instance->loop, &timer->timer);
-	return 0;
-}
-
-int instance_after(struct instance *instance, int id, int64_t delay_ns)
-{
-	struct instance_timer *timer = instance_timer(instance, id);
-
-	if (!timer)
-		return -ENOMEM;
-	if (delay_ns >= 0)
-		loop_timer_after(instance->loop, &timer->timer, delay_ns);
-	else
-		loop_timer_end(instance->loop, &timer->timer);
-	return 0;
 }
 
 static struct account *instance_kernel_account(struct instance *instance)

@@ -116,6 +116,9 @@ void instance_settled(void *instance, uint64_t token, const struct sonde_settlem
 
 const char *callback_name(uint32_t callback);
 
+/* Ends all that it watches and times; its loop's thread. */
+void instance_end_sources(struct instance *instance);
+
 /* For host.c: the services behind the plugin header. */
 int instance_watch(struct instance *instance, int fd, uint32_t events);
 int instance_unwatch(struct instance *instance, int fd);

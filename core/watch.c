@@ -4,9 +4,10 @@
 
 #include "clock.h"
 #include "log.h"
+#include "storage.h"
 #include "watch.h"
 
-enum { WATCH_TICKS_PER_SAMPLE = 5 };
+enum { WATCH_TICKS_PER_SAMPLE = 5, WATCH_TICKS_PER_TRIM = 10 };
 
 struct watch_sample {
 	const struct account *account;
@@ -97,6 +98,8 @@ static void watch_tick(void *data)
 		watch_look(&watch->instances[i], now_ns, watch->slow_ns);
 	if (++watch->tick % WATCH_TICKS_PER_SAMPLE == 0)
 		watch_sample(watch, now_ns);
+	if (watch->tick % WATCH_TICKS_PER_TRIM == 0)
+		storage_trim(); /* what a burst left idle */
 }
 
 static int watch_fill(struct watch *watch, struct graph *graph)
