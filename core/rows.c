@@ -26,7 +26,8 @@ struct rows_builder {
 	struct sonde_dictionary **dictionaries; /* one a field; NULL: the instance's own */
 	struct sonde_batch *batch;              /* being filled; NULL: none */
 	uint32_t handed, committed;
-	uint32_t capacity;                      /* of the next batch: grows with what comes */
+	bool scratch;      /* the last row that was given out is not in it */
+	uint32_t capacity; /* of the next batch: grows with what comes */
 	struct rows_full *full;
 	uint32_t full_count, full_capacity;
 };
@@ -45,8 +46,9 @@ int rows_init(struct rows *rows, const struct sonde_plugin *plugin, uint32_t sch
 {
 	size_t scratch_bytes = 1;
 
-	*rows = (struct rows){ .plugin = plugin, .count = schema_count, .send = send,
-			       .data = data };
+	*rows = (struct rows){
+		.plugin = plugin, .count = schema_count, .send = send, .data = data
+	};
 	rows->builders = calloc(schema_count ? schema_count : 1, sizeof(*rows->builders));
 	if (!rows->builders)
 		return -ENOMEM;
@@ -56,8 +58,8 @@ int rows_init(struct rows *rows, const struct sonde_plugin *plugin, uint32_t sch
 		builder->schema = &plugin->schemas[i];
 		builder->field_count = field_count(builder->schema);
 		builder->capacity = ROWS_CAPACITY_FIRST;
-		builder->dictionaries = calloc(builder->field_count + 1,
-					       sizeof(*builder->dictionaries));
+		builder->dictionaries =
+			calloc(builder->field_count + 1, sizeof(*builder->dictionaries));
 		if (!builder->dictionaries)
 			return -ENOMEM;
 		if (builder->schema->row_size > scratch_bytes)
@@ -188,9 +190,11 @@ void *rows_row(struct rows *rows, uint32_t schema)
 	}
 	row = (char *)batch_rows(builder->batch) + (size_t)builder->handed++ * row_size;
 	memset(row, 0, row_size);
+	builder->scratch = false;
 	return row;
 refused:
 	rows->refused_rows++;
+	builder->scratch = true;
 	memset(rows->scratch, 0, row_size);
 	return rows->scratch;
 }
@@ -203,7 +207,7 @@ void rows_null(struct rows *rows, uint32_t schema, uint32_t field)
 
 	assert(schema < rows->count && field < rows->builders[schema].field_count);
 	builder = &rows->builders[schema];
-	if (!builder->batch || !builder->handed)
+	if (!builder->batch || !builder->handed || builder->scratch)
 		return;
 	row = builder->handed - 1;
 	valid = batch_valid(builder->batch, field);
@@ -227,7 +231,7 @@ uint64_t *rows_heap(struct rows *rows, uint32_t schema, uint32_t field, uint32_t
 		    uint32_t *ret_start)
 {
 	assert(schema < rows->count && field < rows->builders[schema].field_count);
-	if (!rows->builders[schema].batch)
+	if (!rows->builders[schema].batch || rows->builders[schema].scratch)
 		return NULL;
 	return batch_heap(rows->builders[schema].batch, field, count, ret_start);
 }
@@ -259,6 +263,19 @@ static void rows_send(struct rows *rows, struct sonde_batch *batch, uint32_t row
 	rows->send(rows->data, batch);
 }
 
+/* Sends what is committed of the batch that is being filled. The next has room for `capacity`. */
+static void builder_send(struct rows *rows, struct rows_builder *builder, uint32_t capacity)
+{
+	struct sonde_batch *batch = builder->batch;
+	uint32_t count = builder->committed;
+
+	builder->batch = NULL;
+	builder->handed = 0;
+	builder->committed = 0;
+	builder->capacity = capacity;
+	rows_send(rows, batch, count);
+}
+
 void rows_emit(struct rows *rows)
 {
 	for (uint32_t i = 0; i < rows->count; i++) {
@@ -269,7 +286,25 @@ void rows_emit(struct rows *rows)
 				  batch_capacity(builder->full[b].batch));
 		builder->full_count = 0;
 		builder->committed = builder->handed;
+		/* Now rather than with the next row, so that a dictionary can be changed before it.
+		 */
+		if (builder->batch && builder->handed == batch_capacity(builder->batch))
+			builder_send(rows, builder, ROWS_PER_BATCH);
 	}
+}
+
+/* Rows that will be given out again had values or not; the next ones begin with all of theirs. */
+static void builder_take_back(struct rows_builder *builder)
+{
+	for (uint32_t f = 0; f < builder->field_count; f++) {
+		unsigned char *valid = sonde_column(builder->batch, f)->valid
+					       ? batch_valid(builder->batch, f)
+					       : NULL;
+
+		for (uint32_t r = builder->committed; valid && r < builder->handed; r++)
+			valid[r >> 3] |= (unsigned char)(1u << (r & 7));
+	}
+	builder->handed = builder->committed;
 }
 
 void rows_settle(struct rows *rows)
@@ -280,7 +315,8 @@ void rows_settle(struct rows *rows)
 		for (uint32_t b = 0; b < builder->full_count; b++)
 			rows_send(rows, builder->full[b].batch, builder->full[b].committed);
 		builder->full_count = 0;
-		builder->handed = builder->committed;
+		if (builder->handed > builder->committed)
+			builder_take_back(builder);
 	}
 }
 
@@ -297,17 +333,14 @@ void rows_flush(struct rows *rows, int64_t now_ns)
 {
 	for (uint32_t i = 0; i < rows->count; i++) {
 		struct rows_builder *builder = &rows->builders[i];
-		struct sonde_batch *batch = builder->batch;
-		uint32_t count = builder->committed;
+		uint32_t wanted = 2 * builder->committed, capacity = builder->capacity;
 
-		if (!count)
+		/* A row that is being filled stays where it is, and those before it. */
+		if (!builder->committed || builder->handed > builder->committed)
 			continue;
-		builder->batch = NULL;
-		builder->handed = 0;
-		builder->committed = 0;
-		if (count * 2 > builder->capacity && builder->capacity < ROWS_PER_BATCH)
-			builder->capacity = count * 2 < ROWS_PER_BATCH ? count * 2 : ROWS_PER_BATCH;
-		rows_send(rows, batch, count);
+		if (wanted > capacity)
+			capacity = wanted < ROWS_PER_BATCH ? wanted : ROWS_PER_BATCH;
+		builder_send(rows, builder, capacity);
 		rows->sent_ns = now_ns;
 	}
 }

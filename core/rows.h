@@ -42,7 +42,8 @@ void rows_emit(struct rows *rows);
 /* Takes back rows handed out and not committed: at the end of every callback. */
 void rows_settle(struct rows *rows);
 
-/* Whether committed rows wait to be sent; and sends them. */
+/* Whether committed rows wait to be sent; and sends them. Amid a callback a schema of which a row is
+ * handed out and not committed waits on. */
 bool rows_waiting(const struct rows *rows);
 void rows_flush(struct rows *rows, int64_t now_ns);
 
