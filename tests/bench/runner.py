@@ -13,6 +13,7 @@ import glob
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -155,10 +156,11 @@ def run_program(path, names):
                 continue
             missing.discard(result["name"])
             yield result
-    finally:
-        if process.poll() is None and sys.exc_info()[0]:
-            process.terminate()
-        status = process.wait()
+    except BaseException:
+        process.terminate()       # it detaches its probes and ends its peers
+        process.wait()
+        raise
+    status = process.wait()
     if status:
         yield f"{os.path.basename(path)}: exit status {status}"
     for name in sorted(missing):
@@ -208,6 +210,7 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     try:
         sys.exit(main())
     except KeyboardInterrupt:
