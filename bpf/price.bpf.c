@@ -23,10 +23,10 @@ __u64 clock_ns;   /* of `CLOCK_READS` readings of the clock */
 
 SEC("raw_tp") int clock_price(void *ctx)
 {
-	__u64 began_ns = bpf_ktime_get_boot_ns();
+	__u64 began_ns = bpf_ktime_get_ns();
 
 	for (int i = 0; i < CLOCK_READS; i++)
-		asm volatile("" : : "r"(bpf_ktime_get_boot_ns()));
-	clock_ns = bpf_ktime_get_boot_ns() - began_ns;
+		asm volatile("" : : "r"(bpf_ktime_get_ns()));
+	clock_ns = bpf_ktime_get_ns() - began_ns;
 	return 0;
 }

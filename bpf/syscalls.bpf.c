@@ -18,7 +18,8 @@ volatile struct sonde_syscalls_control control SEC(".data.control");
 /* What is known of a task: when its call began, and what the filters and the grouping made of it. */
 struct task_state {
 	__u64 start_ns;     /* of the timed call that it is in; 0: none */
-	__u64 cgroup_id;    /* that the rest was worked out for */
+	__u64 place;        /* the task's css_set that the rest was worked out for */
+	__u64 cgroup_id;
 	__u32 generation;   /* of the control block, likewise; 0: not worked out yet */
 	__u32 group;
 	__u32 rejection;    /* enum sonde_syscalls_rejection */
@@ -113,7 +114,7 @@ struct call {
 	__u32 trait;
 	__u32 error;          /* positive errno; 0: it succeeded */
 	__s64 return_value;
-	__u64 end_ns;         /* boottime; 0: not read yet */
+	__u64 end_ns;         /* monotonic; 0: not read yet */
 	__u64 duration_ns;
 	bool timed;
 };
@@ -177,11 +178,12 @@ static __always_inline __u32 group_find(struct task_struct *task, __u64 cgroup_i
 }
 
 /* Works out what the filters and the grouping make of the current task. */
-static __always_inline void state_renew(struct task_struct *task, struct task_state *state,
-					__u64 cgroup_id)
+static __always_inline void state_renew(struct task_struct *task, struct task_state *state)
 {
+	__u64 cgroup_id = sonde_hub_cgroup(task);
 	__u32 tgid = task->tgid;
 
+	state->place = (__u64)task->cgroups;
 	state->cgroup_id = cgroup_id;
 	state->generation = control.generation;
 	state->group = 0;
@@ -197,9 +199,11 @@ static __always_inline void state_renew(struct task_struct *task, struct task_st
 		state->group = group_find(task, cgroup_id);
 }
 
-static __always_inline bool state_is_current(struct task_state *state, __u64 cgroup_id)
+/* A css_set may be freed and another come to lie in its place, while the task sleeps: user space makes a new
+ * generation with each reading, which bounds for how long such a mistake can hold. */
+static __always_inline bool state_is_current(struct task_struct *task, struct task_state *state)
 {
-	return state->cgroup_id == cgroup_id && state->generation == control.generation;
+	return state->place == (__u64)task->cgroups && state->generation == control.generation;
 }
 
 /* Gives a call of a group a slot of its own, if there is one left. */
@@ -289,7 +293,7 @@ static __always_inline void event_fill(struct sonde_syscall_event *event, struct
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
-	event->header.time_ns = call->end_ns;
+	event->header.time_ns = call->end_ns + control.boottime_offset_ns;
 	event->header.start_time_ns = call->task->group_leader->start_boottime;
 	event->header.cgroup_id = call->state->cgroup_id;
 	event->header.tgid = id >> 32;
@@ -452,7 +456,6 @@ static __always_inline void call_book(struct call *call, struct pt_regs *registe
 static __always_inline bool call_is_wanted(struct call *call)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
-	__u64 cgroup_id;
 
 	if (unlikely(!control.mode)) {
 		cpu->rejected[SONDE_SYSCALLS_OFF]++;
@@ -470,9 +473,8 @@ static __always_inline bool call_is_wanted(struct call *call)
 			return false;
 		}
 	}
-	cgroup_id = sonde_hub_cgroup(call->task);
-	if (unlikely(!state_is_current(call->state, cgroup_id)))
-		state_renew(call->task, call->state, cgroup_id);
+	if (unlikely(!state_is_current(call->task, call->state)))
+		state_renew(call->task, call->state);
 	if (unlikely(call->state->rejection)) {
 		__u32 rejection = call->state->rejection;
 
@@ -495,23 +497,27 @@ static __always_inline void call_ended(struct call *call, struct pt_regs *regist
 static __always_inline void call_entered(struct sonde_syscalls_cpu *cpu, __u32 cpu_index,
 					 struct pt_regs *registers, long number)
 {
+	struct call call = { .cpu = cpu, .cpu_index = cpu_index };
 	__u32 one_in = control.time_one_in;
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct call call = { .task = task, .cpu = cpu, .cpu_index = cpu_index };
 	struct task_state *state;
 
-	call.index = index_of_call(task, number);
-	call.trait = control.traits[call.index & (SONDE_SYSCALL_INDEXES - 1)];
-	if (unlikely(call.trait & SONDE_SYSCALL_ENDS)) {
-		call_ended(&call, registers);
-		return;
+	if (unlikely((__u64)number < SONDE_SYSCALL_NUMBERS && control.may_end[number])) {
+		call.task = bpf_get_current_task_btf();
+		call.index = index_of_call(call.task, number);
+		call.trait = control.traits[call.index & (SONDE_SYSCALL_INDEXES - 1)];
+		if (call.trait & SONDE_SYSCALL_ENDS) {
+			call_ended(&call, registers);
+			return;
+		}
 	}
 	if (one_in != 1 && (!one_in || !sonde_choose(&cpu->time_left, one_in)))
 		return;
-	if (unlikely((call.trait & SONDE_SYSCALL_UNWANTED) || !control.mode))
+	call.task = bpf_get_current_task_btf();
+	call.index = index_of_call(call.task, number);
+	if (unlikely(control.traits[call.index & (SONDE_SYSCALL_INDEXES - 1)] & SONDE_SYSCALL_UNWANTED))
 		return;
-	state = state_of_task(task, true);
-	if (!state || (state->rejection && state->generation == control.generation))
+	state = state_of_task(call.task, true);
+	if (!state || (unlikely(state->rejection) && state->generation == control.generation))
 		return;
 	state->start_ns = sonde_hub_time();
 }

@@ -31,6 +31,11 @@ uint64_t sonde_kernel_boottime_ns(void)
 	return clock_ns(CLOCK_BOOTTIME);
 }
 
+uint64_t sonde_kernel_monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 /* The tightest of a few pairs of readings: a reader that is put aside between two would be off by as much. */
 int64_t sonde_kernel_clock_offset_ns(void)
 {

@@ -3,7 +3,7 @@
  *
  * A member's place is fixed while it is loaded, as its jump to the next place is compiled in. Places below
  * the last attached member that hold none are filled with a program that jumps on, so that members come
- * and go while the others run. The head is attached with the first member and detached with the last. */
+ * and go while the others run. */
 #include "object.h"
 
 #include <bpf/bpf.h>
@@ -29,7 +29,8 @@ struct hub {
 	const char *variant;              /* that all members share */
 	int array_fd;
 	struct bpf_object *head;
-	struct bpf_link *link;
+	struct bpf_link *link;   /* of the head, or of the one member that is attached by itself */
+	bool has_head;           /* the link is the head's */
 	uint32_t joined_count, attached_count;
 	struct hub_member members[SONDE_HUB_MEMBERS];
 };
@@ -218,16 +219,16 @@ static int hub_rewrite(struct hub *hub)
 	return error;
 }
 
-/* Tells the members of an object whether they run behind a head, whose context is theirs to share. */
-static void hub_tell(struct sonde_kernel *kernel)
+/* Tells an object's members whether they run behind a head, whose context is theirs to share. */
+static void hub_tell(struct sonde_kernel *kernel, uint32_t behind_head)
 {
 	uint32_t *shared = sonde_kernel_memory(kernel, ".data.hub");
 
 	if (shared)
-		__atomic_store_n(shared, 1, __ATOMIC_RELEASE);
+		__atomic_store_n(shared, behind_head, __ATOMIC_RELEASE);
 }
 
-static int hub_start(struct hub *hub)
+static int hub_head(struct hub *hub)
 {
 	struct bpf_program *program = NULL;
 	int error = 0;
@@ -244,26 +245,59 @@ static int hub_start(struct hub *hub)
 	return hub->link ? 0 : -errno;
 }
 
+/* From one member, attached by itself, to the head: attached while the array is still empty, so that no run
+ * is seen twice. What passes between the next two steps, some microseconds, is seen by no one. */
+static int hub_widen(struct hub *hub)
+{
+	struct bpf_link *alone = hub->link;
+	int error;
+
+	hub->link = NULL;
+	error = hub_head(hub);
+	if (error) {
+		hub->link = alone;
+		return error;
+	}
+	bpf_link__destroy(alone);
+	hub->has_head = true;
+	return 0;
+}
+
+static int hub_begin(struct hub *hub, struct object_hook *hook)
+{
+	hub->link = bpf_program__attach(hook->program);
+	return hub->link ? 0 : -errno;
+}
+
+static void hub_end(struct hub *hub)
+{
+	bpf_link__destroy(hub->link);
+	hub->link = NULL;
+	hub->has_head = false;
+}
+
+/* One member alone is attached by itself, which spares 9 ns a run; with the second the head takes over, and
+ * stays as long as there is a member. */
 int hub_attach(struct sonde_kernel *kernel, struct object_hook *hook)
 {
 	struct hub *hub;
-	int error;
+	int error = 0;
 
 	pthread_mutex_lock(&hub_lock);
 	hub = hub_find(hook->plan.name);
-	hub->members[hook->hub_place].attached = true;
-	error = hub_rewrite(hub);
-	if (!error && !hub->attached_count++) {
-		error = hub_start(hub);
-		if (error)
-			hub->attached_count--;
+	if (!hub->attached_count)
+		error = hub_begin(hub, hook);
+	else if (!hub->has_head)
+		error = hub_widen(hub);
+	if (!error) {
+		hub->members[hook->hub_place].attached = true;
+		hub->attached_count++;
+		if (hub->has_head)
+			error = hub_rewrite(hub);
 	}
-	if (error) {
-		hub->members[hook->hub_place].attached = false;
-		hub_rewrite(hub);
-	} else {
-		hub_tell(kernel);
-	}
+	for (int place = 0; !error && place < SONDE_HUB_MEMBERS; place++)
+		if (hub->members[place].attached)
+			hub_tell(hub->members[place].kernel, hub->has_head);
 	pthread_mutex_unlock(&hub_lock);
 	return error;
 }
@@ -275,10 +309,8 @@ void hub_detach(struct sonde_kernel *kernel, struct object_hook *hook)
 	pthread_mutex_lock(&hub_lock);
 	hub = hub_find(hook->plan.name);
 	hub->members[hook->hub_place].attached = false;
-	if (!--hub->attached_count) {
-		bpf_link__destroy(hub->link);
-		hub->link = NULL;
-	}
+	if (!--hub->attached_count)
+		hub_end(hub);
 	hub_rewrite(hub);
 	pthread_mutex_unlock(&hub_lock);
 }

@@ -170,7 +170,6 @@ static void groups_empty(struct aggregate *aggregate)
 		if (aggregate->groups[index].state == GROUP_LEAVING)
 			group_empty(aggregate, index);
 	slots_reopen(aggregate->probe);
-	probe_renew(aggregate->probe);
 	aggregate->leaving = false;
 }
 
@@ -191,8 +190,6 @@ static void groups_retire(struct aggregate *aggregate)
 		group->state = GROUP_LEAVING;
 		aggregate->leaving = true;
 	}
-	if (aggregate->leaving)
-		probe_renew(probe);
 }
 
 static uint64_t slot_visit(struct aggregate *aggregate, uint32_t slot, aggregate_callback *callback, void *context)
@@ -234,5 +231,6 @@ uint64_t aggregate_read(struct aggregate *aggregate, aggregate_callback *callbac
 	}
 	aggregate->slot_end = slot_end;
 	groups_retire(aggregate);
+	probe_renew(aggregate->probe);
 	return calls;
 }

@@ -98,6 +98,9 @@ static void control_start(struct probe *probe)
 
 	names_traits(probe->traits);
 	memcpy((void *)(uintptr_t)control->traits, probe->traits, sizeof(probe->traits));
+	for (uint32_t index = 0; index < SONDE_SYSCALL_INDEXES; index++)
+		if (probe->traits[index] & SONDE_SYSCALL_ENDS)
+			control->may_end[index % SONDE_SYSCALL_NUMBERS] = 1;
 	if (names_find("rt_sigreturn", indexes) == 2) {
 		control->sigreturn = indexes[0];
 		control->sigreturn_compat = indexes[1];
@@ -152,6 +155,7 @@ void probe_renew(struct probe *probe)
 {
 	uint32_t next = probe->control->generation + 1;
 
+	probe->control->boottime_offset_ns = sonde_kernel_boottime_ns() - sonde_kernel_monotonic_ns();
 	probe->control->generation = next ? next : 1;
 }
 
@@ -214,7 +218,7 @@ static int hooks_apply(struct probe *probe, bool need_exit, bool need_enter)
 	if (!need_exit)
 		sonde_kernel_detach(probe->kernel, PROBE_EXIT);
 	if (need_exit && !sonde_kernel_attached(probe->kernel, PROBE_EXIT)) {
-		probe->control->attached_ns = sonde_kernel_boottime_ns();
+		probe->control->attached_ns = sonde_kernel_monotonic_ns();
 		error = sonde_kernel_attach(probe->kernel, PROBE_EXIT);
 	}
 	if (!error && need_enter)

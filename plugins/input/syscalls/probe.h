@@ -61,7 +61,8 @@ void probe_close(struct probe *probe);
 /* Takes over settings: live where the programs are attached already. */
 int probe_apply(struct probe *probe, const struct probe_settings *settings);
 
-/* Makes every task's filters and group be worked out anew with its next call. */
+/* Makes every task's filters and group be worked out anew with its next call, and sets the clocks' difference
+ * anew; to be called now and then. */
 void probe_renew(struct probe *probe);
 
 /* The ledger, summed over CPUs. */

@@ -27,7 +27,7 @@ struct sonde_meter {
 struct sonde_ring_state {
 	__u64 events;            /* records handed over since the load */
 	__u64 bytes;             /* the same in bytes, record headers included */
-	__u64 limit_start_ns;    /* boottime when the second that is being counted began */
+	__u64 limit_start_ns;    /* monotonic time when the second that is being counted began */
 	__u32 limit_events;      /* events in that second */
 	__u32 unchecked_bytes;   /* handed over since the fill was last compared with the watermark */
 };

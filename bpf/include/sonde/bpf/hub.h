@@ -15,7 +15,7 @@
 
 /* What the first member that asks reads, and the members behind it find; zeroed for each run. */
 struct sonde_hub_context {
-	__u64 time_ns;     /* boottime; 0: not asked for yet */
+	__u64 time_ns;     /* monotonic clock; 0: not asked for yet */
 	__u64 cgroup_id;   /* of the current task; 0: not asked for yet */
 };
 
@@ -47,19 +47,20 @@ struct {
 		0;                                                                                 \
 	})
 
-/* The time of this run, boottime in ns: read once for all members. */
+/* The time of this run by the monotonic clock, ns, read once for all members. Boottime is a third dearer to
+ * read: what needs it adds the difference, which user space keeps in its control block. */
 static __always_inline __u64 sonde_hub_time(void)
 {
 	struct sonde_hub_context *context;
 	__u32 key = 0;
 
 	if (__builtin_expect(!hub_shared, 1))
-		return bpf_ktime_get_boot_ns();
+		return bpf_ktime_get_ns();
 	context = bpf_map_lookup_elem(&hub_context, &key);
 	if (!context)
-		return bpf_ktime_get_boot_ns();
+		return bpf_ktime_get_ns();
 	if (!context->time_ns)
-		context->time_ns = bpf_ktime_get_boot_ns();
+		context->time_ns = bpf_ktime_get_ns();
 	return context->time_ns;
 }
 

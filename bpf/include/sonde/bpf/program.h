@@ -11,20 +11,20 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* Counts a run; not 0 (a boottime in ns) when this run is to be clocked by sonde_meter_end. */
+/* Counts a run; not 0 (a time in ns) when this run is to be clocked by sonde_meter_end. */
 static __always_inline __u64 sonde_meter_begin(struct sonde_meter *meter)
 {
 	__u64 runs = meter->runs + 1;
 
 	meter->runs = runs;
-	return unlikely(!(runs & (SONDE_METER_EVERY - 1))) ? bpf_ktime_get_boot_ns() : 0;
+	return unlikely(!(runs & (SONDE_METER_EVERY - 1))) ? bpf_ktime_get_ns() : 0;
 }
 
 static __always_inline void sonde_meter_end(struct sonde_meter *meter, __u64 started_ns)
 {
 	if (likely(!started_ns))
 		return;
-	meter->clocked_ns += bpf_ktime_get_boot_ns() - started_ns;
+	meter->clocked_ns += bpf_ktime_get_ns() - started_ns;
 	meter->clocked_runs++;
 }
 

@@ -40,7 +40,8 @@ struct sonde_syscalls_control {
 	__u32 time_one_in;          /* calls timed: 1 all, N one in N, 0 none */
 	__u32 sample_one_in;        /* events made: 1 all, N one in N with weight N */
 	__u64 minimum_duration_ns;  /* shorter calls are filtered; untimed ones too, unless it is 0 */
-	__u64 attached_ns;          /* boottime of the last attach: older starts belong to unseen ends */
+	__u64 attached_ns;          /* monotonic time of the last attach: older starts belong to unseen ends */
+	__u64 boottime_offset_ns;   /* boottime less monotonic time: what the host has slept */
 	__u32 events_per_second;    /* a CPU may make; 0: no limit */
 	__u32 watermark_bytes;      /* of a ring, past which its reader is woken */
 	__u32 detail;               /* enum sonde_syscalls_detail */
@@ -53,6 +54,7 @@ struct sonde_syscalls_control {
 	__u32 sigreturn;            /* index of rt_sigreturn, native and compat: it returns as call -1 */
 	__u32 sigreturn_compat;
 	__u8 traits[SONDE_SYSCALL_INDEXES];
+	__u8 may_end[SONDE_SYSCALL_NUMBERS];   /* by number: SONDE_SYSCALL_ENDS holds in either half */
 };
 
 /* Whose calls a group holds. Group 0 is for all that found no room. */

@@ -169,6 +169,9 @@ SONDE_KERNEL_API uint32_t sonde_kernel_own_tgid(void);
 /* Boottime, ns, as events carry it. */
 SONDE_KERNEL_API uint64_t sonde_kernel_boottime_ns(void);
 
+/* The monotonic clock, ns, as programs read it: it stands still while the host sleeps. */
+SONDE_KERNEL_API uint64_t sonde_kernel_monotonic_ns(void);
+
 /* Wall clock less boottime, ns: added to an event's time it gives ns since the epoch. */
 SONDE_KERNEL_API int64_t sonde_kernel_clock_offset_ns(void);
 

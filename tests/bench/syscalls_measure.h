@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process of its own that makes system calls on one CPU and says what each took. */
+#ifndef BENCH_SYSCALLS_MEASURE_H
+#define BENCH_SYSCALLS_MEASURE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct caller {
+	pid_t pid;
+	int to, from;   /* pipes */
+};
+
+/* Starts a process on the CPU. It ends with caller_stop or with its parent. Exits on failure. */
+struct caller caller_start(int cpu);
+void caller_stop(struct caller *caller);
+
+/* Makes `calls` times getppid, after a warm-up, in ten parts; returns the middle part's ns a call. */
+double caller_measure(struct caller *caller, uint32_t calls);
+
+/* The two halves of it, for callers that work at the same time. */
+void caller_begin(struct caller *caller, uint32_t calls);
+double caller_end(struct caller *caller);
+
+double middle(double *values, int count);   /* sorts; the median */
+uint64_t now_ns(void);
+uint64_t own_cpu_ns(void);                   /* CPU time of this thread */
+void pin(int cpu);
+
+#endif
