@@ -40,6 +40,7 @@ def plugins(tmp_path_factory, environment):
     """The directory where the example plugins were built: with the installed header, far from the tree."""
     directory = tmp_path_factory.mktemp("examples") / "plugin"
     shutil.copytree(TREE / "examples/plugin", directory)
+    os.chmod(directory, 0o755)      # whatever mode the tree was unpacked with
     run(["make", "-C", directory, "CFLAGS=-O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers"],
         env=environment)
     return directory
