@@ -12,6 +12,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u32 slot_count = 64;         /* per CPU, slot 0 included */
 const volatile __u32 group_count = 2;         /* group 0 included */
 const volatile bool has_task_storage = true;  /* 5.11 and later; else a table by thread id */
+const volatile bool has_cast = true;          /* 6.2 and later; else a helper says who runs */
+
+/* Lets an address be read as a kernel struct, with checks at run time. */
+extern void *bpf_rdonly_cast(void *address, __u32 btf_id) __ksym __weak;
 
 volatile struct sonde_syscalls_control control SEC(".data.control");
 
@@ -20,6 +24,7 @@ struct task_state {
 	__u64 start_ns;     /* of the timed call that it is in; 0: none */
 	__u64 place;        /* the task's css_set that the rest was worked out for */
 	__u64 cgroup_id;
+	__u64 start_time_ns;
 	__u32 generation;   /* of the control block, likewise; 0: not worked out yet */
 	__u32 group;
 	__u32 rejection;    /* enum sonde_syscalls_rejection */
@@ -106,28 +111,28 @@ SONDE_HUB(sys_exit);
 
 /* A call on its way out. */
 struct call {
-	struct task_struct *task;
-	struct task_state *state;
 	struct sonde_syscalls_cpu *cpu;
 	__u32 cpu_index;
+	__u32 status;         /* of the task's thread */
 	__u32 index;
 	__u32 trait;
 	__u32 error;          /* positive errno; 0: it succeeded */
 	__s64 return_value;
-	__u64 end_ns;         /* monotonic; 0: not read yet */
+	__u64 start_ns;       /* monotonic; 0: not timed */
+	__u64 end_ns;         /* likewise; 0: not read yet */
 	__u64 duration_ns;
 	bool timed;
 };
 
 #define TS_COMPAT 2   /* in thread_info.status on x86 */
 
-static __always_inline __u32 index_of_call(struct task_struct *task, long number)
+static __always_inline __u32 index_of_call(__u32 status, long number)
 {
 	__u32 index = number;
 
 	if (index > SONDE_SYSCALL_NUMBERS - 1)
 		index = SONDE_SYSCALL_NUMBERS - 1;
-	if (unlikely(task->thread_info.status & TS_COMPAT))
+	if (unlikely(status & TS_COMPAT))
 		index += SONDE_SYSCALL_NUMBERS;
 	return index;
 }
@@ -183,7 +188,10 @@ static __always_inline void state_renew(struct task_struct *task, struct task_st
 	__u64 cgroup_id = sonde_hub_cgroup(task);
 	__u32 tgid = task->tgid;
 
+	if (state->rejection)   /* what it was in was not timed: that start is an older call's */
+		state->start_ns = 0;
 	state->place = (__u64)task->cgroups;
+	state->start_time_ns = task->group_leader->start_boottime;
 	state->cgroup_id = cgroup_id;
 	state->generation = control.generation;
 	state->group = 0;
@@ -266,7 +274,7 @@ static __always_inline void slot_add(struct sonde_syscall_slot *slot, struct cal
 /* Folds the call into its group's counts. */
 static __always_inline void call_fold(struct call *call)
 {
-	__u32 group_index = call->state->group, slot_index, key;
+	__u32 group_index = call->cpu->who.group, slot_index, key;
 	struct sonde_syscall_group *group;
 	struct sonde_syscall_slot *slot;
 
@@ -291,13 +299,13 @@ static __always_inline void call_fold(struct call *call)
 
 static __always_inline void event_fill(struct sonde_syscall_event *event, struct call *call, __u32 flags)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	struct sonde_syscalls_who *who = &call->cpu->who;
 
 	event->header.time_ns = call->end_ns + control.boottime_offset_ns;
-	event->header.start_time_ns = call->task->group_leader->start_boottime;
-	event->header.cgroup_id = call->state->cgroup_id;
-	event->header.tgid = id >> 32;
-	event->header.tid = id;
+	event->header.start_time_ns = who->start_time_ns;
+	event->header.cgroup_id = who->cgroup_id;
+	event->header.tgid = who->tgid;
+	event->header.tid = who->tid;
 	event->header.type = SONDE_EVENT_SYSCALL;
 	event->header.version = SONDE_EVENT_VERSION;
 	event->header.flags = flags;
@@ -451,45 +459,119 @@ static __always_inline void call_book(struct call *call, struct pt_regs *registe
 		cpu->event_filtered++;
 }
 
-/* Finds out whether anyone wants the call of this task; if so `call` is ready to be booked but for its
- * outcome, else the reason is counted. */
-static __always_inline bool call_is_wanted(struct call *call)
+static __always_inline __u64 switches_of(struct task_struct *task)
 {
-	struct sonde_syscalls_cpu *cpu = call->cpu;
+	return task->nvcsw + task->nivcsw;
+}
 
-	if (unlikely(!control.mode)) {
-		cpu->rejected[SONDE_SYSCALLS_OFF]++;
-		return false;
-	}
-	if (unlikely(call->trait & SONDE_SYSCALL_UNWANTED)) {
-		cpu->rejected[SONDE_SYSCALLS_CALL]++;
-		return false;
-	}
-	call->state = state_of_task(call->task, false);
-	if (unlikely(!call->state)) {
-		call->state = state_of_task(call->task, true);
-		if (!call->state) {
-			cpu->lost[SONDE_KERNEL_LOSS_MAP_FULL]++;
+/* Whether the task that this CPU's block tells of still runs here, and what is known of it still holds: then
+ * no helper need be asked. Sets the thread's status. A task that was freed meanwhile was switched out before. */
+static __always_inline bool who_holds(struct call *call)
+{
+	struct sonde_syscalls_who *who = &call->cpu->who;
+	struct task_struct *task;
+
+	if (has_cast)
+		task = bpf_rdonly_cast((void *)who->task, bpf_core_type_id_kernel(struct task_struct));
+	else
+		task = bpf_get_current_task_btf();
+	call->status = task->thread_info.status;
+	return switches_of(task) == who->switches && (__u64)task->cgroups == who->place &&
+	       who->generation == control.generation && (has_cast || (__u64)task == who->task);
+}
+
+/* Finds out who runs, from what is stored with the task. False: there is no memory to store it. */
+static __always_inline bool who_find(struct call *call)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sonde_syscalls_who *who = &call->cpu->who;
+	struct task_state *state = state_of_task(task, false);
+	__u64 id = bpf_get_current_pid_tgid();
+
+	call->status = task->thread_info.status;
+	if (unlikely(!state)) {
+		state = state_of_task(task, true);
+		if (!state)
 			return false;
-		}
 	}
-	if (unlikely(!state_is_current(call->task, call->state)))
-		state_renew(call->task, call->state);
-	if (unlikely(call->state->rejection)) {
-		__u32 rejection = call->state->rejection;
+	if (unlikely(!state_is_current(task, state)))
+		state_renew(task, state);
+	call->start_ns = state->start_ns;
+	state->start_ns = 0;
+	who->task = (__u64)task;
+	who->switches = switches_of(task);
+	who->place = state->place;
+	who->start_ns = 0;
+	who->cgroup_id = state->cgroup_id;
+	who->start_time_ns = state->start_time_ns;
+	who->tid = id;
+	who->tgid = id >> 32;
+	who->generation = state->generation;
+	who->group = state->group;
+	who->rejection = state->rejection;
+	return true;
+}
 
-		if (rejection < SONDE_SYSCALLS_REJECTIONS)
-			cpu->rejected[rejection]++;
-		call->state->start_ns = 0;
-		return false;
+/* The start of a call that this CPU's block has is stored with the task too. Where each call is timed the next
+ * one writes over it; else it must go, lest a call that is not timed takes it for its own. */
+static __always_inline void start_forget(void)
+{
+	struct task_state *state;
+
+	if (likely(control.time_one_in == 1))
+		return;
+	state = state_of_task(bpf_get_current_task_btf(), false);
+	if (state)
+		state->start_ns = 0;
+}
+
+/* Finds out who made the call: the block's `who`, and the call's start. */
+static __always_inline bool call_begin(struct call *call)
+{
+	struct sonde_syscalls_who *who = &call->cpu->who;
+
+	if (unlikely(!who_holds(call)))
+		return who_find(call);
+	call->start_ns = who->start_ns;
+	if (call->start_ns) {
+		who->start_ns = 0;
+		start_forget();
 	}
 	return true;
 }
 
-/* A call that ends its task is booked here, as no exit will be seen. */
-static __always_inline void call_ended(struct call *call, struct pt_regs *registers)
+/* Counts why the call is not looked at, if it is not. */
+static __always_inline bool call_is_wanted(struct call *call)
 {
-	call->cpu->ended++;
+	struct sonde_syscalls_cpu *cpu = call->cpu;
+	__u32 rejection = cpu->who.rejection;
+
+	if (unlikely(!control.mode))
+		rejection = SONDE_SYSCALLS_OFF;
+	else if (unlikely(call->trait & SONDE_SYSCALL_UNWANTED))
+		rejection = SONDE_SYSCALLS_CALL;
+	if (likely(!rejection))
+		return true;
+	if (rejection < SONDE_SYSCALLS_REJECTIONS)
+		cpu->rejected[rejection]++;
+	return false;
+}
+
+/* A call that ends its task is booked here, as no exit will be seen. */
+static __always_inline void call_ended(struct call *call, struct pt_regs *registers, long number)
+{
+	struct sonde_syscalls_cpu *cpu = call->cpu;
+
+	if (!call_begin(call)) {
+		cpu->ended++;
+		cpu->lost[SONDE_KERNEL_LOSS_MAP_FULL]++;
+		return;
+	}
+	call->index = index_of_call(call->status, number);
+	call->trait = control.traits[call->index & (SONDE_SYSCALL_INDEXES - 1)];
+	if (!(call->trait & SONDE_SYSCALL_ENDS))
+		return;
+	cpu->ended++;
 	if (call_is_wanted(call))
 		call_book(call, registers);
 }
@@ -498,28 +580,29 @@ static __always_inline void call_entered(struct sonde_syscalls_cpu *cpu, __u32 c
 					 struct pt_regs *registers, long number)
 {
 	struct call call = { .cpu = cpu, .cpu_index = cpu_index };
-	__u32 one_in = control.time_one_in;
+	__u32 one_in = control.time_one_in, index;
+	struct task_struct *task;
 	struct task_state *state;
+	__u64 now_ns;
 
 	if (unlikely((__u64)number < SONDE_SYSCALL_NUMBERS && control.may_end[number])) {
-		call.task = bpf_get_current_task_btf();
-		call.index = index_of_call(call.task, number);
-		call.trait = control.traits[call.index & (SONDE_SYSCALL_INDEXES - 1)];
-		if (call.trait & SONDE_SYSCALL_ENDS) {
-			call_ended(&call, registers);
+		call_ended(&call, registers, number);
+		if (call.trait & SONDE_SYSCALL_ENDS)
 			return;
-		}
 	}
 	if (one_in != 1 && (!one_in || !sonde_choose(&cpu->time_left, one_in)))
 		return;
-	call.task = bpf_get_current_task_btf();
-	call.index = index_of_call(call.task, number);
-	if (unlikely(control.traits[call.index & (SONDE_SYSCALL_INDEXES - 1)] & SONDE_SYSCALL_UNWANTED))
+	task = bpf_get_current_task_btf();
+	index = index_of_call(task->thread_info.status, number);
+	if (unlikely(control.traits[index & (SONDE_SYSCALL_INDEXES - 1)] & SONDE_SYSCALL_UNWANTED))
 		return;
-	state = state_of_task(call.task, true);
+	state = state_of_task(task, true);
 	if (!state || (unlikely(state->rejection) && state->generation == control.generation))
 		return;
-	state->start_ns = sonde_hub_time();
+	now_ns = sonde_hub_time();
+	state->start_ns = now_ns;
+	if (likely(cpu->who.task == (__u64)task && cpu->who.switches == switches_of(task)))
+		cpu->who.start_ns = now_ns;
 }
 
 /* What the registers say of a return: the number as it was called, and an error if it is one. False if it
@@ -528,14 +611,14 @@ static __always_inline bool call_outcome(struct call *call, long number, long va
 {
 	if (unlikely(number == -1)) {
 		/* rt_sigreturn puts the registers of the interrupted code back: its value is no result. */
-		call->index = index_of_call(call->task, SONDE_SYSCALL_NUMBERS - 1);
+		call->index = index_of_call(call->status, SONDE_SYSCALL_NUMBERS - 1);
 		if (value != -38) {
 			call->index = call->index >= SONDE_SYSCALL_NUMBERS ? control.sigreturn_compat :
 									     control.sigreturn;
 			value = 0;
 		}
 	} else {
-		call->index = index_of_call(call->task, number);
+		call->index = index_of_call(call->status, number);
 	}
 	call->trait = control.traits[call->index & (SONDE_SYSCALL_INDEXES - 1)];
 	if (unlikely(call->index >= SONDE_SYSCALL_NUMBERS))
@@ -545,26 +628,42 @@ static __always_inline bool call_outcome(struct call *call, long number, long va
 	return likely(!(call->trait & SONDE_SYSCALL_FORKS)) || value;
 }
 
+/* A program that was put in place may have another thread's id now, and its process another leader. */
+static __always_inline void task_replaced(struct call *call)
+{
+	struct task_state *state = state_of_task(bpf_get_current_task_btf(), false);
+
+	call->cpu->who.generation = 0;
+	if (state)
+		state->generation = 0;
+}
+
 static __always_inline void call_exited(struct sonde_syscalls_cpu *cpu, __u32 cpu_index,
 					struct pt_regs *registers, long number, long value)
 {
-	struct call call = { .task = bpf_get_current_task_btf(), .cpu = cpu, .cpu_index = cpu_index };
-	__u64 start_ns;
+	struct call call = { .cpu = cpu, .cpu_index = cpu_index };
 
+	if (unlikely(!call_begin(&call))) {
+		cpu->lost[SONDE_KERNEL_LOSS_MAP_FULL]++;
+		return;
+	}
 	if (unlikely(!call_outcome(&call, number, value))) {
 		cpu->no_call++;
 		return;
 	}
+	if (unlikely((call.trait & SONDE_SYSCALL_REPLACES) && !call.error)) {
+		__u64 start_ns = call.start_ns;
+
+		task_replaced(&call);
+		who_find(&call);
+		call.start_ns = start_ns;
+	}
 	if (!call_is_wanted(&call))
 		return;
-	start_ns = call.state->start_ns;
-	if (start_ns) {
-		call.state->start_ns = 0;
-		if (likely(start_ns >= control.attached_ns)) {
-			call.end_ns = sonde_hub_time();
-			call.duration_ns = call.end_ns - start_ns;
-			call.timed = true;
-		}
+	if (call.start_ns && likely(call.start_ns >= control.attached_ns)) {
+		call.end_ns = sonde_hub_time();
+		call.duration_ns = call.end_ns - call.start_ns;
+		call.timed = true;
 	}
 	call_book(&call, registers);
 }

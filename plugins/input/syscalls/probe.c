@@ -45,13 +45,15 @@ uint64_t probe_memory_bytes(const struct probe_shape *shape)
 static int prepare(struct sonde_kernel *kernel, const char *variant, void *context)
 {
 	struct probe *probe = context;
-	bool has_task_storage = !probe->shape.without_task_storage;
+	bool has_task_storage = !probe->shape.without_task_storage, has_cast = !probe->shape.without_cast;
 	uint32_t queue = probe->slot_count;
 	int error;
 
 	error = sonde_kernel_constant(kernel, "slot_count", &probe->slot_count, sizeof(probe->slot_count));
 	if (!error)
 		error = sonde_kernel_constant(kernel, "has_task_storage", &has_task_storage, 1);
+	if (!error)
+		error = sonde_kernel_constant(kernel, "has_cast", &has_cast, 1);
 	if (!error)
 		error = sonde_kernel_omit(kernel, has_task_storage ? "tasks_by_id" : "tasks");
 	if (!error)
@@ -129,10 +131,13 @@ int probe_open(struct probe *probe, const struct probe_shape *shape, char *messa
 	probe->slot_count = probe_slot_count(shape);
 	probe->group_count = shape->group_count < 2 ? 2 : shape->group_count;
 	error = sonde_kernel_load(&plan, &probe->kernel, message, message_bytes);
-	if (error && !shape->without_task_storage) {   /* task storage came with 5.11 */
+	if (error && !shape->without_cast) {   /* which came with 6.2 */
+		probe->shape.without_cast = true;
+		error = sonde_kernel_load(&plan, &probe->kernel, again, sizeof(again));
+	}
+	if (error && !shape->without_task_storage) {   /* with 5.11 */
 		probe->shape.without_task_storage = true;
-		if (!sonde_kernel_load(&plan, &probe->kernel, again, sizeof(again)))
-			error = 0;
+		error = sonde_kernel_load(&plan, &probe->kernel, again, sizeof(again));
 	}
 	if (!error)
 		error = memory_map(probe);
@@ -235,6 +240,7 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 
 	if (error)
 		return error;
+	control->attached_ns = sonde_kernel_monotonic_ns();   /* what is under way was begun under other rules */
 	control->time_one_in = settings->time_one_in;
 	control->sample_one_in = settings->sample_one_in;
 	control->minimum_duration_ns = settings->minimum_duration_ns;

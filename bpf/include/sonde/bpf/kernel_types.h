@@ -47,6 +47,8 @@ struct task_struct {
 	struct thread_info thread_info;
 	int pid;
 	int tgid;
+	unsigned long nvcsw;    /* switched out by itself, and by force */
+	unsigned long nivcsw;
 	__u64 start_boottime;   /* ns; 5.5 and later */
 	struct task_struct *group_leader;
 	struct css_set *cgroups;

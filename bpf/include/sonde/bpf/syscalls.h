@@ -137,6 +137,21 @@ enum sonde_syscalls_rejection {
 	SONDE_SYSCALLS_REJECTIONS,
 };
 
+/* The task that a program saw last on this CPU. It still runs here if it was not switched out since. */
+struct sonde_syscalls_who {
+	__u64 task;            /* address of its task_struct; 0: none */
+	__u64 switches;        /* how often it had been switched out */
+	__u64 place;           /* address of its css_set */
+	__u64 start_ns;        /* monotonic begin of the timed call that it is in; 0: none */
+	__u64 cgroup_id;
+	__u64 start_time_ns;   /* of its process, boottime */
+	__u32 tid, tgid;
+	__u32 generation;      /* of the control block, that the rest was worked out for */
+	__u32 group;
+	__u32 rejection;       /* enum sonde_syscalls_rejection */
+	__u32 reserved;
+};
+
 /* The ledger of one CPU. Each call that reached a program is in exactly one of `rejected`, or of
  * `folded`, `folded_other`, `fold_filtered` (mode aggregate), or of `emitted` (the ring's events),
  * `event_filtered`, `sampled_out`, `lost` (mode events); in both modes at once it is in one of each and
@@ -157,7 +172,8 @@ struct sonde_syscalls_cpu {
 	__u64 sampled_out;
 	__u64 rejected[SONDE_SYSCALLS_REJECTIONS];
 	__u64 lost[SONDE_KERNEL_LOSS_COUNT];
-	__u64 reserved[3];
+	struct sonde_syscalls_who who;
+	__u64 reserved[2];
 };
 
 _Static_assert(sizeof(struct sonde_syscalls_cpu) % 64 == 0, "CPUs share no cache line");
