@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The graph of a config at work: instances, pipelines, outputs, the routes between them, their loops. */
+/* The graph of a config at work: instances, pipelines, outputs, the routes between them, their
+ * loops. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +8,14 @@
 #include "clock.h"
 #include "graph.h"
 #include "log.h"
+#include "processor.h"
 
 enum { POLL_NS = NS_PER_MS };
 
 static const int64_t start_timeout_ns = 60ll * NS_PER_SECOND;
 
-/* ---- building --------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------------
+ */
 
 static void *array_add(void **array, uint32_t *count, size_t item_size)
 {
@@ -71,8 +74,8 @@ static int graph_add_input(struct graph *graph, struct graph_node *node)
 		instance->owner = &node->fans[i];
 		instance->emit = input_emit;
 		instance->ledger = graph->ledger;
-		instance->account = graph_account(graph, ACCOUNT_INPUT, node->config->name, i,
-						  count);
+		instance->account =
+			graph_account(graph, ACCOUNT_INPUT, node->config->name, i, count);
 		if (!instance->account)
 			return -ENOSPC;
 	}
@@ -93,8 +96,8 @@ static int graph_add_output(struct graph *graph, struct graph_node *node)
 	if (!node->outputs)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		struct instance *instance = node_add(graph, node, i, count,
-						     graph_loop(graph, node->config->name));
+		struct instance *instance =
+			node_add(graph, node, i, count, graph_loop(graph, node->config->name));
 
 		if (!instance)
 			return -ENOMEM;
@@ -109,8 +112,7 @@ static struct graph_node *node_of(struct graph *graph, const struct instance_con
 	return &graph->nodes[config - graph->config->instances];
 }
 
-static struct graph_pipeline *pipeline_of(struct graph *graph,
-					  const struct pipeline_config *config)
+static struct graph_pipeline *pipeline_of(struct graph *graph, const struct pipeline_config *config)
 {
 	return &graph->pipelines[config - graph->config->pipelines];
 }
@@ -125,15 +127,15 @@ static int pipeline_add_stages(struct graph *graph, struct pipeline *pipeline, u
 		return -ENOMEM;
 	for (uint32_t i = 0; i < config->through_count; i++) {
 		struct graph_node *node = node_of(graph, config->through[i].instance);
-		struct instance *stage = node_add(graph, node, replica, replica_count,
-						  pipeline->loop);
+		struct instance *stage =
+			node_add(graph, node, replica, replica_count, pipeline->loop);
 		char name[LEDGER_NAME_BYTES];
 
 		if (!stage)
 			return -ENOMEM;
 		snprintf(name, sizeof(name), "%s / %s", config->name, node->config->name);
-		stage->account = graph_account(graph, ACCOUNT_PROCESSOR, name, replica,
-					       replica_count);
+		stage->account =
+			graph_account(graph, ACCOUNT_PROCESSOR, name, replica, replica_count);
 		if (!stage->account)
 			return -ENOSPC;
 		stage->owner = pipeline;
@@ -166,7 +168,8 @@ static int graph_add_pipeline(struct graph *graph, struct graph_pipeline *pipeli
 	return 0;
 }
 
-/* ---- routes ----------------------------------------------------------------------------------- */
+/* ---- routes -----------------------------------------------------------------------------------
+ */
 
 /* One end of a route: whose loop it is on, and the task that the other end posts there. */
 struct graph_end {
@@ -174,8 +177,8 @@ struct graph_end {
 	uint32_t replica, replica_count;
 	struct loop *loop;
 	struct loop_task *task;
-	struct fan *fan;                /* of a sender */
-	struct route ***sources;        /* of a receiver: its array of routes */
+	struct fan *fan;         /* of a sender */
+	struct route ***sources; /* of a receiver: its array of routes */
 	uint32_t *source_count;
 	bool final, waits;
 };
@@ -185,8 +188,12 @@ static struct graph_end end_of_input(struct graph_node *node, uint32_t replica)
 	struct instance *instance = node->instances[replica];
 
 	return (struct graph_end){
-		.name = node->config->name, .replica = replica, .replica_count = node->count,
-		.loop = instance->loop, .task = &instance->room, .fan = &node->fans[replica],
+		.name = node->config->name,
+		.replica = replica,
+		.replica_count = node->count,
+		.loop = instance->loop,
+		.task = &instance->room,
+		.fan = &node->fans[replica],
 		.waits = instance->plugin->descriptor->waits != 0,
 	};
 }
@@ -196,9 +203,14 @@ static struct graph_end end_of_pipeline(struct graph_pipeline *pipeline, uint32_
 	struct pipeline *at = &pipeline->replicas[replica];
 
 	return (struct graph_end){
-		.name = pipeline->config->name, .replica = replica,
-		.replica_count = pipeline->count, .loop = at->loop, .task = &at->task,
-		.fan = &at->fan, .sources = &at->sources, .source_count = &at->source_count,
+		.name = pipeline->config->name,
+		.replica = replica,
+		.replica_count = pipeline->count,
+		.loop = at->loop,
+		.task = &at->task,
+		.fan = &at->fan,
+		.sources = &at->sources,
+		.source_count = &at->source_count,
 		.waits = true,
 	};
 }
@@ -208,9 +220,14 @@ static struct graph_end end_of_output(struct graph_node *node, uint32_t replica)
 	struct output *output = &node->outputs[replica];
 
 	return (struct graph_end){
-		.name = node->config->name, .replica = replica, .replica_count = node->count,
-		.loop = output->instance->loop, .task = &output->task,
-		.sources = &output->sources, .source_count = &output->source_count, .final = true,
+		.name = node->config->name,
+		.replica = replica,
+		.replica_count = node->count,
+		.loop = output->instance->loop,
+		.task = &output->task,
+		.sources = &output->sources,
+		.source_count = &output->source_count,
+		.final = true,
 	};
 }
 
@@ -294,13 +311,13 @@ static int graph_connect_sources(struct graph *graph, struct graph_pipeline *pip
 	for (uint32_t i = 0; i < config->from_count && !result; i++) {
 		const struct config_reference *from = &config->from[i];
 		struct graph_node *node = from->instance ? node_of(graph, from->instance) : NULL;
-		struct graph_pipeline *earlier = from->pipeline ? pipeline_of(graph, from->pipeline)
-								: NULL;
+		struct graph_pipeline *earlier =
+			from->pipeline ? pipeline_of(graph, from->pipeline) : NULL;
 		uint32_t count = node ? node->count : earlier->count;
 
 		for (uint32_t r = 0; r < count && !result; r++) {
-			struct graph_end sender = node ? end_of_input(node, r)
-						       : end_of_pipeline(earlier, r);
+			struct graph_end sender =
+				node ? end_of_input(node, r) : end_of_pipeline(earlier, r);
 
 			result = graph_connect(graph, &sender, receiver_pipeline, config,
 					       pipeline->count, &config->queue);
@@ -432,7 +449,8 @@ struct graph_node *graph_node(struct graph *graph, const char *name)
 	return NULL;
 }
 
-/* ---- starting --------------------------------------------------------------------------------- */
+/* ---- starting ---------------------------------------------------------------------------------
+ */
 
 static void call_start(void *data)
 {
@@ -468,7 +486,8 @@ int graph_start(struct graph *graph)
 	return 0;
 }
 
-/* ---- stopping --------------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------------------
+ */
 
 static void call_drain(void *data)
 {
@@ -478,6 +497,12 @@ static void call_drain(void *data)
 static void call_stop(void *data)
 {
 	instance_stop(data);
+}
+
+static void call_stop_processor(void *data)
+{
+	instance_stop(data);
+	processor_give_up(data);
 }
 
 static void call_give_up(void *data)
@@ -575,7 +600,9 @@ static void graph_stop_kind(struct graph *graph, enum sonde_kind kind, int64_t d
 			if (node->outputs)
 				loop_call(instance->loop, call_give_up, &node->outputs[r],
 					  left_ns(deadline_ns));
-			loop_call(instance->loop, call_stop, instance, left_ns(deadline_ns));
+			loop_call(instance->loop,
+				  kind == SONDE_PROCESSOR ? call_stop_processor : call_stop,
+				  instance, left_ns(deadline_ns));
 		}
 	}
 }

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "output.h"
 #include "pipeline.h"
+#include "processor.h"
 #include "report.h"
 #include "value.h"
 
@@ -219,35 +220,34 @@ static void host_drained(struct sonde_instance *base)
 	__atomic_store_n(&instance_of(base)->drained, true, __ATOMIC_RELEASE);
 }
 
-/* An input's row that never became one came in and went; a processor's came in with its batch. */
-static void host_book(struct instance *instance, struct tally *tally, uint64_t rows, uint64_t events)
-{
-	if (!instance->account)
-		return;
-	if (instance->plugin->descriptor->kind == SONDE_INPUT) {
-		tally_add(&instance->account->in, rows, events);
-	} else {
-		instance->counting.booked.rows += rows;
-		instance->counting.booked.events += events;
-	}
-	tally_add(tally, rows, events);
-}
-
+/* An input's row that never became one came in and went. */
 static void host_reduce(struct sonde_instance *base, uint64_t rows, uint64_t events,
 			uint32_t reduction)
 {
 	struct instance *instance = instance_of(base);
 
-	if (instance->account && reduction < SONDE_REDUCTION_COUNT)
-		host_book(instance, &instance->account->reduced[reduction], rows, events);
+	if (!instance->account || reduction >= SONDE_REDUCTION_COUNT)
+		return;
+	if (instance->plugin->descriptor->kind == SONDE_PROCESSOR) {
+		processor_reduce(instance, (struct tally){ rows, events }, reduction);
+		return;
+	}
+	tally_add(&instance->account->in, rows, events);
+	tally_add(&instance->account->reduced[reduction], rows, events);
 }
 
 static void host_lose(struct sonde_instance *base, uint64_t rows, uint64_t events, uint32_t loss)
 {
 	struct instance *instance = instance_of(base);
 
-	if (instance->account && loss < SONDE_LOSS_COUNT)
-		host_book(instance, &instance->account->lost[loss], rows, events);
+	if (!instance->account || loss >= SONDE_LOSS_COUNT)
+		return;
+	if (instance->plugin->descriptor->kind == SONDE_PROCESSOR) {
+		processor_lose(instance, (struct tally){ rows, events }, loss);
+		return;
+	}
+	tally_add(&instance->account->in, rows, events);
+	tally_add(&instance->account->lost[loss], rows, events);
 }
 
 static void host_tally(struct sonde_instance *base, const struct sonde_tally *tally)

@@ -12,7 +12,7 @@
 #include "log.h"
 
 enum {
-	LINGER_NS = NS_PER_SECOND,          /* committed rows wait no longer than this */
+	LINGER_NS = NS_PER_SECOND, /* committed rows wait no longer than this */
 	RESTART_FIRST_NS = NS_PER_SECOND,
 };
 
@@ -25,10 +25,10 @@ struct settlement_list {
 };
 
 static const char *const callback_names[CALLBACK_COUNT] = {
-	[CALLBACK_NONE] = "none",   [CALLBACK_CHECK] = "check",     [CALLBACK_START] = "start",
-	[CALLBACK_STOP] = "stop",   [CALLBACK_SET] = "set",         [CALLBACK_READY] = "ready",
-	[CALLBACK_TIMER] = "timer", [CALLBACK_WOKEN] = "woken",     [CALLBACK_DRAIN] = "drain",
-	[CALLBACK_REPORT] = "report", [CALLBACK_SETTLED] = "settled", [CALLBACK_ROOM] = "room",
+	[CALLBACK_NONE] = "none",       [CALLBACK_CHECK] = "check",     [CALLBACK_START] = "start",
+	[CALLBACK_STOP] = "stop",       [CALLBACK_SET] = "set",         [CALLBACK_READY] = "ready",
+	[CALLBACK_TIMER] = "timer",     [CALLBACK_WOKEN] = "woken",     [CALLBACK_DRAIN] = "drain",
+	[CALLBACK_REPORT] = "report",   [CALLBACK_SETTLED] = "settled", [CALLBACK_ROOM] = "room",
 	[CALLBACK_PROCESS] = "process", [CALLBACK_WRITE] = "write",
 };
 
@@ -117,9 +117,9 @@ static void instance_run_settled(void *data)
 
 		if (plugin->settled && instance_is_running(instance)) {
 			instance_enter(instance, CALLBACK_SETTLED);
-			instance_leave(instance, CALLBACK_SETTLED,
-				       plugin->settled(&instance->base, list->token,
-						       &list->settlement));
+			instance_leave(
+				instance, CALLBACK_SETTLED,
+				plugin->settled(&instance->base, list->token, &list->settlement));
 		}
 		free(list);
 		list = next;
@@ -133,8 +133,7 @@ void instance_settled(void *data, uint64_t token, const struct sonde_settlement 
 
 	if (!list) {
 		log_write(SONDE_ERROR, instance->base.name,
-			  "no memory to say that token %llu is settled",
-			  (unsigned long long)token);
+			  "no memory to say that token %llu is settled", (unsigned long long)token);
 		return;
 	}
 	list->token = token;
@@ -178,8 +177,11 @@ struct instance *instance_create(const struct instance_config *config, uint32_t 
 	instance->plugin = config->plugin;
 	instance->loop = loop;
 	instance->base = (struct sonde_instance){
-		.size = sizeof(struct sonde_instance), .replica = replica,
-		.replica_count = replica_count, .name = config->name, .host = host_services(),
+		.size = sizeof(struct sonde_instance),
+		.replica = replica,
+		.replica_count = replica_count,
+		.name = config->name,
+		.host = host_services(),
 	};
 	instance->woken = (struct loop_task){ .run = instance_woken, .data = instance };
 	instance->room = (struct loop_task){ .run = instance_room, .data = instance };
@@ -253,7 +255,14 @@ static void instance_book_success(struct instance *instance, enum callback callb
 		log_write(SONDE_INFO, instance->base.name, "works again");
 }
 
-/* Rows go out at once after a pause, and are gathered while they come thick. */
+/* Rows go out at once after a pause, and are gathered while they come thick; those of a processor
+ * belong to the batch that it was given. */
+static bool instance_must_flush(const struct instance *instance)
+{
+	return instance->draining || descriptor_of(instance)->kind == SONDE_PROCESSOR ||
+	       loop_now_ns(instance->loop) - instance->rows.sent_ns >= LINGER_NS;
+}
+
 static void instance_flush(struct instance *instance)
 {
 	struct rows *rows = &instance->rows;
@@ -266,7 +275,7 @@ static void instance_flush(struct instance *instance)
 	}
 	if (!rows_waiting(rows))
 		return;
-	if (loop_now_ns(instance->loop) - rows->sent_ns >= LINGER_NS || instance->draining) {
+	if (instance_must_flush(instance)) {
 		rows_flush(rows, loop_now_ns(instance->loop));
 		loop_timer_end(instance->loop, &instance->linger);
 	} else if (!instance->linger.due_ns) {
@@ -284,7 +293,8 @@ int instance_leave(struct instance *instance, enum callback callback, int result
 	__atomic_store_n(&instance->callback, (uint32_t)CALLBACK_NONE, __ATOMIC_RELEASE);
 	if (result < 0)
 		instance_book_failure(instance, callback, result);
-	else if (__atomic_load_n(&instance->failed_callback, __ATOMIC_RELAXED) == (uint32_t)callback)
+	else if (__atomic_load_n(&instance->failed_callback, __ATOMIC_RELAXED) ==
+		 (uint32_t)callback)
 		instance_book_success(instance, callback);
 	return result;
 }
@@ -323,8 +333,8 @@ static void instance_start_failed(struct instance *instance)
 		free(fresh);
 	}
 	instance_set_state(instance, INSTANCE_WAITING);
-	instance->restart_delay_ns = instance->restart_delay_ns ? instance->restart_delay_ns * 2
-								: RESTART_FIRST_NS;
+	instance->restart_delay_ns =
+		instance->restart_delay_ns ? instance->restart_delay_ns * 2 : RESTART_FIRST_NS;
 	if (instance->restart_delay_ns > restart_longest_ns)
 		instance->restart_delay_ns = restart_longest_ns;
 	loop_timer_after(instance->loop, &instance->restart, instance->restart_delay_ns);
@@ -425,8 +435,8 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 	int result;
 
 	if (!option || !option->knob) {
-		snprintf(error, error_size, option ? "%s.%s cannot change while running"
-						   : "%s has no knob \"%s\"",
+		snprintf(error, error_size,
+			 option ? "%s.%s cannot change while running" : "%s has no knob \"%s\"",
 			 instance->base.name, knob);
 		return -EINVAL;
 	}
@@ -446,7 +456,8 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 	return result;
 }
 
-/* ---- services --------------------------------------------------------------------------------- */
+/* ---- services ---------------------------------------------------------------------------------
+ */
 
 int instance_fail(struct instance *instance, int error, const char *message)
 {
@@ -486,8 +497,7 @@ void instance_tally(struct instance *instance, const struct sonde_tally *tally)
 		instance->kernel = account;
 	}
 	__atomic_store_n(&account->in.events, base->in.events + tally->produced, __ATOMIC_RELAXED);
-	__atomic_store_n(&account->out.events, base->out.events + tally->emitted,
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(&account->out.events, base->out.events + tally->emitted, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
 		__atomic_store_n(&account->reduced[i].events,
 				 base->reduced[i].events + tally->reduced[i], __ATOMIC_RELAXED);

@@ -12,67 +12,86 @@
 
 /* Which callback an instance is in; the names are those of the descriptor's members. */
 enum callback {
-	CALLBACK_NONE, CALLBACK_CHECK, CALLBACK_START, CALLBACK_STOP, CALLBACK_SET, CALLBACK_READY,
-	CALLBACK_TIMER, CALLBACK_WOKEN, CALLBACK_DRAIN, CALLBACK_REPORT, CALLBACK_SETTLED,
-	CALLBACK_ROOM, CALLBACK_PROCESS, CALLBACK_WRITE, CALLBACK_COUNT,
+	CALLBACK_NONE,
+	CALLBACK_CHECK,
+	CALLBACK_START,
+	CALLBACK_STOP,
+	CALLBACK_SET,
+	CALLBACK_READY,
+	CALLBACK_TIMER,
+	CALLBACK_WOKEN,
+	CALLBACK_DRAIN,
+	CALLBACK_REPORT,
+	CALLBACK_SETTLED,
+	CALLBACK_ROOM,
+	CALLBACK_PROCESS,
+	CALLBACK_WRITE,
+	CALLBACK_COUNT,
 };
 
 enum instance_state {
-	INSTANCE_IDLE,     /* made, not started */
+	INSTANCE_IDLE, /* made, not started */
 	INSTANCE_RUNNING,
-	INSTANCE_WAITING,  /* start failed; it is tried again */
+	INSTANCE_WAITING, /* start failed; it is tried again */
 	INSTANCE_STOPPED,
 };
 
 struct instance;
+struct sonde_receipts;
 struct instance_timer;
 struct instance_watch;
 struct settlement_list;
 
 /* What a processor made of the batch that it was given last, while process() runs. */
 struct process_count {
-	struct tally in, passed, booked; /* booked: kept, reduced or lost by the plugin's own word */
+	struct sonde_batch *batch; /* that process() was given; NULL: it does not run */
+	struct tally in, passed,
+		booked; /* booked: kept, reduced or lost by the plugin's own word */
 };
 
 struct instance {
-	struct sonde_instance base;  /* first: what the plugin sees */
+	struct sonde_instance base; /* first: what the plugin sees */
 	const struct instance_config *config;
 	const struct plugin *plugin;
-	struct arena *arena;         /* texts of knobs that were set since */
+	struct arena *arena; /* texts of knobs that were set since */
 	struct loop *loop;
-	uint32_t state;              /* enum instance_state, atomic */
-	bool draining, drained;      /* atomic */
-	void (*emit)(struct instance *, struct sonde_batch *); /* where its rows go; takes the reference */
-	void *owner;                 /* of emit: the fan-out, pipeline or output that it is part of */
-	uint32_t position;           /* of a processor in its pipeline */
+	uint32_t state;         /* enum instance_state, atomic */
+	bool draining, drained; /* atomic */
+	void (*emit)(struct instance *,
+		     struct sonde_batch *); /* where its rows go; takes the reference */
+	void *owner;       /* of emit: the fan-out, pipeline or output that it is part of */
+	uint32_t position; /* of a processor in its pipeline */
 
 	struct rows rows;
-	struct loop_timer linger;    /* sends committed rows that wait */
+	struct loop_timer linger; /* sends committed rows that wait */
 	struct instance_timer *timers;
 	struct instance_watch *watches;
 	struct loop_task woken, room;
 	struct loop_timer restart;
 	int64_t restart_delay_ns;
-	struct loop_task settled;    /* settlements that came from other threads */
+	struct loop_task settled; /* settlements that came from other threads */
 	struct settlement_list *settlements;
 
-	struct account *account;     /* of an input or processor; NULL for outputs */
-	struct account *kernel;      /* made with the first tally */
-	struct ledger *ledger;       /* of a kernel input: where its kernel side's account is made */
-	struct account kernel_base;  /* what it held when this input started */
+	struct account *account;    /* of an input or processor; NULL for outputs */
+	struct account *kernel;     /* made with the first tally */
+	struct ledger *ledger;      /* of a kernel input: where its kernel side's account is made */
+	struct account kernel_base; /* what it held when this input started */
 	struct process_count counting;
 	struct tally held;           /* kept by a processor, in windows or to decide later */
+	struct tally taken;          /* of what is kept: booked by the plugin's own word since */
+	struct sonde_receipts *kept; /* who waits for it */
 	bool folding;                /* what is emitted stands for kept rows */
-	struct loop_task *on_running;/* posted to its loop when start() has succeeded; may be NULL */
+	struct loop_task
+		*on_running; /* posted to its loop when start() has succeeded; may be NULL */
 
-	uint32_t callback;           /* atomic: enum callback it is in */
-	uint64_t callback_count;     /* atomic: callbacks entered so far */
-	int64_t busy_since_ns;       /* atomic: the callback runs since then, as watch.c saw it; 0: no */
-	pthread_mutex_t mutex;       /* over what follows, and settlements */
-	uint32_t failed_callback;    /* enum callback whose last call failed; NONE: healthy */
-	char problem[256];           /* what it said */
+	uint32_t callback;       /* atomic: enum callback it is in */
+	uint64_t callback_count; /* atomic: callbacks entered so far */
+	int64_t busy_since_ns; /* atomic: the callback runs since then, as watch.c saw it; 0: no */
+	pthread_mutex_t mutex; /* over what follows, and settlements */
+	uint32_t failed_callback; /* enum callback whose last call failed; NONE: healthy */
+	char problem[256];        /* what it said */
 	uint64_t failure_count;
-	struct problems *problems;   /* while check() runs; else NULL */
+	struct problems *problems; /* while check() runs; else NULL */
 };
 
 /* An instance that is not started; the options are copied from the config. NULL: no memory. */
@@ -108,8 +127,7 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 		 struct knob_value *ret_before, char *error, size_t error_size);
 
 /* Puts a former value back, on its thread. */
-void instance_restore(struct instance *instance, const char *knob,
-		      const struct knob_value *before);
+void instance_restore(struct instance *instance, const char *knob, const struct knob_value *before);
 
 /* The receipt of rows emitted with a token ends here; any thread. */
 void instance_settled(void *instance, uint64_t token, const struct sonde_settlement *settlement);

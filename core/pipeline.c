@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pipelines: batches from routes, through processors as plain calls, to routes. */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "batch.h"
 #include "pipeline.h"
+#include "processor.h"
 
 enum { PIPELINE_BATCHES_PER_TURN = 16 };
 
-/* ---- fans ------------------------------------------------------------------------------------- */
+/* ---- fans -------------------------------------------------------------------------------------
+ */
 
 struct fan_branch *fan_add(struct fan *fan, uint32_t replica_count)
 {
@@ -18,9 +19,9 @@ struct fan_branch *fan_add(struct fan *fan, uint32_t replica_count)
 	if (!branches)
 		return NULL;
 	fan->branches = branches;
-	branches[fan->count] = (struct fan_branch){
-		.routes = calloc(replica_count, sizeof(struct route *)), .count = replica_count
-	};
+	branches[fan->count] =
+		(struct fan_branch){ .routes = calloc(replica_count, sizeof(struct route *)),
+				     .count = replica_count };
 	return branches[fan->count].routes ? &branches[fan->count++] : NULL;
 }
 
@@ -32,14 +33,29 @@ void fan_clear(struct fan *fan)
 	*fan = (struct fan){ 0 };
 }
 
+/* Gives back what all routes of a branch but one have promised for a batch: that one took it. */
+static void branch_unreserve(struct fan_branch *branch, uint32_t but, size_t bytes)
+{
+	for (uint32_t i = 0; bytes && i < branch->count; i++) {
+		if (i != but)
+			route_unreserve(branch->routes[i], bytes);
+	}
+}
+
 void fan_push(struct fan *fan, struct sonde_batch *batch)
 {
+	size_t bytes = batch_bytes(batch);
+
+	if (bytes > fan->reserved_bytes)
+		bytes = fan->reserved_bytes;
 	for (uint32_t i = 0; i < fan->count; i++) {
 		struct fan_branch *branch = &fan->branches[i];
 
 		route_push(branch->routes[branch->next], batch_hold(batch));
+		branch_unreserve(branch, branch->next, bytes);
 		branch->next = branch->next + 1 < branch->count ? branch->next + 1 : 0;
 	}
+	fan->reserved_bytes -= bytes;
 	batch_release(batch);
 }
 
@@ -54,199 +70,60 @@ bool fan_is_full(struct fan *fan)
 	return false;
 }
 
-int fan_reserve(struct fan *fan, size_t bytes)
+/* In every route, since each may have its turn when the rows come. */
+static int branch_reserve(struct fan_branch *branch, size_t bytes)
 {
-	for (uint32_t i = 0; i < fan->count; i++) {
-		struct fan_branch *branch = &fan->branches[i];
-		int result = route_reserve(branch->routes[branch->next], bytes);
+	for (uint32_t i = 0; i < branch->count; i++) {
+		int result = route_reserve(branch->routes[i], bytes);
 
 		if (!result)
 			continue;
-		while (i--) {
-			branch = &fan->branches[i];
-			route_unreserve(branch->routes[branch->next], bytes);
-		}
+		while (i--)
+			route_unreserve(branch->routes[i], bytes);
 		return result;
 	}
 	return 0;
 }
 
-void fan_unreserve(struct fan *fan, size_t bytes)
+int fan_reserve(struct fan *fan, size_t bytes)
 {
 	for (uint32_t i = 0; i < fan->count; i++) {
-		struct fan_branch *branch = &fan->branches[i];
+		int result = branch_reserve(&fan->branches[i], bytes);
 
-		route_unreserve(branch->routes[branch->next], bytes);
+		if (!result)
+			continue;
+		while (i--)
+			branch_unreserve(&fan->branches[i], UINT32_MAX, bytes);
+		return result;
 	}
+	fan->reserved_bytes += bytes;
+	return 0;
 }
 
-/* ---- emitting --------------------------------------------------------------------------------- */
-
-static struct tally batch_tally(const struct sonde_batch *batch)
+void fan_unreserve(struct fan *fan, size_t bytes)
 {
-	return (struct tally){ .rows = batch->selected_count, .events = batch->event_count };
+	if (bytes > fan->reserved_bytes)
+		bytes = fan->reserved_bytes;
+	for (uint32_t i = 0; i < fan->count; i++)
+		branch_unreserve(&fan->branches[i], UINT32_MAX, bytes);
+	fan->reserved_bytes -= bytes;
 }
+
+/* ---- emitting ---------------------------------------------------------------------------------
+ */
 
 void input_emit(struct instance *instance, struct sonde_batch *batch)
 {
-	struct tally size;
-
 	batch_finish(batch);
-	size = batch_tally(batch);
-	tally_add(&instance->account->in, size.rows, size.events);
-	tally_add(&instance->account->out, size.rows, size.events);
+	tally_add(&instance->account->in, batch->selected_count, batch->event_count);
+	tally_add(&instance->account->out, batch->selected_count, batch->event_count);
 	fan_push(instance->owner, batch);
 }
 
-static void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch *batch);
+/* ---- pipelines --------------------------------------------------------------------------------
+ */
 
-void processor_emit(struct instance *instance, struct sonde_batch *batch)
-{
-	struct receipts *receipts;
-	struct tally size;
-
-	batch_finish(batch);
-	size = batch_tally(batch);
-	tally_add(&instance->account->out, size.rows, size.events);
-	if (instance->callback == CALLBACK_PROCESS && !instance->folding) {
-		instance->counting.passed.rows += size.rows;
-		instance->counting.passed.events += size.events;
-		receipts = batch_receipts(batch);
-		if (receipts->count == 1) /* what was dropped on the way is booked as reduced */
-			receipts->items[0].rows = size.rows;
-	} else if (!instance->folding) {
-		tally_add(&instance->account->made, size.rows, size.events);
-	}
-	pipeline_push(instance->owner, instance->position + 1, batch);
-}
-
-/* ---- processors ------------------------------------------------------------------------------- */
-
-/* Rows kept until they go on in others, and who waits for them. */
-struct sonde_receipts {
-	struct receipts list;
-	struct tally kept;
-};
-
-struct sonde_receipts *processor_keep(struct instance *instance, struct sonde_batch *batch,
-				      struct sonde_receipts *receipts)
-{
-	struct sonde_receipts *into = receipts ? receipts : calloc(1, sizeof(*into));
-	struct tally size = batch_tally(batch);
-
-	if (!into)
-		return NULL;
-	if (receipts_join(&into->list, batch_receipts(batch))) {
-		if (!receipts)
-			free(into);
-		return NULL;
-	}
-	into->kept.rows += size.rows;
-	into->kept.events += size.events;
-	instance->counting.booked.rows += size.rows;
-	instance->counting.booked.events += size.events;
-	instance->held.rows += size.rows;
-	instance->held.events += size.events;
-	return into;
-}
-
-/* Books the difference between what was kept and what goes on for it. */
-static void processor_book_fold(struct instance *instance, struct tally kept, struct tally out)
-{
-	struct account *account = instance->account;
-
-	instance->held.rows -= kept.rows;
-	instance->held.events -= kept.events;
-	tally_add(&account->reduced[SONDE_AGGREGATED], kept.rows > out.rows ? kept.rows - out.rows : 0,
-		  kept.events > out.events ? kept.events - out.events : 0);
-	tally_add(&account->made, out.rows > kept.rows ? out.rows - kept.rows : 0,
-		  out.events > kept.events ? out.events - kept.events : 0);
-}
-
-int processor_fold(struct instance *instance, struct sonde_receipts *receipts,
-		   struct sonde_batch *batch)
-{
-	struct tally out = { 0 };
-	int result = 0;
-
-	if (batch) {
-		batch_finish(batch);
-		out = batch_tally(batch);
-		result = receipts_join(batch_receipts(batch), &receipts->list);
-	} else {
-		for (uint32_t i = 0; i < receipts->list.count; i++)
-			receipt_reduced(receipts->list.items[i].receipt,
-					receipts->list.items[i].rows);
-	}
-	processor_book_fold(instance, receipts->kept, out);
-	receipts_clear(&receipts->list);
-	free(receipts);
-	if (batch) {
-		instance->folding = true;
-		processor_emit(instance, batch);
-		instance->folding = false;
-	}
-	return result;
-}
-
-static uint64_t rest_of(uint64_t in, uint64_t passed, uint64_t booked)
-{
-	return in > passed + booked ? in - passed - booked : 0;
-}
-
-/* What process() neither passed on nor booked is reduced, or lost where it failed; what it passed on
- * beyond its input it made. */
-static void processor_book(struct instance *instance, struct sonde_batch *batch, int result)
-{
-	const struct process_count *c = &instance->counting;
-	struct account *account = instance->account;
-	const struct receipts *receipts = batch_receipts(batch);
-	struct tally rest = {
-		.rows = rest_of(c->in.rows, c->passed.rows, c->booked.rows),
-		.events = rest_of(c->in.events, c->passed.events, c->booked.events),
-	};
-
-	tally_add(&account->made, rest_of(c->passed.rows + c->booked.rows, c->in.rows, 0),
-		  rest_of(c->passed.events + c->booked.events, c->in.events, 0));
-	if (result < 0)
-		tally_add(&account->lost[SONDE_LOST_FAILED], rest.rows, rest.events);
-	else
-		tally_add(&account->reduced[instance->plugin->descriptor->reduces], rest.rows,
-			  rest.events);
-	for (uint32_t i = 0; rest.rows && i < receipts->count; i++) {
-		uint64_t share = receipts->count == 1 ? rest.rows : 0;
-
-		if (result < 0)
-			receipt_lost(receipts->items[i].receipt, share, "failed", false, false);
-		else
-			receipt_reduced(receipts->items[i].receipt, share);
-	}
-}
-
-static void processor_run(struct instance *instance, struct sonde_batch *batch)
-{
-	const struct sonde_plugin *plugin = instance->plugin->descriptor;
-	int result;
-
-	instance->counting = (struct process_count){ .in = batch_tally(batch) };
-	tally_add(&instance->account->in, instance->counting.in.rows,
-		  instance->counting.in.events);
-	if (!instance_is_running(instance)) {
-		result = -EAGAIN; /* its start failed: rows cannot go past it unseen */
-	} else {
-		instance_enter(instance, CALLBACK_PROCESS);
-		result = plugin->process(&instance->base, batch);
-		if (result == SONDE_PASS)
-			processor_emit(instance, batch_hold(batch));
-		instance_leave(instance, CALLBACK_PROCESS, result);
-	}
-	processor_book(instance, batch, result);
-	batch_release(batch);
-}
-
-/* ---- pipelines -------------------------------------------------------------------------------- */
-
-static void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch *batch)
+void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch *batch)
 {
 	if (!batch->selected_count) /* nothing that counts */
 		batch_release(batch);

@@ -6,13 +6,15 @@
 #include "instance.h"
 #include "route.h"
 
-/* Where rows of one source go: to each destination once, over one route for each of its replicas. */
+/* Where rows of one source go: to each destination once, over one route for each of its replicas.
+ */
 struct fan {
 	struct fan_branch {
 		struct route **routes;
 		uint32_t count, next; /* replicas take turns */
-	} *branches;
+	} * branches;
 	uint32_t count;
+	size_t reserved_bytes; /* in each route of each branch, unless a promise was given back */
 };
 
 struct pipeline {
@@ -40,17 +42,13 @@ bool fan_is_full(struct fan *fan);
 int fan_reserve(struct fan *fan, size_t bytes);
 void fan_unreserve(struct fan *fan, size_t bytes);
 
-/* Emit functions of instances: `owner` is the fan of an input, the pipeline of a processor. */
+/* The emit function of inputs: their owner is a fan. */
 void input_emit(struct instance *instance, struct sonde_batch *batch);
-void processor_emit(struct instance *instance, struct sonde_batch *batch);
 
 void pipeline_init(struct pipeline *pipeline, const struct pipeline_config *config,
 		   struct loop *loop);
 
-/* Rows that a processor holds back; see sonde_keep() and sonde_emit_folded(). */
-struct sonde_receipts *processor_keep(struct instance *instance, struct sonde_batch *batch,
-				      struct sonde_receipts *receipts);
-int processor_fold(struct instance *instance, struct sonde_receipts *receipts,
-		   struct sonde_batch *batch);
+/* To the stage of that position, or past the last one to the routes. Takes over the reference. */
+void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch *batch);
 
 #endif

@@ -102,7 +102,6 @@ static int route_enqueue(struct route *route, struct sonde_batch *batch)
 {
 	size_t bytes = batch_bytes(batch);
 
-	queue_unreserve(&route->queue, bytes);
 	switch (route->when_full) {
 	case WHEN_FULL_WAIT: /* the sender looks at route_is_full() before it makes more */
 		return queue_push_over(&route->queue, batch);
@@ -117,11 +116,13 @@ static int route_enqueue(struct route *route, struct sonde_batch *batch)
 
 void route_push(struct route *route, struct sonde_batch *batch)
 {
+	size_t promised_bytes = batch_bytes(batch);
 	bool arrived = false;
 	int result;
 
 	batch = compacted(batch);
 	pthread_mutex_lock(&route->mutex);
+	queue_unreserve(&route->queue, promised_bytes);
 	tally_add(&route->account->in, batch->selected_count, batch->event_count);
 	result = route_enqueue(route, batch);
 	if (result) {
