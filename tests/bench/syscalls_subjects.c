@@ -72,7 +72,7 @@ static bool floor_open(void)
 
 bool subjects_open(void)
 {
-	struct probe_shape shape = { .memory_bytes = 32u << 20, .ring_bytes = FLOOR_RING_BYTES, .group_count = 512 };
+	struct probe_shape shape = { .memory_bytes = 16u << 20, .ring_bytes = FLOOR_RING_BYTES, .group_count = 512 };
 	char message[512];
 
 	if (!floor_open()) {

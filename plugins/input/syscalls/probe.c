@@ -26,7 +26,7 @@ static uint32_t slot_limit(const struct probe_shape *shape)
 
 uint32_t probe_slot_count(const struct probe_shape *shape)
 {
-	uint64_t count = shape->memory_bytes / sizeof(struct sonde_syscall_slot) / sonde_kernel_cpu_count();
+	uint64_t count = shape->memory_bytes / sizeof(struct sonde_syscall_slot);
 
 	if (count > slot_limit(shape))
 		count = slot_limit(shape);

@@ -29,7 +29,7 @@ struct probe_settings {
 
 /* What is fixed at load. */
 struct probe_shape {
-	uint64_t memory_bytes;        /* bound of the aggregates of all CPUs together */
+	uint64_t memory_bytes;        /* bound of the counts, a CPU */
 	uint64_t ring_bytes;          /* a CPU */
 	uint32_t group_count;         /* cgroups (or processes) at most, "other" included */
 	const char *const *variants;  /* to try, ends with NULL; NULL: all, cheapest first */
