@@ -77,17 +77,23 @@ def cgroup(make_cgroup):
 class Daemon:
     """A running sonde whose input `calls` writes JSON lines."""
 
-    def __init__(self, directory, options, prefix=()):
+    def __init__(self, directory, options, prefix=(), more=()):
+        """more: options of further instances of the same input, called more0, more1 .."""
         self.directory = directory
         self.rows_path = f"{directory}/rows.json"
         self.log_path = f"{directory}/log"
         config = f"{directory}/test.conf"
+        inputs = " ".join(f'more{i}: {{ plugin = "syscalls"; {each} }};' for i, each in enumerate(more))
+        pipelines = " ".join(
+            f'p{i}: {{ from = ["more{i}"]; to = ["kept{i}"]; }};' for i in range(len(more)))
+        outputs = " ".join(
+            f'kept{i}: {{ plugin = "file"; path = "{self.rows_path}.{i}"; }};' for i in range(len(more)))
         with open(config, "w") as file:
             file.write(f'''
 sonde:     {{ state = "{directory}/state"; control = "{directory}/control"; }};
-inputs:    {{ calls: {{ plugin = "syscalls"; {options} }}; }};
-outputs:   {{ kept: {{ plugin = "file"; path = "{self.rows_path}"; queue: {{ memory = "1GiB"; }}; }}; }};
-pipelines: {{ kernel: {{ from = ["calls"]; to = ["kept"]; }}; }};
+inputs:    {{ calls: {{ plugin = "syscalls"; {options} }}; {inputs} }};
+outputs:   {{ kept: {{ plugin = "file"; path = "{self.rows_path}"; queue: {{ memory = "1GiB"; }}; }}; {outputs} }};
+pipelines: {{ kernel: {{ from = ["calls"]; to = ["kept"]; }}; {pipelines} }};
 ''')
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen([*prefix, SONDE, "run", config], stdin=subprocess.DEVNULL,
@@ -109,8 +115,8 @@ pipelines: {{ kernel: {{ from = ["calls"]; to = ["kept"]; }}; }};
         return subprocess.run([SONDE, *arguments, "--socket", f"{self.directory}/control"], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
 
-    def set(self, knob, value):
-        done = self.command("set", f"calls.{knob}", value)
+    def set(self, knob, value, instance="calls"):
+        done = self.command("set", f"{instance}.{knob}", value)
         assert done.returncode == 0, done.stdout
 
     def status(self):
@@ -125,10 +131,11 @@ pipelines: {{ kernel: {{ from = ["calls"]; to = ["kept"]; }}; }};
         assert self.process.wait(timeout=STOP_S) == 0, self.log()
         return self.rows()
 
-    def rows(self):
-        if not os.path.exists(self.rows_path):
+    def rows(self, suffix=""):
+        """Of the input `calls`, or with ".0" of `more0`."""
+        if not os.path.exists(self.rows_path + suffix):
             return []
-        with open(self.rows_path) as rows:
+        with open(self.rows_path + suffix) as rows:
             return [json.loads(line) for line in rows if line.endswith("\n")]
 
 
@@ -136,10 +143,10 @@ pipelines: {{ kernel: {{ from = ["calls"]; to = ["kept"]; }}; }};
 def start(tmp_path):
     started = []
 
-    def start_one(options, prefix=()):
+    def start_one(options, prefix=(), more=()):
         directory = tmp_path / str(len(started))
         directory.mkdir()
-        started.append(Daemon(str(directory), options, prefix))
+        started.append(Daemon(str(directory), options, prefix, more))
         return started[-1]
     yield start_one
     for daemon in started:

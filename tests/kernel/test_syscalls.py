@@ -4,6 +4,7 @@
 import collections
 import math
 import os
+import signal
 import time
 
 import pytest
@@ -62,10 +63,17 @@ def filtered(cgroup):
     return f'cgroups = ["{cgroup.path}"];'
 
 
-def assert_tally_closes(daemon):
-    """What reached the programs went out as rows, was reduced, or is lost by a reason."""
+def kernel_ledger(daemon):
+    """The kernel side's account, in events, once the programs are detached and all is read."""
+    daemon.set("mode", "off")
     status = daemon.status()
     assert status["ledger_closes"]
+    account, = [each for each in status["ledger"] if each["kind"] == "kernel"]
+    reduced = {name: each["events"] for name, each in account["reduced"].items()}
+    lost = {name: each["events"] for name, each in account["lost"].items()}
+    produced, emitted = account["in"]["events"], account["out"]["events"]
+    assert produced == emitted + sum(reduced.values()) + sum(lost.values())
+    return produced, emitted, reduced, lost
 
 
 @pytest.mark.parametrize("hooks", ["tp_btf", "raw_tp"])
@@ -289,21 +297,46 @@ def test_knobs_hold_from_the_next_call_on(start, cgroup):
     assert events["dup"] == third["dup"]["EBADF"] and events["getppid"] == 0
 
 
-def test_the_kernels_ledger_closes(start, cgroup):
-    daemon = start(f'mode = "both"; interval = "200ms"; sample_one_in = 3; errors_only = true; {filtered(cgroup)}')
-    cgroup.run("many", 200_000)
-    time.sleep(1)
-    assert_tally_closes(daemon)
-    daemon.stop()
+@pytest.mark.parametrize("mode", ["aggregate", "events", "both"])
+def test_the_kernels_ledger_closes_to_the_call(start, cgroup, mode):
+    daemon = start(f'mode = "{mode}"; interval = "200ms"; sample_one_in = 3; errors_only = true; {filtered(cgroup)}')
+    made = cgroup.run("many", 200_000)
+    produced, emitted, reduced, lost = kernel_ledger(daemon)
+    rows = daemon.stop()
+    assert not lost and reduced["filtered"] > 0
+    assert produced >= sum(each["calls"] for each in made.values()) * (2 if mode == "both" else 1)
+    assert emitted == (sum(row["events"] for row in select(rows, "syscalls")) +
+                       len(select(rows, "syscalls.event")))
 
 
-def test_a_ring_that_is_too_small_loses_by_name(start, cgroup):
-    daemon = start(f'mode = "events"; ring = "64KiB"; latency = "10s"; {filtered(cgroup)}')
-    made = cgroup.run("many", 400_000)
-    time.sleep(0.5)
+def test_a_ring_that_is_too_small_loses_by_name_and_to_the_event(start, cgroup):
+    daemon = start(f'mode = "events"; ring = "64KiB"; latency = "10s"; calls = ["getsid"]; {filtered(cgroup)}')
+    os.kill(daemon.process.pid, signal.SIGSTOP)   # a reader that does not read
+    made = cgroup.run("rhythm", 16_000 * 5)
+    os.kill(daemon.process.pid, signal.SIGCONT)
+    produced, emitted, reduced, lost = kernel_ledger(daemon)
     events = len(select(daemon.stop(), "syscalls.event", cgroup))
-    assert events > 0
-    assert events <= sum(each["calls"] for each in made.values()) + 1000
+    assert 0 < events == emitted < made["getsid"]["calls"]
+    assert lost == {"ring full": made["getsid"]["calls"] - events}
+
+
+def test_inputs_share_the_hooks_and_each_counts_all(start, cgroup):
+    """Three members of the hub on each hook; one leaves in the middle, another comes back."""
+    options = f'mode = "aggregate"; interval = "200ms"; {filtered(cgroup)}'
+    daemon = start(options, more=[options, options])
+    first = cgroup.run("many", 100_000)
+    daemon.set("mode", "off", "more0")
+    second = cgroup.run("many", 100_000)
+    daemon.set("mode", "off")
+    third = cgroup.run("many", 100_000)
+    daemon.set("mode", "aggregate")
+    fourth = cgroup.run("many", 100_000)
+    daemon.stop()
+    seen = {"": (first, second, fourth), ".0": (first,), ".1": (first, second, third, fourth)}
+    for suffix, runs in seen.items():
+        counts = count_calls(daemon.rows(suffix), cgroup)
+        for name in first:
+            assert counts[name] == sum(each[name]["calls"] for each in runs), (suffix, name)
 
 
 def test_a_refused_hook_is_named(tmp_path, start):

@@ -405,6 +405,7 @@ static int syscalls_start(struct sonde_instance *instance)
 /* What was counted under the old settings is read before the new ones hold. */
 static int syscalls_set(struct sonde_instance *instance)
 {
+	const struct syscalls *self = instance->self;
 	int error;
 
 	events_drain(instance);
@@ -412,6 +413,9 @@ static int syscalls_set(struct sonde_instance *instance)
 	error = settings_apply(instance);
 	if (error)
 		return sonde_fail(instance, -error, "cannot change the settings");
+	events_drain(instance);   /* what came until the change took hold */
+	if (self->mode == MODE_OFF)
+		aggregates_read(instance);
 	ledger_tell(instance);
 	return 0;
 }
