@@ -157,6 +157,14 @@ void draw_spaces(struct draw *draw, uint32_t count)
 	}
 }
 
+void draw_line_end(struct draw *draw, const char *line_end)
+{
+	while (draw->out.length && draw->out.data[draw->out.length - 1] == ' ')
+		draw->out.length--;
+	draw_style(draw, STYLE_PLAIN);
+	draw_text(draw, line_end);
+}
+
 void draw_style(struct draw *draw, enum style style)
 {
 	static const char *const plain[] = {

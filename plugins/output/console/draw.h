@@ -54,6 +54,9 @@ void draw_spaces(struct draw *draw, uint32_t count);
  * middle, to an ellipsis. Nothing is padded behind when `last`. */
 void draw_cell(struct draw *draw, struct label label, uint32_t width, bool right, bool last);
 
+/* Ends a line: no blanks before `line_end`. */
+void draw_line_end(struct draw *draw, const char *line_end);
+
 /* As much of the label as fits into `width` columns, its end lost; returns the columns used. */
 uint32_t draw_cut(struct draw *draw, struct label label, uint32_t width);
 

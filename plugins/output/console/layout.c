@@ -16,7 +16,7 @@ enum {
 	KEEP_ERRORS = 80,
 	KEEP_TAIL = 90,
 	KEEP_ALWAYS = 100,
-	ATTRIBUTES_MINIMUM = 14, /* room for "… and 123 more" */
+	ATTRIBUTES_MINIMUM = 16, /* room for "… and 123 more" */
 	NARROW = 100,
 };
 
@@ -80,7 +80,7 @@ static struct slot *slot_add(struct layout *layout, enum slot_kind kind, uint32_
 
 static void add_attributes(struct layout *layout, const struct table *table)
 {
-	uint32_t texts = 0;
+	uint32_t texts = 0, least;
 	struct slot *slot;
 	char name[25];
 
@@ -92,8 +92,9 @@ static void add_attributes(struct layout *layout, const struct table *table)
 		slot = slot_add(layout, SLOT_TEXT, index, short_name(table, view, name), "",
 				view->width,
 				texts < 2 ? KEEP_ALWAYS - (int)texts : KEEP_TEXT - (int)texts);
-		if (slot && slot->minimum > (texts ? 12u : 16u))
-			slot->minimum = texts ? 12 : 16;
+		least = texts ? 12 : table->is_long ? 24 : 16;
+		if (slot && slot->minimum > least)
+			slot->minimum = least;
 		texts++;
 	}
 	for (uint32_t index = 0; index < table->view_count; index++) {
@@ -229,6 +230,20 @@ static void widen(struct slot *slot, uint32_t bound, uint32_t *left)
 	*left -= more;
 }
 
+/* Room for the words of the lines below the rows. */
+static void widen_for_words(struct layout *layout, uint32_t *left)
+{
+	uint32_t used = 0, more;
+
+	for (uint32_t index = 0; index < layout->attributes; index++)
+		used += layout->slots[index].width + layout->slots[index].gap;
+	if (!layout->attributes || used >= ATTRIBUTES_MINIMUM)
+		return;
+	more = ATTRIBUTES_MINIMUM - used < *left ? ATTRIBUTES_MINIMUM - used : *left;
+	layout->slots[layout->attributes - 1].width += more;
+	*left -= more;
+}
+
 /* Bars and texts grow in turns. */
 void layout_size(struct layout *layout, uint32_t width)
 {
@@ -244,15 +259,11 @@ void layout_size(struct layout *layout, uint32_t width)
 		used += slot->width + slot->gap;
 	}
 	left = width > used ? width - used : 0;
+	widen_for_words(layout, &left);
 	for (uint32_t turn = 0; turn < sizeof(turns) / sizeof(*turns); turn++) {
 		if (layout->count && layout->slots[layout->count - 1].kind == SLOT_BARS)
 			widen(&layout->slots[layout->count - 1], turns[turn].bars, &left);
 		for (uint32_t index = 0; index < layout->attributes; index++)
 			widen(&layout->slots[index], turns[turn].text, &left);
 	}
-	used = 0;
-	for (uint32_t index = 0; index < layout->attributes; index++)
-		used += layout->slots[index].width + layout->slots[index].gap;
-	if (layout->attributes && used < ATTRIBUTES_MINIMUM && left >= ATTRIBUTES_MINIMUM - used)
-		layout->slots[layout->attributes - 1].width += ATTRIBUTES_MINIMUM - used;
 }

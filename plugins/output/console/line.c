@@ -171,15 +171,17 @@ static void draw_span(const struct line_columns *columns, uint32_t row, uint32_t
 static void draw_detail(const struct sonde_column *column, uint32_t row, struct rest *rest,
 			struct phrase *phrase, struct draw *draw)
 {
-	struct label label = phrase_value(phrase, column, row);
-	bool quoted = column->type == SONDE_TEXT &&
-		      (!label.length || memchr(label.data, ' ', label.length));
+	struct label label;
+	bool quoted;
 
 	draw_style(draw, STYLE_DIM);
 	draw_part(draw, rest, label_of("  "));
-	draw_part(draw, rest, label_of(column->name));
+	draw_part(draw, rest, phrase_text(phrase, column->name, strlen(column->name)));
 	draw_part(draw, rest, label_of("="));
 	draw_style(draw, is_failure(column, row) ? STYLE_ERROR : STYLE_PLAIN);
+	label = phrase_value(phrase, column, row);
+	quoted = column->type == SONDE_TEXT &&
+		 (!label.length || memchr(label.data, ' ', label.length));
 	if (quoted)
 		draw_part(draw, rest, label_of("\""));
 	draw_part(draw, rest, label);

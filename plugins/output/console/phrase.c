@@ -33,15 +33,15 @@ static struct label finish(struct phrase *phrase)
 			       text_width(at, phrase->clean.length) };
 }
 
-static struct label clean_text(struct phrase *phrase, struct sonde_text text)
+struct label phrase_text(struct phrase *phrase, const char *text, size_t length)
 {
 	char *at;
 
 	json_clear(&phrase->raw);
-	at = json_room(&phrase->raw, text.length + 1);
+	at = json_room(&phrase->raw, length + 1);
 	if (at) {
-		memcpy(at, text.data, text.length);
-		phrase->raw.length = text.length;
+		memcpy(at, text, length);
+		phrase->raw.length = length;
 	}
 	return finish(phrase);
 }
@@ -122,7 +122,8 @@ struct label phrase_value(struct phrase *phrase, const struct sonde_column *colu
 		return label_of("");
 	switch (column->type) {
 	case SONDE_TEXT:
-		return clean_text(phrase, sonde_text_at(column, row));
+		text = sonde_text_at(column, row);
+		return phrase_text(phrase, text.data, text.length);
 	case SONDE_BYTES:
 		if (column->role == SONDE_ROLE_METRIC)
 			return json_text_of(phrase, column, row);

@@ -19,6 +19,9 @@ struct phrase {
 /* The value of a row; an empty label where there is none. */
 struct label phrase_value(struct phrase *phrase, const struct sonde_column *column, uint32_t row);
 
+/* A text from outside, printable. */
+struct label phrase_text(struct phrase *phrase, const char *text, size_t length);
+
 /* Local time of day with microseconds: "14:03:22.123456". */
 struct label phrase_time(struct phrase *phrase, int64_t time_ns);
 

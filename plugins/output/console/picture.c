@@ -55,6 +55,17 @@ bool label_copy(struct arena *arena, const char *text, size_t length, struct lab
 /* ---- tables and their columns -----------------------------------------------------------------
  */
 
+/* A printable copy; NULL: no memory. */
+static char *name_copy(const char *name)
+{
+	size_t length = strlen(name);
+	char *copy = malloc(length + 1);
+
+	if (copy)
+		copy[text_clean(copy, name, length)] = 0;
+	return copy;
+}
+
 static struct table *table_find(struct picture *picture, const char *schema)
 {
 	struct table *table;
@@ -67,28 +78,34 @@ static struct table *table_find(struct picture *picture, const char *schema)
 	table = &picture->tables[picture->table_count];
 	memset(table, 0, sizeof(*table));
 	table->schema = strdup(schema);
-	if (!table->schema)
+	table->title = name_copy(schema);
+	if (!table->schema || !table->title) {
+		free(table->schema);
+		free(table->title);
 		return NULL;
+	}
 	picture->table_count++;
 	return table;
 }
 
 static struct view *view_add(struct table *table, const char *name, enum view_kind kind)
 {
+	char *copy = name_copy(name);
 	struct view *view;
 
-	for (uint32_t index = 0; index < table->view_count; index++)
-		if (strcmp(table->views[index].name, name) == 0)
+	for (uint32_t index = 0; copy && index < table->view_count; index++)
+		if (strcmp(table->views[index].name, copy) == 0) {
+			free(copy);
 			return table->views[index].kind == kind ? &table->views[index] : NULL;
-	if (table->view_count == PICTURE_VIEWS)
+		}
+	if (!copy || table->view_count == PICTURE_VIEWS) {
+		free(copy);
 		return NULL;
-	view = &table->views[table->view_count];
+	}
+	view = &table->views[table->view_count++];
 	memset(view, 0, sizeof(*view));
-	view->name = strdup(name);
-	if (!view->name)
-		return NULL;
+	view->name = copy;
 	view->kind = kind;
-	table->view_count++;
 	return view;
 }
 
@@ -412,6 +429,7 @@ void picture_release(struct picture *picture)
 			source_release(&table->sources[source]);
 		free(table->sources);
 		free(table->schema);
+		free(table->title);
 	}
 	memset(picture, 0, sizeof(*picture));
 }

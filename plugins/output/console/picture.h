@@ -27,7 +27,7 @@ enum view_kind {
 
 /* A column of a table. */
 struct view {
-	char *name;
+	char *name; /* printable */
 	struct unit unit;
 	enum view_kind kind;
 	bool is_error; /* counts failures among what the first sum counts */
@@ -80,6 +80,7 @@ struct source {
 
 struct table {
 	char *schema;
+	char *title; /* the schema's name, printable */
 	bool is_long;
 	struct view views[PICTURE_VIEWS];
 	uint32_t view_count;

@@ -189,33 +189,53 @@ static void update_rates(struct screen *screen, int64_t now_ns)
 	screen->drawn_ns = now_ns;
 }
 
-/* Shares the lines of the screen among tables: who wants little gets it, the rest share alike. */
-static void share_lines(uint32_t *wants, uint32_t count, uint32_t lines)
+/* What a table asks of the screen. */
+struct want {
+	struct table *table;
+	uint32_t lines;
+	uint32_t weight; /* tables with a distribution are what one looks at */
+	bool settled;
+};
+
+/* Shares the lines of the screen: who wants little gets it, the rest share by weight. */
+static void share_lines(struct want *wants, uint32_t count, uint32_t lines)
 {
-	bool settled[PICTURE_TABLES] = { false };
-	uint32_t open = count;
 	bool changed = true;
 
-	while (open && changed) {
-		uint32_t share = lines / open;
+	while (changed) {
+		uint32_t weights = 0;
 
 		changed = false;
-		for (uint32_t index = 0; index < count; index++) {
-			if (settled[index] || wants[index] > share)
+		for (uint32_t index = 0; index < count; index++)
+			weights += wants[index].settled ? 0 : wants[index].weight;
+		for (uint32_t index = 0; index < count && !changed; index++) {
+			struct want *want = &wants[index];
+
+			if (want->settled || want->lines > lines * want->weight / weights)
 				continue;
-			settled[index] = changed = true;
-			lines -= wants[index];
-			open--;
-			share = open ? lines / open : 0;
+			want->settled = changed = true;
+			lines -= want->lines;
 		}
 	}
-	for (uint32_t index = 0; index < count && open; index++) {
-		if (settled[index])
+	for (uint32_t index = 0, weights; index < count; index++) {
+		struct want *want = &wants[index];
+
+		if (want->settled)
 			continue;
-		wants[index] = lines / open;
-		lines -= wants[index];
-		open--;
+		weights = 0;
+		for (uint32_t later = index; later < count; later++)
+			weights += wants[later].settled ? 0 : wants[later].weight;
+		want->lines = lines * want->weight / weights;
+		lines -= want->lines;
 	}
+}
+
+static uint32_t weight_of(const struct table *table)
+{
+	for (uint32_t view = 0; view < table->view_count; view++)
+		if (table->views[view].kind == VIEW_HISTOGRAM)
+			return 2;
+	return 1;
 }
 
 static int draw_tables(struct screen *screen, struct picture *picture, uint32_t lines,
@@ -224,27 +244,33 @@ static int draw_tables(struct screen *screen, struct picture *picture, uint32_t 
 	struct table_bounds bounds = { .width = screen->width,
 				       .sort = screen->sort,
 				       .line_end = frame_line };
-	struct table *tables[PICTURE_TABLES];
-	uint32_t wants[PICTURE_TABLES], count = 0;
+	struct want wants[PICTURE_TABLES];
+	uint32_t count = 0;
 	int result = 0;
 
-	for (uint32_t index = 0; index < picture->table_count; index++)
-		if (row_count(&picture->tables[index]))
-			tables[count++] = &picture->tables[index];
-	while (count * (LEAST_LINES + 1) > lines + 1 && count > 1)
+	for (uint32_t index = 0; index < picture->table_count; index++) {
+		struct table *table = &picture->tables[index];
+
+		if (row_count(table))
+			wants[count++] =
+				(struct want){ .table = table, .weight = weight_of(table) };
+	}
+	while (count * LEAST_LINES > lines && count > 1)
 		count--; /* what does not fit at all is left out */
 	for (uint32_t index = 0; index < count; index++) {
-		wants[index] = table_lines(tables[index], &bounds) + 1;
-		if (screen->row_limit && wants[index] > screen->row_limit + TABLE_FRAME_LINES)
-			wants[index] = screen->row_limit + TABLE_FRAME_LINES;
+		struct want *want = &wants[index];
+
+		want->lines = table_lines(want->table, &bounds) + 1;
+		if (screen->row_limit && want->lines > screen->row_limit + TABLE_FRAME_LINES + 1)
+			want->lines = screen->row_limit + TABLE_FRAME_LINES + 1;
 	}
 	share_lines(wants, count, lines);
 	for (uint32_t index = 0; index < count && result >= 0; index++) {
 		/* a blank line, title, headings and total are no rows */
-		bounds.rows = wants[index] > 4 ? wants[index] - 4 : 0;
+		bounds.rows = wants[index].lines > 4 ? wants[index].lines - 4 : 0;
 		draw_text(draw, frame_line);
-		result = table_draw(tables[index], &bounds, draw);
-		tables[index]->fresh = false;
+		result = table_draw(wants[index].table, &bounds, draw);
+		wants[index].table->fresh = false;
 	}
 	return result < 0 ? result : 0;
 }

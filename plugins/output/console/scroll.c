@@ -59,7 +59,8 @@ static uint32_t *shape_width(struct shape *shape, const char *name)
 }
 
 /* What heads a column: all of its name where the short form is another's too. */
-static struct label label_above(const struct line_columns *columns, uint32_t detail)
+static struct label label_above(const struct line_columns *columns, uint32_t detail,
+				struct phrase *phrase)
 {
 	const char *name = columns->details[detail]->name;
 	struct heading heading = heading_of(name);
@@ -67,9 +68,8 @@ static struct label label_above(const struct line_columns *columns, uint32_t det
 	for (uint32_t index = 0; index < columns->detail_count; index++)
 		if (index != detail &&
 		    heading_is_same(heading, heading_of(columns->details[index]->name)))
-			return label_of(name);
-	return (struct label){ heading.text, (uint32_t)heading.length,
-			       text_width(heading.text, heading.length) };
+			return phrase_text(phrase, name, strlen(name));
+	return phrase_text(phrase, heading.text, heading.length);
 }
 
 static bool is_right(const struct sonde_column *column)
@@ -111,10 +111,10 @@ static void learn_widths(struct scroll *scroll, struct grid *grid, const struct 
 		}
 		widest = widest < WIDTH_LIMIT ? widest : WIDTH_LIMIT;
 		if (widest && !*width) {
+			uint32_t above = label_above(columns, index, phrase).width;
+
 			scroll->headed = NULL;
-			widest = label_above(columns, index).width > widest
-					 ? label_above(columns, index).width
-					 : widest;
+			widest = above > widest ? above : widest;
 		}
 		grid->widths[index] = *width = widest;
 	}
@@ -180,7 +180,8 @@ static void fit_widths(struct grid *grid, uint32_t head, uint32_t width)
 }
 
 static void draw_headings(struct scroll *scroll, const struct grid *grid, uint32_t head,
-			  const struct scroll_bounds *bounds, struct draw *draw)
+			  const struct scroll_bounds *bounds, struct phrase *phrase,
+			  struct draw *draw)
 {
 	scroll->headed = grid->shape;
 	scroll->lines = 0;
@@ -190,11 +191,10 @@ static void draw_headings(struct scroll *scroll, const struct grid *grid, uint32
 		if (!grid->widths[index])
 			continue;
 		draw_spaces(draw, grid->gap);
-		draw_cell(draw, label_above(grid->columns, index), grid->widths[index],
+		draw_cell(draw, label_above(grid->columns, index, phrase), grid->widths[index],
 			  grid->right[index], index + 1 == grid->columns->detail_count);
 	}
-	draw_style(draw, STYLE_PLAIN);
-	draw_text(draw, bounds->line_end);
+	draw_line_end(draw, bounds->line_end);
 }
 
 /* Where no terminal sets a bound nothing is cut: a long text moves the rest to the right. */
@@ -224,7 +224,7 @@ static void draw_event(const struct grid *grid, uint32_t row, bool bounded, stru
 		if (!has_something(columns->details[index], row))
 			label = label_of("");
 		else if (columns->details[index]->type == SONDE_BOOL)
-			label = label_above(columns, index);
+			label = label_above(columns, index, phrase);
 		else
 			label = phrase_value(phrase, columns->details[index], row);
 		draw_grid_cell(grid, index, label, bounded, draw);
@@ -247,9 +247,9 @@ static int64_t draw_events(struct scroll *scroll, struct grid *grid,
 			continue;
 		if (scroll->headed != grid->shape ||
 		    (bounds->heading_every && scroll->lines >= bounds->heading_every))
-			draw_headings(scroll, grid, head, bounds, draw);
+			draw_headings(scroll, grid, head, bounds, phrase, draw);
 		draw_event(grid, row, bounds->width > 0, phrase, draw);
-		draw_text(draw, bounds->line_end);
+		draw_line_end(draw, bounds->line_end);
 		scroll->lines++;
 		drawn++;
 	}
@@ -268,7 +268,7 @@ static int64_t draw_spans(const struct line_columns *columns, const struct sonde
 	for (; drawn < count && drawn < bounds->row_limit; drawn++) {
 		line_draw(columns, order[drawn].row, order[drawn].depth, bounds->width, phrase,
 			  draw);
-		draw_text(draw, bounds->line_end);
+		draw_line_end(draw, bounds->line_end);
 	}
 	free(order);
 	return drawn;
@@ -284,7 +284,7 @@ static int64_t draw_logs(const struct line_columns *columns, const struct sonde_
 		if (!sonde_selected(batch, row))
 			continue;
 		line_draw(columns, row, 0, bounds->width, phrase, draw);
-		draw_text(draw, bounds->line_end);
+		draw_line_end(draw, bounds->line_end);
 		drawn++;
 	}
 	return drawn;

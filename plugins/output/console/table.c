@@ -22,8 +22,7 @@ struct sheet {
 
 static void end_line(struct sheet *sheet)
 {
-	draw_style(sheet->draw, STYLE_PLAIN);
-	draw_text(sheet->draw, sheet->bounds->line_end);
+	draw_line_end(sheet->draw, sheet->bounds->line_end);
 	sheet->lines++;
 }
 
@@ -58,7 +57,7 @@ static void title_part(struct sheet *sheet, const char *text, uint32_t *left)
 /* Attributes that all rows share are said once, above. */
 static void title_constants(struct sheet *sheet, uint32_t *left)
 {
-	char text[160], clean[160];
+	char text[160];
 
 	for (uint32_t index = 0; index < sheet->table->view_count; index++) {
 		const struct view *view = &sheet->table->views[index];
@@ -66,8 +65,7 @@ static void title_constants(struct sheet *sheet, uint32_t *left)
 		if (view->kind != VIEW_TEXT || view->varies || !view->first_text[0])
 			continue;
 		(void)snprintf(text, sizeof(text), "%s %s", view->name, view->first_text);
-		clean[text_clean(clean, text, strlen(text))] = 0;
-		title_part(sheet, clean, left);
+		title_part(sheet, text, left);
 	}
 }
 
@@ -80,7 +78,7 @@ static void draw_title(struct sheet *sheet)
 	char text[64];
 
 	draw_style(sheet->draw, STYLE_BOLD);
-	left -= draw_cut(sheet->draw, label_of(sheet->table->schema), left);
+	left -= draw_cut(sheet->draw, label_of(sheet->table->title), left);
 	draw_style(sheet->draw, STYLE_DIM);
 	(void)snprintf(text, sizeof(text), "%s row%s", figure_grouped(sheet->fold.row_count).text,
 		       sheet->fold.row_count == 1 ? "" : "s");
@@ -331,7 +329,7 @@ static int draw_rows(struct sheet *sheet)
 
 	for (uint32_t row = 0; row < sheet->shown; row++)
 		draw_row(sheet, &sheet->fold.rows[row]);
-	if (sheet->shown < count) {
+	if (sheet->shown < count && sheet->bounds->rows > 1) {
 		(void)snprintf(words, sizeof(words), "%s and %s more",
 			       sheet->draw->ascii ? "..." : "…",
 			       figure_grouped(count - sheet->shown).text);
