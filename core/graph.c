@@ -505,9 +505,9 @@ static void call_stop_processor(void *data)
 	processor_give_up(data);
 }
 
-static void call_give_up(void *data)
+static void call_stop_output(void *data)
 {
-	output_give_up(data);
+	output_stop(data);
 }
 
 /* What is left of the time, but never nothing: a loop that is well answers at once. */
@@ -591,18 +591,18 @@ static void graph_end_pipelines(struct graph *graph, int64_t deadline_ns)
 
 static void graph_stop_kind(struct graph *graph, enum sonde_kind kind, int64_t deadline_ns)
 {
+	static void (*const calls[])(void *) = { [SONDE_INPUT] = call_stop,
+						 [SONDE_PROCESSOR] = call_stop_processor,
+						 [SONDE_OUTPUT] = call_stop_output };
+
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 		struct graph_node *node = &graph->nodes[i];
 
 		for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
 			struct instance *instance = node->instances[r];
+			void *data = kind == SONDE_OUTPUT ? (void *)&node->outputs[r] : instance;
 
-			if (node->outputs)
-				loop_call(instance->loop, call_give_up, &node->outputs[r],
-					  left_ns(deadline_ns));
-			loop_call(instance->loop,
-				  kind == SONDE_PROCESSOR ? call_stop_processor : call_stop,
-				  instance, left_ns(deadline_ns));
+			loop_call(instance->loop, calls[kind], data, left_ns(deadline_ns));
 		}
 	}
 }

@@ -338,6 +338,7 @@ void loop_run(struct loop *loop)
 		loop_run_timers(loop);
 	}
 	loop_current = NULL;
+	__atomic_store_n(&loop->ended, false, __ATOMIC_RELAXED);
 }
 
 static void *loop_thread(void *data)

@@ -40,10 +40,12 @@ struct loop *loop_create(const char *name);
 /* Not while it runs. NULL is fine. */
 void loop_release(struct loop *loop);
 
-/* Starts the loop's thread; or runs it on this one until loop_end(). */
+/* Starts the loop's thread; or runs it on this one until loop_end(), after which it may be run
+ * again. */
 int loop_start(struct loop *loop);
 void loop_run(struct loop *loop);
-/* Any thread: the loop returns after the callback that it is in. */
+/* Any thread: the loop returns after the callback that it is in; one that does not run yet, at
+ * once. */
 void loop_end(struct loop *loop);
 /* Ends it and waits for the thread. -ETIMEDOUT: a callback did not return by then (monotonic); the
  * thread is left to itself and nothing of the loop may be freed. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outputs at work: batches from routes as deliveries, several in flight, offered again with backoff. */
+/* Outputs at work: batches from routes as deliveries, several in flight, offered again with
+ * backoff. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -21,22 +22,22 @@ struct delivery_item {
 
 /* A delivery with our side of it. Batches and items are arrays of the output's batch_limit. */
 struct delivery {
-	struct sonde_delivery base;    /* first: what the plugin sees */
+	struct sonde_delivery base; /* first: what the plugin sees */
 	struct output *output;
 	struct delivery *next, **link; /* link: what points here while it is in flight */
 	struct sonde_batch **batches;
 	struct delivery_item *items;
 	uint32_t open_count;
-	bool writing;                  /* write() has not returned: freed after it */
-	int64_t first_ns;              /* monotonic: when it was offered first */
+	bool writing;     /* write() has not returned: freed after it */
+	int64_t first_ns; /* monotonic: when it was offered first */
 	int64_t retry_after_ns;
 };
 
 static struct delivery *delivery_create(struct output *output)
 {
-	struct delivery *delivery = calloc(1, sizeof(*delivery) +
-					   output->batch_limit * (sizeof(struct sonde_batch *) +
-								  sizeof(struct delivery_item)));
+	struct delivery *delivery =
+		calloc(1, sizeof(*delivery) + output->batch_limit * (sizeof(struct sonde_batch *) +
+								     sizeof(struct delivery_item)));
 
 	if (!delivery)
 		return NULL;
@@ -84,21 +85,26 @@ static struct delivery *output_gather(struct output *output)
 	return delivery;
 }
 
+/* Nothing is offered for a while, which doubles from one failure to the next. Deliveries that were
+ * under way together fail as one; the longest time that the receiver named for them counts. */
 static void output_back_off(struct output *output, int64_t at_least_ns)
 {
 	const struct retry_config *retry = &output->instance->config->retry;
-	int64_t delay_ns;
+	int64_t delay_ns = output->backoff.due_ns - clock_monotonic_ns();
 
-	output->backoff_ns = output->backoff_ns ? output->backoff_ns * 2 : retry->first_ns;
-	if (output->backoff_ns > retry->longest_ns)
-		output->backoff_ns = retry->longest_ns;
-	/* Between three quarters and all of it, so that many senders do not come back at once. */
-	delay_ns = output->backoff_ns - output->backoff_ns / 4 * (random() % 1024) / 1024;
-	if (delay_ns < at_least_ns)
-		delay_ns = at_least_ns;
-	output->backing_off = true;
-	__atomic_fetch_add(&output->retry_count, 1, __ATOMIC_RELAXED);
-	loop_timer_after(output->instance->loop, &output->backoff, delay_ns);
+	if (!output->backing_off) {
+		output->backing_off = true;
+		output->backoff_ns = output->backoff_ns ? output->backoff_ns * 2 : retry->first_ns;
+		if (output->backoff_ns > retry->longest_ns)
+			output->backoff_ns = retry->longest_ns;
+		/* Three quarters to all of it, so that many senders do not come back at once. */
+		delay_ns = output->backoff_ns - output->backoff_ns / 4 * (random() % 1024) / 1024;
+		__atomic_fetch_add(&output->retry_count, 1, __ATOMIC_RELAXED);
+	} else if (delay_ns >= at_least_ns) {
+		return;
+	}
+	loop_timer_after(output->instance->loop, &output->backoff,
+			 delay_ns > at_least_ns ? delay_ns : at_least_ns);
 }
 
 /* Drops the batches that are gone; what is left is offered again, or given up. */
@@ -113,8 +119,8 @@ static void delivery_shrink(struct delivery *delivery, bool expired)
 		if (item.state != ITEM_AGAIN)
 			continue;
 		if (expired) {
-			route_settle(item.route, batch, batch->selected_count,
-				     SONDE_LOST_EXPIRED, NULL, false);
+			route_settle(item.route, batch, batch->selected_count, SONDE_LOST_EXPIRED,
+				     NULL, false);
 			continue;
 		}
 		item.state = ITEM_OPEN;
@@ -129,8 +135,8 @@ static void delivery_end(struct delivery *delivery)
 {
 	struct output *output = delivery->output;
 	int64_t give_up_ns = output->instance->config->retry.give_up_ns;
-	bool expired = give_up_ns && loop_now_ns(output->instance->loop) - delivery->first_ns >=
-					     give_up_ns;
+	bool expired = give_up_ns &&
+		       loop_now_ns(output->instance->loop) - delivery->first_ns >= give_up_ns;
 
 	*delivery->link = delivery->next;
 	if (delivery->next)
@@ -145,8 +151,7 @@ static void delivery_end(struct delivery *delivery)
 	delivery->next = NULL;
 	*output->again_last = delivery;
 	output->again_last = &delivery->next;
-	if (!output->backing_off)
-		output_back_off(output, delivery->retry_after_ns);
+	output_back_off(output, delivery->retry_after_ns);
 }
 
 static void delivery_answer(struct delivery *delivery, uint32_t at,
@@ -176,9 +181,9 @@ static void delivery_answer(struct delivery *delivery, uint32_t at,
 		lost = batch->selected_count;
 	if (lost)
 		log_write(SONDE_WARNING, subject, "%llu rows were rejected: %s",
-			  (unsigned long long)lost, outcome->reason ? outcome->reason : "no reason");
-	else
-		delivery->output->backoff_ns = 0;
+			  (unsigned long long)lost,
+			  outcome->reason ? outcome->reason : "no reason");
+	delivery->output->backoff_ns = 0; /* the receiver is there */
 	route_settle(item->route, batch, lost, SONDE_LOST_REJECTED, NULL, outcome->uncertain);
 }
 
@@ -291,7 +296,7 @@ static void delivery_give_up(struct delivery *delivery)
 	free(delivery);
 }
 
-void output_give_up(struct output *output)
+static void output_give_up(struct output *output)
 {
 	struct delivery *lists[] = { output->in_flight, output->again };
 
@@ -308,4 +313,10 @@ void output_give_up(struct output *output)
 	output->in_flight_count = 0;
 	output->again = NULL;
 	output->again_last = &output->again;
+}
+
+void output_stop(struct output *output)
+{
+	instance_stop(output->instance);
+	output_give_up(output);
 }

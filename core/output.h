@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outputs at work: batches from routes as deliveries, several in flight, offered again with backoff. */
+/* Outputs at work: batches from routes as deliveries, several in flight, offered again with
+ * backoff. */
 #ifndef SONDE_OUTPUT_H
 #define SONDE_OUTPUT_H
 
@@ -12,21 +13,22 @@ struct output {
 	struct instance *instance;
 	struct route **sources;
 	uint32_t source_count, next_source;
-	struct delivery *in_flight;        /* handed to the plugin and not answered */
+	struct delivery *in_flight;           /* handed to the plugin and not answered */
 	struct delivery *again, **again_last; /* to be offered again, oldest first */
 	uint32_t in_flight_count, in_flight_limit, batch_limit;
 	uint64_t sequence;
-	int64_t backoff_ns;                /* of the last delay; 0: all is well */
+	int64_t backoff_ns; /* of the last delay; 0: all is well */
 	bool backing_off;
 	struct loop_timer backoff;
-	struct loop_task task;             /* fills the window; posted by the sources */
-	uint64_t retry_count;              /* atomic, for status */
+	struct loop_task task; /* fills the window; posted by the sources */
+	uint64_t retry_count;  /* atomic, for status */
 };
 
 void output_init(struct output *output, struct instance *instance);
 
-/* On its loop: books what is still in flight or to be offered again as lost by shutdown. */
-void output_give_up(struct output *output);
+/* On its loop: stops the instance, which may answer what it keeps until then; what is still in
+ * flight or to be offered again is booked as lost by shutdown. */
+void output_stop(struct output *output);
 
 /* The answer to a delivery, from the plugin: of one of its batches, or of all (-1). */
 void output_settle(struct sonde_delivery *delivery, int64_t batch,
