@@ -86,6 +86,18 @@ static void tally_subtract(struct tally *from, const struct tally *tally)
 	from->events -= read.events;
 }
 
+void account_read(const struct account *account, struct account *ret_account)
+{
+	memcpy(ret_account, account, offsetof(struct account, in)); /* never changes once made */
+	ret_account->in = tally_read(&account->in);
+	ret_account->made = tally_read(&account->made);
+	ret_account->out = tally_read(&account->out);
+	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
+		ret_account->reduced[i] = tally_read(&account->reduced[i]);
+	for (uint32_t i = 0; i < SONDE_LOSS_COUNT; i++)
+		ret_account->lost[i] = tally_read(&account->lost[i]);
+}
+
 struct tally account_open(const struct account *account)
 {
 	struct tally open = tally_read(&account->in), made = tally_read(&account->made);

@@ -56,6 +56,9 @@ uint64_t ledger_epoch(const struct ledger *ledger);
 void tally_add(struct tally *tally, uint64_t rows, uint64_t events);
 struct tally tally_read(const struct tally *tally);
 
+/* A copy of an account, each counter whole. */
+void account_read(const struct account *account, struct account *ret_account);
+
 /* What is neither out, reduced nor lost of all that came in. */
 struct tally account_open(const struct account *account);
 

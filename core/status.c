@@ -26,7 +26,7 @@ static void call_report(void *data)
 
 	call->held = instance->held;
 	if (instance->account)
-		call->numbers = *instance->account;
+		account_read(instance->account, &call->numbers);
 	if (!plugin->report || !instance_is_running(instance))
 		return;
 	instance_enter(instance, CALLBACK_REPORT);
@@ -186,7 +186,7 @@ static int status_fill(struct status *status)
 		return -1;
 	for (uint32_t i = 0; i < accounts; i++) {
 		status->accounts[i].account = ledger_at(sources->ledger, i);
-		status->accounts[i].numbers = *status->accounts[i].account;
+		account_read(status->accounts[i].account, &status->accounts[i].numbers);
 	}
 	status->account_count = accounts;
 	gather_graph(status, graph);
