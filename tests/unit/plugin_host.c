@@ -34,7 +34,8 @@ static void service_log(struct sonde_instance *instance, uint32_t level, const c
 
 static int service_fail(struct sonde_instance *instance, int error, const char *message)
 {
-	service_log(instance, SONDE_ERROR, message);
+	(void)snprintf(host_of(instance)->message, PLUGIN_HOST_MESSAGE, "%s: %s", message,
+		       strerror(error));
 	host_of(instance)->failure_count++;
 	return -error;
 }

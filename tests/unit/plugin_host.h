@@ -23,7 +23,8 @@ struct plugin_host {
 	bool drained;
 
 	uint32_t failure_count;
-	char message[PLUGIN_HOST_MESSAGE]; /* of sonde_fail() or sonde_log(), the last */
+	char message[PLUGIN_HOST_MESSAGE]; /* of sonde_fail(), with the errno in words, or
+					      sonde_log() */
 	char problem[PLUGIN_HOST_MESSAGE]; /* of sonde_problem(), "option: message", the last */
 
 	struct sonde_delivery *delivery; /* of plugin_host_write(), while it is not settled */

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <pty.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "batch.h"
 #include "dictionary.h"
@@ -763,8 +765,37 @@ static void a_closed_pipe_is_named(void **state)
 	(void)close(ends[0]);
 	assert_int_equal(plugin_host_write(host, &batch, 1), -EPIPE);
 	batch_release(batch);
-	assert_string_equal(host->message,
-			    "cannot write to standard output: nobody reads it any more");
+	assert_string_equal(host->message, "nobody reads standard output any more: Broken pipe");
+	plugin_host_release(host);
+}
+
+/* A limit on the file's size fails as a full disk does: after a part was written. */
+static void output_that_did_not_fit_follows_whole(void **state)
+{
+	struct rlimit limit, small;
+	struct plugin_host *host = started((const char *[]){ "format=json", NULL });
+	struct sonde_batch *batch = events(3);
+	char first[128];
+	int result;
+
+	(void)state;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 100;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	result = plugin_host_write(host, &batch, 1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(result, -EFBIG);
+	assert_int_equal(strlen(output()), 100);
+	assert_int_equal(plugin_host_retry(host), SONDE_OK);
+	for (uint32_t row = 0; row < 3; row++) {
+		(void)snprintf(first, sizeof(first), "00000%u000Z\",\"process.pid\":10%u,", row,
+			       row);
+		assert_shows(first);
+		assert_null(strstr(strstr(output(), first) + 1, first));
+	}
+	batch_release(batch);
 	plugin_host_release(host);
 }
 
@@ -973,6 +1004,7 @@ int main(void)
 		TEST(format_lines_shows_measures_as_lines_too),
 		TEST(format_table_leaves_other_rows_out),
 		TEST(a_closed_pipe_is_named),
+		TEST(output_that_did_not_fit_follows_whole),
 		TEST(a_slow_pipe_is_waited_for_and_loses_nothing),
 		TEST(a_terminal_gets_one_screenful_drawn_in_place),
 		TEST(events_stand_below_the_tables_of_a_screen),

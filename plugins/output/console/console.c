@@ -13,7 +13,7 @@ enum { FORMAT_AUTO, FORMAT_TABLE, FORMAT_LINES, FORMAT_JSON };
 enum { SWITCH_AUTO, SWITCH_ALWAYS, SWITCH_NEVER };
 enum { CHARACTERS_AUTO, CHARACTERS_UNICODE, CHARACTERS_ASCII };
 enum { TIMER_DRAW, TIMER_MORE };
-enum { TERMINAL_RATE = 100, PENDING_LIMIT = 1 << 18 };
+enum { TERMINAL_RATE = 100, PENDING_LIMIT = 1 << 18, FAILED_LIMIT = 16 << 20 };
 static const int64_t gather_ns = 100000000; /* batches of one interval come close together */
 
 struct console {
@@ -135,7 +135,8 @@ static int watch_output(struct sonde_instance *instance, bool watch)
 	return result;
 }
 
-/* Writes what can be written. -EAGAIN: the rest follows when there is room. */
+/* Writes what can be written. -EAGAIN: the rest follows when there is room. After another failure
+ * the rest is tried with the next. */
 static int flush(struct sonde_instance *instance)
 {
 	struct console *console = instance->self;
@@ -145,7 +146,7 @@ static int flush(struct sonde_instance *instance)
 	if (console->draw.out.failed) {
 		json_clear(&console->draw.out);
 		console->written = 0;
-		return sonde_fail(instance, ENOMEM, "no memory to draw");
+		return sonde_fail(instance, ENOMEM, "cannot draw");
 	}
 	result = stream_write(&console->stream, console->draw.out.data + console->written,
 			      pending(console), &count);
@@ -155,13 +156,13 @@ static int flush(struct sonde_instance *instance)
 		return result < 0 ? result : -EAGAIN;
 	}
 	(void)watch_output(instance, false);
+	console->broken = result == -EPIPE || (result == -EIO && console->stream.terminal);
+	if (result < 0 && !console->broken && pending(console) < FAILED_LIMIT)
+		return sonde_fail(instance, -result, "cannot write to standard output");
 	json_clear(&console->draw.out);
 	console->written = 0;
-	if (result == 0)
-		return 0;
-	console->broken = result == -EPIPE;
-	return sonde_fail(instance, -result, "cannot write to standard output: %s",
-			  console->broken ? "nobody reads it any more" : strerror(-result));
+	return result < 0 ? sonde_fail(instance, -result, "nobody reads standard output any more")
+			  : 0;
 }
 
 /* ---- what comes -------------------------------------------------------------------------------
@@ -288,7 +289,7 @@ static int console_write(struct sonde_instance *instance, struct sonde_delivery 
 			result = add_batch(instance, delivery->batches[index]);
 	if (result < 0) {
 		console->draw.out.length = start;
-		return sonde_fail(instance, -result, "cannot draw: %s", strerror(-result));
+		return sonde_fail(instance, -result, "cannot draw");
 	}
 	console->sequence = delivery->sequence;
 	result = flush(instance);
@@ -346,7 +347,7 @@ static int draw_tables(struct sonde_instance *instance)
 					    &console->draw);
 	if (result < 0) {
 		console->draw.out.length = start;
-		return sonde_fail(instance, -result, "cannot draw: %s", strerror(-result));
+		return sonde_fail(instance, -result, "cannot draw");
 	}
 	return 0;
 }
@@ -408,8 +409,7 @@ static int console_start(struct sonde_instance *instance)
 	bool terminal;
 
 	if (result < 0)
-		return sonde_fail(instance, -result, "there is no standard output: %s",
-				  strerror(-result));
+		return sonde_fail(instance, -result, "there is no standard output");
 	terminal = console->stream.terminal;
 	console->draws_screens = is_on(console->redraw, screen_can_redraw(terminal)) &&
 				 console->format <= FORMAT_TABLE;
@@ -421,7 +421,7 @@ static int console_start(struct sonde_instance *instance)
 	console->phrase.ascii = console->draw.ascii;
 	console->phrase.lines = lines_create(instance, true);
 	if (!console->phrase.lines)
-		return sonde_fail(instance, ENOMEM, "no memory");
+		return sonde_fail(instance, ENOMEM, "cannot start");
 	if (gethostname(console->screen.host_name, sizeof(console->screen.host_name) - 1) < 0)
 		console->screen.host_name[0] = 0;
 	screen_measure(&console->screen, console->stream.fd, console->width);

@@ -8,7 +8,7 @@
 #include "scroll.h"
 #include "tree.h"
 
-enum { ALIGNED_LIMIT = 14, WIDTH_LIMIT = 60, SAMPLE_ROWS = 200, LEAST_WIDTH = 10 };
+enum { WIDTH_LIMIT = 60, SAMPLE_ROWS = 200, LEAST_WIDTH = 10 };
 
 /* An event's columns at the widths of this line. */
 struct grid {
@@ -298,8 +298,7 @@ int64_t scroll_draw(struct scroll *scroll, const struct sonde_batch *batch,
 	int64_t drawn;
 
 	line_columns_find(&columns, batch);
-	if (columns.span_name || columns.body || columns.detail_count > ALIGNED_LIMIT ||
-	    picture_takes(batch)) {
+	if (columns.span_name || columns.body || picture_takes(batch)) {
 		drawn = columns.span_name ? draw_spans(&columns, batch, bounds, phrase, draw)
 					  : draw_logs(&columns, batch, bounds, phrase, draw);
 		if (drawn > 0)

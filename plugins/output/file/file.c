@@ -103,7 +103,7 @@ static int open_failure(struct sonde_instance *instance, int error)
 	if (error == EBADMSG)
 		return sonde_fail(instance, error, "%s does not hold lines; not appending to it",
 				  file->path);
-	return sonde_fail(instance, error, "cannot open %s: %s", file->path, strerror(error));
+	return sonde_fail(instance, error, "cannot open %s", file->path);
 }
 
 static int file_start(struct sonde_instance *instance)
@@ -125,7 +125,7 @@ static int file_start(struct sonde_instance *instance)
 			  file->path, (long long)cut_bytes);
 	file->lines = lines_create(instance, file->schema);
 	if (!file->lines)
-		return sonde_fail(instance, ENOMEM, "no memory");
+		return sonde_fail(instance, ENOMEM, "cannot start");
 	return 0;
 }
 
@@ -199,13 +199,11 @@ static int write_regular(struct sonde_instance *instance, struct sonde_delivery 
 		file->torn = true;
 		outcome.uncertain = true;
 		outcome.reason = "file cannot be cut back";
-		(void)sonde_fail(instance, -result, "cannot write to %s: %s", file->path,
-				 strerror(-result));
+		(void)sonde_fail(instance, -result, "cannot write to %s", file->path);
 		sonde_settle(instance, delivery, &outcome);
 		return SONDE_LATER;
 	}
-	return sonde_fail(instance, -result, "cannot write to %s: %s", file->path,
-			  strerror(-result));
+	return sonde_fail(instance, -result, "cannot write to %s", file->path);
 }
 
 /* A pipe keeps what it has taken: the rest waits until there is room. Returns what write() does. */
@@ -232,8 +230,7 @@ static int write_pipe(struct sonde_instance *instance, struct sonde_delivery *de
 		return sonde_fail(instance, EPIPE, "nobody reads %s any more",
 				  is_output(file) ? "standard output" : file->path);
 	if (result < 0)
-		return sonde_fail(instance, -result, "cannot write to %s: %s", file->path,
-				  strerror(-result));
+		return sonde_fail(instance, -result, "cannot write to %s", file->path);
 	finish(file, delivery);
 	return SONDE_OK;
 }
@@ -243,7 +240,7 @@ static int file_write(struct sonde_instance *instance, struct sonde_delivery *de
 	struct file *file = instance->self;
 
 	if (encode(file, delivery) < 0)
-		return sonde_fail(instance, ENOMEM, "no memory for the lines of a delivery");
+		return sonde_fail(instance, ENOMEM, "cannot write lines");
 	return file->stream.regular ? write_regular(instance, delivery)
 				    : write_pipe(instance, delivery);
 }
