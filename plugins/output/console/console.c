@@ -448,25 +448,26 @@ static const struct sonde_plugin console_plugin = {
 	SONDE_PLUGIN_OUTPUT,
 	.name = "console",
 	.summary = "rows for a person to read",
-	.manual = "Rows with measures become tables, one for each schema. Sums are shown as rates "
-		  "a second, "
-		  "errors as their count and share, histograms as median, 99th percentile, maximum "
-		  "and as "
-		  "bars over a logarithmic axis that all rows of the table share. On a terminal "
-		  "they are one "
-		  "screenful, drawn anew for each interval; elsewhere blocks of plain text.\n\n"
-		  "Columns that are the same in all rows are said once, in the title. Where a line "
-		  "is short "
-		  "of room, columns go in this order: a second histogram, further sums and gauges, "
-		  "flags, "
-		  "integers, maxima, medians, shares, texts after the second; rows that look the "
-		  "same "
-		  "without them are added up.\n\n"
-		  "All other rows are lines: events in columns, logs with their body, spans as "
-		  "trees. A "
-		  "terminal is shown at most `rate` lines a second, and how many it was not shown; "
-		  "a pipe or "
-		  "file gets all, and a slow reader is waited for.",
+	.manual =
+		"Rows with measures become tables, one for each schema. Sums are shown as rates "
+		"a second, "
+		"errors as a rate and their share, histograms as median, 99th percentile, maximum "
+		"and as "
+		"bars over a logarithmic axis that all rows of the table share. On a terminal "
+		"they are one "
+		"screenful, drawn anew for each interval; elsewhere blocks of plain text.\n\n"
+		"Columns that are the same in all rows are said once, in the title. Where a line "
+		"is short "
+		"of room, columns go in this order: a second histogram, further sums and gauges, "
+		"flags, "
+		"integers, maxima, medians, shares, texts after the second; rows that look the "
+		"same "
+		"without them are added up.\n\n"
+		"All other rows are lines: events in columns, logs with their body, spans as "
+		"trees. A "
+		"terminal is shown at most `rate` lines a second, and how many it was not shown; "
+		"a pipe or "
+		"file gets all, and a slow reader is waited for.",
 	.self_size = sizeof(struct console),
 	.in_flight = 1,
 	.batch_limit = 16,

@@ -121,7 +121,7 @@ static void add_numbers(struct layout *layout, const struct table *table)
 		bool first = index == layout->lead || (layout->lead == PICTURE_VIEWS && !measures);
 
 		if (view->kind == VIEW_SUM && view->is_error && layout->lead < PICTURE_VIEWS) {
-			(void)slot_add(layout, SLOT_COUNT, index, name, "", 6, KEEP_ERRORS);
+			(void)slot_add(layout, SLOT_ERRORS, index, name, "/s", 6, KEEP_ERRORS);
 			(void)slot_add(layout, SLOT_SHARE, index, "%", "", 6, KEEP_SHARE);
 		} else if (view->kind == VIEW_SUM) {
 			(void)slot_add(layout, SLOT_RATE, index, name, "/s",

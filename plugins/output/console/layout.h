@@ -10,8 +10,8 @@ enum slot_kind {
 	SLOT_INTEGER, /* an attribute */
 	SLOT_FLAG,    /* an attribute: its name where it holds */
 	SLOT_RATE,
-	SLOT_COUNT,
-	SLOT_SHARE, /* of errors among what the first sum counts */
+	SLOT_ERRORS, /* a rate too */
+	SLOT_SHARE,  /* of errors among what the first sum counts */
 	SLOT_GAUGE,
 	SLOT_FIGURE,
 	SLOT_MEDIAN,

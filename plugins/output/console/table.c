@@ -159,11 +159,12 @@ static struct figure number_figure(const struct sheet *sheet, const struct slot 
 	if (!measure->count)
 		return figure_none(style);
 	switch (slot->kind) {
+	case SLOT_ERRORS:
+		if (measure->number == 0)
+			return figure_none(style);
+		__attribute__((fallthrough));
 	case SLOT_RATE:
 		return measure->rates ? figure_of(measure->rate, unit, style) : figure_none(style);
-	case SLOT_COUNT:
-		return measure->number != 0 ? figure_count(measure->number, style)
-					    : figure_none(style);
 	case SLOT_SHARE:
 		whole = &folded->measures[sheet->layout.lead];
 		return measure->number != 0 && whole->number > 0
@@ -176,7 +177,7 @@ static struct figure number_figure(const struct sheet *sheet, const struct slot 
 
 static bool is_failing(const struct slot *slot, const struct folded *folded)
 {
-	return (slot->kind == SLOT_COUNT || slot->kind == SLOT_SHARE) &&
+	return (slot->kind == SLOT_ERRORS || slot->kind == SLOT_SHARE) &&
 	       folded->measures[slot->view].number > 0;
 }
 
