@@ -32,8 +32,8 @@ struct control_client {
 	struct loop_fd *watch;
 	struct loop_timer timeout;
 	int fd;
-	char *data;                /* request while reading, reply (with header) while writing */
-	size_t length, done;       /* bytes expected, bytes moved */
+	char *data;          /* request while reading, reply (with header) while writing */
+	size_t length, done; /* bytes expected, bytes moved */
 	bool writing;
 };
 
@@ -44,6 +44,7 @@ struct control {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	control_answer *answer;
 	void *data;
+	int64_t time_limit_ns; /* of a connection */
 	struct control_client *clients;
 	uint32_t client_count;
 };
@@ -219,7 +220,7 @@ static void control_accept(void *data, int listen_fd, uint32_t events)
 		client_release(client);
 		return;
 	}
-	loop_timer_after(control->loop, &client->timeout, client_timeout_ns);
+	loop_timer_after(control->loop, &client->timeout, control->time_limit_ns);
 }
 
 /* A socket that nobody answers on was left by a daemon that died. */
@@ -232,12 +233,13 @@ static int remove_stale(const struct sockaddr_un *address)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(status.st_mode))
 		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	result = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno
-										  : -EADDRINUSE;
+	result = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
 	close(fd);
+	if (!result || result == -EAGAIN) /* it answers, or is too busy for it */
+		return -EADDRINUSE;
 	if (result != -ECONNREFUSED)
 		return result;
 	return unlink(address->sun_path) ? -errno : 0;
@@ -258,15 +260,17 @@ static int control_open(struct control *control)
 		return -errno;
 	mask = umask(0117); /* for its owner and group */
 	result = bind(control->fd, (struct sockaddr *)&address, sizeof(address)) ||
-		 listen(control->fd, CONTROL_CLIENT_LIMIT) ? -errno : 0;
+				 listen(control->fd, CONTROL_CLIENT_LIMIT)
+			 ? -errno
+			 : 0;
 	umask(mask);
 	if (result)
 		return result;
 	control->watch = calloc(1, sizeof(*control->watch));
 	if (!control->watch)
 		return -ENOMEM;
-	*control->watch = (struct loop_fd){ .run = control_accept, .data = control,
-					    .fd = control->fd };
+	*control->watch =
+		(struct loop_fd){ .run = control_accept, .data = control, .fd = control->fd };
 	return loop_watch(control->loop, control->watch, SONDE_READABLE);
 }
 
@@ -278,7 +282,11 @@ int control_listen(struct loop *loop, const char *path, control_answer *answer, 
 
 	if (!control)
 		return -ENOMEM;
-	*control = (struct control){ .loop = loop, .fd = -1, .answer = answer, .data = data };
+	*control = (struct control){ .loop = loop,
+				     .fd = -1,
+				     .answer = answer,
+				     .data = data,
+				     .time_limit_ns = client_timeout_ns };
 	if (strlen(path) >= sizeof(control->path)) {
 		free(control);
 		return -ENAMETOOLONG;
@@ -296,6 +304,11 @@ int control_listen(struct loop *loop, const char *path, control_answer *answer, 
 	return 0;
 }
 
+void control_limit_time(struct control *control, int64_t limit_ns)
+{
+	control->time_limit_ns = limit_ns;
+}
+
 void control_close(struct control *control)
 {
 	if (!control)
@@ -308,7 +321,8 @@ void control_close(struct control *control)
 	free(control);
 }
 
-/* ---- client ----------------------------------------------------------------------------------- */
+/* ---- client -----------------------------------------------------------------------------------
+ */
 
 static int move_all(int fd, void *data, size_t length, bool writing)
 {
@@ -372,8 +386,8 @@ static int ask_connected(int fd, const char *const *words, uint32_t word_count, 
 	return 0;
 }
 
-int control_ask(const char *path, const char *const *words, uint32_t word_count,
-		uint16_t *ret_code, char **ret_reply, size_t *ret_length)
+int control_ask(const char *path, const char *const *words, uint32_t word_count, uint16_t *ret_code,
+		char **ret_reply, size_t *ret_length)
 {
 	struct timeval timeout = { .tv_sec = client_timeout_ns / NS_PER_SECOND };
 	struct sockaddr_un address;

@@ -34,11 +34,15 @@ int control_listen(struct loop *loop, const char *path, control_answer *answer, 
 		   struct control **ret_control);
 void control_close(struct control *control);
 
+/* How long the next connections may take from their begin to their end; 10 s at first. On the
+ * loop's thread. */
+void control_limit_time(struct control *control, int64_t limit_ns);
+
 /* Client: sends words and gets the reply, freed by the caller with free(). A negative errno if no
  * daemon answers: -ENOENT and -ECONNREFUSED, none runs; -EACCES, not allowed; -EPROTO, it speaks
  * another version; -ETIMEDOUT, it does not answer within 10 s. */
-int control_ask(const char *path, const char *const *words, uint32_t word_count,
-		uint16_t *ret_code, char **ret_reply, size_t *ret_length);
+int control_ask(const char *path, const char *const *words, uint32_t word_count, uint16_t *ret_code,
+		char **ret_reply, size_t *ret_length);
 
 /* The words of a request's payload, in place; -EBADMSG: not words, or too many. */
 int control_split(char *payload, size_t length, char *ret_words[CONTROL_WORD_LIMIT],
