@@ -5,7 +5,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Each object that is loaded serves one hook, in one variant: the array takes programs of one kind. */
+/* Each object that is loaded serves one hook, in one variant: the array takes programs of one kind.
+ */
 SONDE_HUB(members);
 
 /* head: attached to the hook; starts the chain anew. skip: stands where no member is. */

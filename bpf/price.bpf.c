@@ -17,7 +17,7 @@ EMPTY(sys_exit, tp_btf, "tp_btf/sys_exit")
 EMPTY(sys_exit, raw_tp, "raw_tp/sys_exit")
 EMPTY(sys_exit, tracepoint, "tracepoint/raw_syscalls/sys_exit")
 
-__u64 clock_ns;   /* of `CLOCK_READS` readings of the clock */
+__u64 clock_ns; /* of `CLOCK_READS` readings of the clock */
 
 #define CLOCK_READS 64
 

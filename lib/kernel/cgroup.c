@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILEID_KERNFS 0xfe   /* the kernel's own number for "a kernfs node's id" */
+#define FILEID_KERNFS 0xfe /* the kernel's own number for "a kernfs node's id" */
 
-static char cgroup_root[PATH_MAX];   /* where the v2 hierarchy is mounted; empty: nowhere */
+static char cgroup_root[PATH_MAX]; /* where the v2 hierarchy is mounted; empty: nowhere */
 static int cgroup_root_fd = -1;
 
 static void cgroup_root_find(void)
@@ -25,7 +25,8 @@ static void cgroup_root_find(void)
 	if (!file)
 		return;
 	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%*s %4095s %63s", directory, type) != 2 || strcmp(type, "cgroup2"))
+		if (sscanf(line, "%*s %4095s %63s", directory, type) != 2 ||
+		    strcmp(type, "cgroup2"))
 			continue;
 		snprintf(cgroup_root, sizeof(cgroup_root), "%s", directory);
 		cgroup_root_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

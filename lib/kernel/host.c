@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Facts about the host that eBPF inputs need: CPUs, clocks, who we are in the eyes of the kernel. */
+/* Facts about the host that eBPF inputs need: CPUs, clocks, who we are in the eyes of the kernel.
+ */
 #include <sonde/kernel.h>
 
 #include <bpf/bpf.h>
@@ -36,7 +37,8 @@ uint64_t sonde_kernel_monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* The tightest of a few pairs of readings: a reader that is put aside between two would be off by as much. */
+/* The tightest of a few pairs of readings: a reader that is put aside between two would be off by
+ * as much. */
 int64_t sonde_kernel_clock_offset_ns(void)
 {
 	uint64_t before, wall, after, tightest = UINT64_MAX;

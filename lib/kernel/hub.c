@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The hook hub: one attached program a hot hook, and behind it a chain of members in a program array.
+/* The hook hub: one attached program a hot hook, and behind it a chain of members in a program
+ * array.
  *
- * A member's place is fixed while it is loaded, as its jump to the next place is compiled in. Places below
- * the last attached member that hold none are filled with a program that jumps on, so that members come
- * and go while the others run. */
+ * A member's place is fixed while it is loaded, as its jump to the next place is compiled in.
+ * Places below the last attached member that hold none are filled with a program that jumps on, so
+ * that members come and go while the others run. */
 #include "object.h"
 
 #include <bpf/bpf.h>
@@ -18,19 +19,19 @@
 #include "message.h"
 
 struct hub_member {
-	struct object_hook *hook;   /* NULL: the place is free */
+	struct object_hook *hook; /* NULL: the place is free */
 	struct sonde_kernel *kernel;
-	struct bpf_object *skip;    /* jumps over this place; NULL: not needed so far */
+	struct bpf_object *skip; /* jumps over this place; NULL: not needed so far */
 	bool attached;
 };
 
 struct hub {
-	char hook[32];                    /* empty: this entry is free */
-	const char *variant;              /* that all members share */
+	char hook[32];       /* empty: this entry is free */
+	const char *variant; /* that all members share */
 	int array_fd;
 	struct bpf_object *head;
-	struct bpf_link *link;   /* of the head, or of the one member that is attached by itself */
-	bool has_head;           /* the link is the head's */
+	struct bpf_link *link; /* of the head, or of the one member that is attached by itself */
+	bool has_head;         /* the link is the head's */
 	uint32_t joined_count, attached_count;
 	struct hub_member members[SONDE_HUB_MEMBERS];
 };
@@ -39,7 +40,7 @@ struct hub {
 
 static pthread_mutex_t hub_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct hub hubs[HUBS];
-static int context_fd = -1;   /* the context that all hubs of the process share; never closed */
+static int context_fd = -1; /* the context that all hubs of the process share; never closed */
 
 static struct hub *hub_find(const char *hook)
 {
@@ -148,8 +149,8 @@ void hub_leave(struct sonde_kernel *kernel, struct object_hook *hook)
 }
 
 /* Loads one program of the hub's own object. */
-static int hub_load(struct hub *hub, const char *kind, uint32_t next, struct bpf_object **ret_object,
-		    struct bpf_program **ret_program)
+static int hub_load(struct hub *hub, const char *kind, uint32_t next,
+		    struct bpf_object **ret_object, struct bpf_program **ret_program)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "hub");
 	struct sonde_kernel view = { .name = "hub" };
@@ -188,9 +189,8 @@ static int hub_skip(struct hub *hub, uint32_t place)
 	if (!member->skip)
 		error = hub_load(hub, "skip", place + 1, &member->skip, &program);
 	else
-		bpf_object__for_each_program(program, member->skip)
-			if (bpf_program__autoload(program))
-				break;
+		bpf_object__for_each_program(
+			program, member->skip) if (bpf_program__autoload(program)) break;
 	if (error)
 		return error;
 	fd = bpf_program__fd(program);
@@ -236,17 +236,17 @@ static int hub_head(struct hub *hub)
 	if (!hub->head)
 		error = hub_load(hub, "head", 0, &hub->head, &program);
 	else
-		bpf_object__for_each_program(program, hub->head)
-			if (bpf_program__autoload(program))
-				break;
+		bpf_object__for_each_program(program,
+					     hub->head) if (bpf_program__autoload(program)) break;
 	if (error)
 		return error;
 	hub->link = bpf_program__attach(program);
 	return hub->link ? 0 : -errno;
 }
 
-/* From one member, attached by itself, to the head: attached while the array is still empty, so that no run
- * is seen twice. What passes between the next two steps, some microseconds, is seen by no one. */
+/* From one member, attached by itself, to the head: attached while the array is still empty, so
+ * that no run is seen twice. What passes between the next two steps, some microseconds, is seen by
+ * no one. */
 static int hub_widen(struct hub *hub)
 {
 	struct bpf_link *alone = hub->link;
@@ -276,8 +276,8 @@ static void hub_end(struct hub *hub)
 	hub->has_head = false;
 }
 
-/* One member alone is attached by itself, which spares 9 ns a run; with the second the head takes over, and
- * stays as long as there is a member. */
+/* One member alone is attached by itself, which spares 9 ns a run; with the second the head takes
+ * over, and stays as long as there is a member. */
 int hub_attach(struct sonde_kernel *kernel, struct object_hook *hook)
 {
 	struct hub *hub;

@@ -62,8 +62,8 @@ static void capabilities_missing(char *out, size_t out_bytes, const char *varian
 	int no_perfmon = !full && !(has >> BIT_PERFMON & 1);
 	int no_files = !strcmp(variant, "tracepoint") && !(has >> BIT_DAC_READ_SEARCH & 1);
 
-	snprintf(out, out_bytes, "%s%s%s", no_bpf ? " CAP_BPF" : "", no_perfmon ? " CAP_PERFMON" : "",
-		 no_files ? " CAP_DAC_READ_SEARCH" : "");
+	snprintf(out, out_bytes, "%s%s%s", no_bpf ? " CAP_BPF" : "",
+		 no_perfmon ? " CAP_PERFMON" : "", no_files ? " CAP_DAC_READ_SEARCH" : "");
 }
 
 void message_explain(char *out, size_t out_bytes, const char *hook, const char *variant, int error)
@@ -76,7 +76,8 @@ void message_explain(char *out, size_t out_bytes, const char *hook, const char *
 		snprintf(out, out_bytes, "%s by %s: refused, missing%s", hook, variant, missing);
 		return;
 	}
-	if (error == -ENOENT && !strcmp(variant, "tracepoint") && access("/sys/kernel/tracing/events", F_OK) &&
+	if (error == -ENOENT && !strcmp(variant, "tracepoint") &&
+	    access("/sys/kernel/tracing/events", F_OK) &&
 	    access("/sys/kernel/debug/tracing/events", F_OK))
 		why = "tracefs is not mounted at /sys/kernel/tracing";
 	else if (error == -ESRCH || error == -ENOENT)

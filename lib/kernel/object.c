@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Loads an object in the first variant that this kernel takes, attaches its hooks, maps its memory. */
+/* Loads an object in the first variant that this kernel takes, attaches its hooks, maps its memory.
+ */
 #include "object.h"
 
 #include <bpf/bpf.h>
@@ -19,7 +20,8 @@ static struct bpf_map *map_find(const struct sonde_kernel *kernel, const char *n
 	return bpf_object__find_map_by_name(kernel->object, name);
 }
 
-int sonde_kernel_constant(struct sonde_kernel *kernel, const char *name, const void *value, size_t bytes)
+int sonde_kernel_constant(struct sonde_kernel *kernel, const char *name, const void *value,
+			  size_t bytes)
 {
 	const struct btf *btf = bpf_object__btf(kernel->object);
 	const struct btf_type *section, *variable;
@@ -29,9 +31,8 @@ int sonde_kernel_constant(struct sonde_kernel *kernel, const char *name, const v
 	size_t section_bytes;
 	char *base;
 
-	bpf_object__for_each_map(map, kernel->object)
-		if (strstr(bpf_map__name(map), ".rodata"))
-			break;
+	bpf_object__for_each_map(map,
+				 kernel->object) if (strstr(bpf_map__name(map), ".rodata")) break;
 	if (id < 0 || !map)
 		return -ENOENT;
 	base = (char *)(uintptr_t)bpf_map__initial_value(map, &section_bytes);
@@ -89,9 +90,11 @@ void *sonde_kernel_memory(struct sonde_kernel *kernel, const char *map)
 		return NULL;
 	memory = &kernel->memories[kernel->memory_count];
 	memory->map = found;
-	memory->bytes = ((size_t)bpf_map__value_size(found) + 7) / 8 * 8 * bpf_map__max_entries(found);
+	memory->bytes =
+		((size_t)bpf_map__value_size(found) + 7) / 8 * 8 * bpf_map__max_entries(found);
 	memory->bytes = (memory->bytes + page - 1) / page * page;
-	memory->base = mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(found), 0);
+	memory->base = mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    bpf_map__fd(found), 0);
 	if (memory->base == MAP_FAILED)
 		return NULL;
 	kernel->memory_count++;
@@ -166,7 +169,8 @@ static int programs_choose(struct sonde_kernel *kernel)
 	bpf_object__for_each_program(program, kernel->object)
 		bpf_program__set_autoload(program, false);
 	for (uint32_t i = 0; i < kernel->hook_count; i++) {
-		snprintf(name, sizeof(name), "%s__%s", kernel->hooks[i].plan.program, kernel->variant);
+		snprintf(name, sizeof(name), "%s__%s", kernel->hooks[i].plan.program,
+			 kernel->variant);
 		program = bpf_object__find_program_by_name(kernel->object, name);
 		if (!program)
 			return -ENOENT;
@@ -176,7 +180,8 @@ static int programs_choose(struct sonde_kernel *kernel)
 	return 0;
 }
 
-/* Loads the programs in one go; if that fails, `ret_hook` names the first hook as libbpf stops there. */
+/* Loads the programs in one go; if that fails, `ret_hook` names the first hook as libbpf stops
+ * there. */
 static int object_prepare(struct sonde_kernel *kernel, const struct sonde_kernel_plan *plan)
 {
 	uint32_t cpus = sonde_kernel_cpu_count();
@@ -250,8 +255,8 @@ static int variant_try(const struct sonde_kernel_plan *plan, const char *variant
 	return error;
 }
 
-int sonde_kernel_load(const struct sonde_kernel_plan *plan, struct sonde_kernel **ret_kernel, char *message,
-		      size_t message_bytes)
+int sonde_kernel_load(const struct sonde_kernel_plan *plan, struct sonde_kernel **ret_kernel,
+		      char *message, size_t message_bytes)
 {
 	char why[256], *out = message;
 	int error = -EINVAL;
@@ -265,8 +270,8 @@ int sonde_kernel_load(const struct sonde_kernel_plan *plan, struct sonde_kernel 
 		error = variant_try(plan, *variant, ret_kernel, why, sizeof(why));
 		if (!error)
 			return 0;
-		out += snprintf(out, message_bytes - (size_t)(out - message), "%s%s", out == message ? "" : "; ",
-				why[0] ? why : strerror(-error));
+		out += snprintf(out, message_bytes - (size_t)(out - message), "%s%s",
+				out == message ? "" : "; ", why[0] ? why : strerror(-error));
 		if ((size_t)(out - message) >= message_bytes)
 			break;
 	}
@@ -281,8 +286,8 @@ static uint64_t missed_runs(int program_fd)
 	return bpf_obj_get_info_by_fd(program_fd, &info, &bytes) ? 0 : info.recursion_misses;
 }
 
-
-int sonde_kernel_cost(struct sonde_kernel *kernel, uint32_t index, struct sonde_kernel_cost *ret_cost)
+int sonde_kernel_cost(struct sonde_kernel *kernel, uint32_t index,
+		      struct sonde_kernel_cost *ret_cost)
 {
 	struct sonde_kernel_cost cost = { 0 };
 	const struct bpf_map *map = kernel->cpu_map ? map_find(kernel, kernel->cpu_map) : NULL;
@@ -297,7 +302,10 @@ int sonde_kernel_cost(struct sonde_kernel *kernel, uint32_t index, struct sonde_
 	cost.program = hook->plan.program;
 	cost.attached = hook->attached;
 	for (uint32_t cpu = 0; blocks && cpu < bpf_map__max_entries(map); cpu++) {
-		meter = (const struct sonde_meter *)(const void *)(blocks + (size_t)cpu * bpf_map__value_size(map)) +
+		meter = (const struct sonde_meter *)(const void *)(blocks +
+								   (size_t)cpu *
+									   bpf_map__value_size(
+										   map)) +
 			index;
 		cost.runs += meter->runs;
 		cost.clocked_runs += meter->clocked_runs;

@@ -16,9 +16,9 @@
 #include "message.h"
 #include "price.h"
 
-#define ROUNDS        5
-#define CALLS         20000
-#define CLOCK_READS   64   /* as in price.bpf.c */
+#define ROUNDS      5
+#define CALLS       20000
+#define CLOCK_READS 64 /* as in price.bpf.c */
 
 struct price {
 	const char *hook, *variant;
@@ -26,8 +26,9 @@ struct price {
 };
 
 static struct price prices[] = {
-	{ "sys_enter", "tp_btf", 0 },     { "sys_enter", "raw_tp", 0 },    { "sys_enter", "tracepoint", 0 },
-	{ "sys_exit", "tp_btf", 0 },      { "sys_exit", "raw_tp", 0 },     { "sys_exit", "tracepoint", 0 },
+	{ "sys_enter", "tp_btf", 0 },     { "sys_enter", "raw_tp", 0 },
+	{ "sys_enter", "tracepoint", 0 }, { "sys_exit", "tp_btf", 0 },
+	{ "sys_exit", "raw_tp", 0 },      { "sys_exit", "tracepoint", 0 },
 };
 
 #define PRICES (sizeof(prices) / sizeof(prices[0]))
@@ -57,7 +58,8 @@ static double call_ns(void)
 	for (int i = 0; i < CALLS; i++)
 		syscall(SYS_getppid);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / CALLS;
+	return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) /
+	       CALLS;
 }
 
 static int ascending(const void *a, const void *b)
@@ -103,15 +105,16 @@ static double clock_price(struct bpf_object *object)
 static void variant_measure(const char *variant)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "price");
-	struct bpf_object *object = bpf_object__open_mem(embedded_price, embedded_price_bytes, &options);
+	struct bpf_object *object =
+		bpf_object__open_mem(embedded_price, embedded_price_bytes, &options);
 	struct bpf_program *program;
 	char name[64];
 
 	if (!object)
 		return;
-	bpf_object__for_each_program(program, object)
-		bpf_program__set_autoload(program, strstr(bpf_program__name(program), variant) ||
-							   !strcmp(bpf_program__name(program), "clock_price"));
+	bpf_object__for_each_program(program, object) bpf_program__set_autoload(
+		program, strstr(bpf_program__name(program), variant) ||
+				 !strcmp(bpf_program__name(program), "clock_price"));
 	if (bpf_object__load(object)) {
 		bpf_object__close(object);
 		return;

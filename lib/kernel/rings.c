@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 struct ring_handle {
-	struct sonde_ring ring;   /* first, so that the reader's view is the handle */
+	struct sonde_ring ring; /* first, so that the reader's view is the handle */
 	int fd;
 	size_t data_bytes;
 };
 
 struct rings {
 	uint32_t count;
-	int wake_fd;   /* epoll over all rings, edge-triggered */
+	int wake_fd; /* epoll over all rings, edge-triggered */
 	size_t page;
 	struct ring_handle handles[];
 };
@@ -36,7 +36,8 @@ static int ring_open(struct rings *rings, struct ring_handle *handle, uint64_t b
 		return -errno;
 	handle->ring.consumer = memory;
 	handle->data_bytes = rings->page + 2 * bytes;
-	memory = mmap(NULL, handle->data_bytes, PROT_READ, MAP_SHARED, handle->fd, (off_t)rings->page);
+	memory = mmap(NULL, handle->data_bytes, PROT_READ, MAP_SHARED, handle->fd,
+		      (off_t)rings->page);
 	if (memory == MAP_FAILED)
 		return -errno;
 	handle->ring.producer = memory;
@@ -90,7 +91,8 @@ void rings_free(struct rings *rings)
 
 struct sonde_ring *sonde_kernel_ring(struct sonde_kernel *kernel, uint32_t cpu)
 {
-	return kernel->rings && cpu < kernel->rings->count ? &kernel->rings->handles[cpu].ring : NULL;
+	return kernel->rings && cpu < kernel->rings->count ? &kernel->rings->handles[cpu].ring
+							   : NULL;
 }
 
 uint32_t sonde_kernel_ring_count(const struct sonde_kernel *kernel)

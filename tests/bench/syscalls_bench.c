@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the input `syscalls` adds to a call, beside the floor and a peer, all in turn in one run.
  *
- * The calls are made by a process of its own on the last CPU. A round measures everything once, each time
- * after a bare run, in an order that is drawn anew; figures are medians over rounds of what was added to
- * the bare call of the same round. */
+ * The calls are made by a process of its own on the last CPU. A round measures everything once,
+ * each time after a bare run, in an order that is drawn anew; figures are medians over rounds of
+ * what was added to the bare call of the same round. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +15,9 @@
 #include "syscalls_measure.h"
 #include "syscalls_subjects.h"
 
-#define CALLS      100000   /* of a measurement: their events fit into a ring */
-#define ROUNDS     15
-#define SUBJECTS   3        /* sonde, floor, peer */
+#define CALLS    100000 /* of a measurement: their events fit into a ring */
+#define ROUNDS   15
+#define SUBJECTS 3 /* sonde, floor, peer */
 
 enum subject { SONDE, FLOOR, PEER };
 
@@ -25,27 +25,41 @@ struct bench {
 	const char *name;
 	struct probe_settings settings;
 	const char *floor_enter, *floor_exit;
-	bool has_peer;   /* syscount -L */
+	bool has_peer; /* syscount -L */
 };
 
-static uint32_t unused_call;   /* index of a call that nobody makes: only it is wanted */
+static uint32_t unused_call; /* index of a call that nobody makes: only it is wanted */
 static const uint32_t unused_tgid = INT32_MAX;
 
 static const struct bench benches[] = {
-	{ .name = "syscalls.aggregate", .floor_enter = "timed_enter", .floor_exit = "aggregate_exit",
+	{ .name = "syscalls.aggregate",
+	  .floor_enter = "timed_enter",
+	  .floor_exit = "aggregate_exit",
 	  .settings = { .mode = SONDE_SYSCALLS_AGGREGATE, .time_one_in = 1, .sample_one_in = 1 },
 	  .has_peer = true },
-	{ .name = "syscalls.rejected", .floor_exit = "count_exit",
-	  .settings = { .mode = SONDE_SYSCALLS_AGGREGATE, .calls = &unused_call, .call_count = 1 } },
-	{ .name = "syscalls.rejected_process", .floor_exit = "count_exit",
-	  .settings = { .mode = SONDE_SYSCALLS_AGGREGATE, .tgids = &unused_tgid, .tgid_count = 1 } },
-	{ .name = "syscalls.rejected_sample", .floor_exit = "count_exit",
+	{ .name = "syscalls.rejected",
+	  .floor_exit = "count_exit",
+	  .settings = { .mode = SONDE_SYSCALLS_AGGREGATE,
+			.calls = &unused_call,
+			.call_count = 1 } },
+	{ .name = "syscalls.rejected_process",
+	  .floor_exit = "count_exit",
+	  .settings = { .mode = SONDE_SYSCALLS_AGGREGATE,
+			.tgids = &unused_tgid,
+			.tgid_count = 1 } },
+	{ .name = "syscalls.rejected_sample",
+	  .floor_exit = "count_exit",
 	  .settings = { .mode = SONDE_SYSCALLS_EVENTS, .sample_one_in = 1000 } },
-	{ .name = "syscalls.count", .floor_exit = "count_exit",
+	{ .name = "syscalls.count",
+	  .floor_exit = "count_exit",
 	  .settings = { .mode = SONDE_SYSCALLS_AGGREGATE } },
-	{ .name = "syscalls.one_in_16", .floor_enter = "empty_enter", .floor_exit = "empty_exit",
+	{ .name = "syscalls.one_in_16",
+	  .floor_enter = "empty_enter",
+	  .floor_exit = "empty_exit",
 	  .settings = { .mode = SONDE_SYSCALLS_AGGREGATE, .time_one_in = 16 } },
-	{ .name = "syscalls.events", .floor_enter = "timed_enter", .floor_exit = "event_exit",
+	{ .name = "syscalls.events",
+	  .floor_enter = "timed_enter",
+	  .floor_exit = "event_exit",
 	  .settings = { .mode = SONDE_SYSCALLS_EVENTS, .time_one_in = 1, .sample_one_in = 1 } },
 };
 
@@ -53,14 +67,14 @@ static const struct bench benches[] = {
 
 static double spread_of(double *values, int count)
 {
-	double center = middle(values, count);   /* sorts */
+	double center = middle(values, count); /* sorts */
 
 	return center > 0 ? (values[count - 1] - values[0]) / center : 0;
 }
 
 /* What is under way when the figures are taken; `added` has the rounds of each subject. */
-static void result_print(const struct bench *bench, double added[SUBJECTS][ROUNDS], double *vs_floor,
-			 double *vs_peer, bool with_peer)
+static void result_print(const struct bench *bench, double added[SUBJECTS][ROUNDS],
+			 double *vs_floor, double *vs_peer, bool with_peer)
 {
 	double spread = spread_of(added[SONDE], ROUNDS), other = spread_of(added[FLOOR], ROUNDS);
 
@@ -85,7 +99,8 @@ static void result_print(const struct bench *bench, double added[SUBJECTS][ROUND
 static void rings_empty(void)
 {
 	for (uint32_t cpu = 0; cpu < sonde_kernel_cpu_count(); cpu++) {
-		struct sonde_ring *rings[2] = { sonde_kernel_ring(sonde_probe()->kernel, cpu), floor_ring(cpu) };
+		struct sonde_ring *rings[2] = { sonde_kernel_ring(sonde_probe()->kernel, cpu),
+						floor_ring(cpu) };
 
 		for (int i = 0; i < 2; i++) {
 			rings[i]->end = __atomic_load_n(rings[i]->producer, __ATOMIC_ACQUIRE);
@@ -95,7 +110,8 @@ static void rings_empty(void)
 	}
 }
 
-static double subject_measure(const struct bench *bench, enum subject subject, struct caller *caller)
+static double subject_measure(const struct bench *bench, enum subject subject,
+			      struct caller *caller)
 {
 	double bare = caller_measure(caller, CALLS), with;
 
@@ -166,13 +182,15 @@ int main(int count, char **arguments)
 		if (open)
 			bench_run(&benches[i], &caller);
 		else
-			printf("{\"name\":\"%s\",\"skipped\":\"the programs cannot be loaded\"}\n", benches[i].name);
+			printf("{\"name\":\"%s\",\"skipped\":\"the programs cannot be loaded\"}\n",
+			       benches[i].name);
 	}
 	if (is_named("syscalls.consume", count - 1, arguments + 1)) {
 		if (open)
 			consume_run();
 		else
-			printf("{\"name\":\"syscalls.consume\",\"skipped\":\"the programs cannot be loaded\"}\n");
+			printf("{\"name\":\"syscalls.consume\",\"skipped\":\"the programs cannot "
+			       "be loaded\"}\n");
 	}
 	caller_stop(&caller);
 	if (open)

@@ -15,18 +15,19 @@
 #include "syscalls_measure.h"
 #include "syscalls_subjects.h"
 
-#define CALLS        100000
-#define ROUNDS       15
-#define FLOOR_ROWS   1024
+#define CALLS         100000
+#define ROUNDS        15
+#define FLOOR_ROWS    1024
 #define FLOOR_BATCHES 16
-#define FLOOD_CALLS  6000000
+#define FLOOD_CALLS   6000000
 
 /* ---- a host of a few services, on the core's own batches ---- */
 
 static struct sonde_dictionary *bound[4][32];
 static uint64_t emitted_rows;
 
-static struct sonde_dictionary *host_dictionary_create(struct sonde_instance *instance, bool distinct)
+static struct sonde_dictionary *host_dictionary_create(struct sonde_instance *instance,
+						       bool distinct)
 {
 	return dictionary_create(distinct);
 }
@@ -38,12 +39,14 @@ static int host_bind(struct sonde_instance *instance, uint32_t schema, uint32_t 
 	return 0;
 }
 
-static struct sonde_batch *host_batch_create(struct sonde_instance *instance, uint32_t schema, uint32_t capacity)
+static struct sonde_batch *host_batch_create(struct sonde_instance *instance, uint32_t schema,
+					     uint32_t capacity)
 {
 	return batch_create(&rows_schemas[schema], capacity, bound[schema]);
 }
 
-static int host_batch_emit(struct sonde_instance *instance, struct sonde_batch *batch, const uint64_t *token)
+static int host_batch_emit(struct sonde_instance *instance, struct sonde_batch *batch,
+			   const uint64_t *token)
 {
 	batch_finish(batch);
 	emitted_rows += batch->row_count;
@@ -52,19 +55,33 @@ static int host_batch_emit(struct sonde_instance *instance, struct sonde_batch *
 }
 
 static const struct sonde_host host = {
-	.size = sizeof(host), .dictionary_create = host_dictionary_create, .dictionary_add = dictionary_add,
-	.dictionary_release = dictionary_release, .bind = host_bind, .batch_create = host_batch_create,
-	.batch_rows = batch_rows, .batch_resize = batch_resize, .batch_release = batch_release,
+	.size = sizeof(host),
+	.dictionary_create = host_dictionary_create,
+	.dictionary_add = dictionary_add,
+	.dictionary_release = dictionary_release,
+	.bind = host_bind,
+	.batch_create = host_batch_create,
+	.batch_rows = batch_rows,
+	.batch_valid = batch_valid,
+	.batch_resize = batch_resize,
+	.batch_release = batch_release,
 	.batch_emit = host_batch_emit,
 };
 
-static struct sonde_instance instance = { .size = sizeof(instance), .name = "bench", .host = &host };
+static struct sonde_instance instance = { .size = sizeof(instance),
+					  .name = "bench",
+					  .host = &host };
 static struct events events;
 
 static bool reader_open(void)
 {
-	events = (struct events){ .instance = &instance, .kernel = sonde_probe()->kernel, .plain_schema = SCHEMA_EVENT,
-				  .detail_schema = SCHEMA_DETAIL, .text_field = DETAIL_TEXT };
+	events = (struct events){ .instance = &instance,
+				  .kernel = sonde_probe()->kernel,
+				  .plain_schema = SCHEMA_EVENT,
+				  .detail_schema = SCHEMA_DETAIL,
+				  .text_field = DETAIL_TEXT,
+				  .error_field = EVENT_ERROR,
+				  .duration_field = EVENT_DURATION };
 	if (events_open(&events))
 		return false;
 	host_bind(&instance, SCHEMA_EVENT, EVENT_CALL, events.calls);
@@ -87,7 +104,8 @@ static uint64_t floor_read(void)
 		const void *event;
 
 		while ((event = sonde_ring_next(ring, &bytes))) {
-			memcpy(&floor_batches[floor_batch][floor_row], event, sizeof(struct sonde_syscall_event));
+			memcpy(&floor_batches[floor_batch][floor_row], event,
+			       sizeof(struct sonde_syscall_event));
 			count++;
 			if (++floor_row < FLOOR_ROWS)
 				continue;
@@ -101,7 +119,8 @@ static uint64_t floor_read(void)
 
 /* ---- measuring ---- */
 
-static const struct probe_settings all_events = { .mode = SONDE_SYSCALLS_EVENTS, .time_one_in = 1,
+static const struct probe_settings all_events = { .mode = SONDE_SYSCALLS_EVENTS,
+						  .time_one_in = 1,
 						  .sample_one_in = 1 };
 
 static double read_measure(uint64_t (*read_all)(void), uint64_t expected)
@@ -109,7 +128,8 @@ static double read_measure(uint64_t (*read_all)(void), uint64_t expected)
 	uint64_t began_ns = own_cpu_ns(), count = read_all(), took_ns = own_cpu_ns() - began_ns;
 
 	if (count < expected)
-		fprintf(stderr, "syscalls.consume: %lu events where %lu were expected\n", count, expected);
+		fprintf(stderr, "syscalls.consume: %lu events where %lu were expected\n", count,
+			expected);
 	return (double)took_ns / (double)(count ? count : 1);
 }
 
@@ -132,11 +152,14 @@ static double round_measure(bool sonde, struct caller *caller)
 	return read_measure(sonde ? sonde_read : floor_read, CALLS);
 }
 
-/* Two producers at full speed on two CPUs, and the reader as the plugin runs it: on wake-ups, and every 100 ms. */
+/* Two producers at full speed on two CPUs, and the reader as the plugin runs it: on wake-ups, and
+ * every 100 ms. */
 static void flood_run(void)
 {
-	struct caller callers[2] = { caller_start(0), caller_start((int)sysconf(_SC_NPROCESSORS_ONLN) - 1) };
-	struct pollfd wake = { .fd = sonde_kernel_rings_fd(sonde_probe()->kernel), .events = POLLIN };
+	struct caller callers[2] = { caller_start(0),
+				     caller_start((int)sysconf(_SC_NPROCESSORS_ONLN) - 1) };
+	struct pollfd wake = { .fd = sonde_kernel_rings_fd(sonde_probe()->kernel),
+			       .events = POLLIN };
 	struct pollfd done[2] = { { .fd = callers[0].from, .events = POLLIN },
 				  { .fd = callers[1].from, .events = POLLIN } };
 	struct sonde_syscalls_cpu before, after;
@@ -163,13 +186,12 @@ static void flood_run(void)
 	caller_stop(&callers[1]);
 	lost = after.lost[SONDE_KERNEL_LOSS_RING_FULL] - before.lost[SONDE_KERNEL_LOSS_RING_FULL];
 	fprintf(stderr, "syscalls.loss: two producers, %.2f million events/s, %lu read, %lu lost\n",
-		(double)count * 1e3 / (double)took_ns, count,
-		lost);
-	printf("{\"name\":\"syscalls.loss\",\"unit\":\"events lost of %.1f M at %.2f M/s\",\"sonde\":%lu,"
+		(double)count * 1e3 / (double)took_ns, count, lost);
+	printf("{\"name\":\"syscalls.loss\",\"unit\":\"events lost of %.1f M at %.2f "
+	       "M/s\",\"sonde\":%lu,"
 	       "\"floor\":null,\"peer\":null,\"peer_name\":null,\"vs_floor\":null,\"vs_peer\":null,"
 	       "\"better\":\"less\",\"spread\":null,\"runs\":1}\n",
-	       (double)count / 1e6, (double)count * 1e3 / (double)took_ns,
-	       lost);
+	       (double)count / 1e6, (double)count * 1e3 / (double)took_ns, lost);
 }
 
 void consume_run(void)
@@ -183,7 +205,7 @@ void consume_run(void)
 		return;
 	}
 	memset(floor_batches, 1, sizeof(*floor_batches) * FLOOR_BATCHES);
-	round_measure(true, &caller);   /* both once, so that memory has been touched */
+	round_measure(true, &caller); /* both once, so that memory has been touched */
 	round_measure(false, &caller);
 	for (int round = 0; round < ROUNDS; round++) {
 		sonde[round] = round_measure(true, &caller);
@@ -194,10 +216,13 @@ void consume_run(void)
 	middle(floor, ROUNDS);
 	spread = (sonde[ROUNDS - 1] - sonde[0]) / sonde[ROUNDS / 2];
 	other = (floor[ROUNDS - 1] - floor[0]) / floor[ROUNDS / 2];
-	printf("{\"name\":\"syscalls.consume\",\"unit\":\"ns\",\"sonde\":%.2f,\"floor\":%.2f,\"peer\":null,"
-	       "\"peer_name\":null,\"vs_floor\":%.3f,\"vs_peer\":null,\"better\":\"less\",\"spread\":%.3f,"
+	printf("{\"name\":\"syscalls.consume\",\"unit\":\"ns\",\"sonde\":%.2f,\"floor\":%.2f,"
+	       "\"peer\":null,"
+	       "\"peer_name\":null,\"vs_floor\":%.3f,\"vs_peer\":null,\"better\":\"less\","
+	       "\"spread\":%.3f,"
 	       "\"runs\":%d}\n",
-	       sonde[ROUNDS / 2], floor[ROUNDS / 2], middle(ratio, ROUNDS), spread > other ? spread : other, ROUNDS);
+	       sonde[ROUNDS / 2], floor[ROUNDS / 2], middle(ratio, ROUNDS),
+	       spread > other ? spread : other, ROUNDS);
 	fflush(stdout);
 	flood_run();
 	caller_stop(&caller);

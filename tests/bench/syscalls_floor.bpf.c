@@ -6,11 +6,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-__u64 boottime_offset_ns = 12345;   /* a variable, as the host may sleep */
+__u64 boottime_offset_ns = 12345; /* a variable, as the host may sleep */
 
 struct floor_state {
 	__u64 start_ns;
-	struct css_set *place;   /* that `cgroup` was looked up for */
+	struct css_set *place; /* that `cgroup` was looked up for */
 	__u32 cgroup;
 };
 
@@ -32,7 +32,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, CGROUPS * SONDE_SYSCALL_NUMBERS);
+	__uint(max_entries, CGROUPS *SONDE_SYSCALL_NUMBERS);
 	__type(key, __u32);
 	__type(value, struct sonde_syscall_slot);
 } slots SEC(".maps");

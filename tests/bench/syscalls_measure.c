@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PARTS        20
+#define PARTS         20
 #define WARM_UP_CALLS 2000
 
 static uint64_t clock_ns(clockid_t clock)
@@ -113,7 +113,7 @@ void caller_stop(struct caller *caller)
 {
 	close(caller->to);
 	close(caller->from);
-	kill(caller->pid, SIGKILL);   /* a later caller may hold the pipe open */
+	kill(caller->pid, SIGKILL); /* a later caller may hold the pipe open */
 	waitpid(caller->pid, NULL, 0);
 }
 

@@ -58,7 +58,8 @@ static bool floor_open(void)
 	uint32_t cpus = sonde_kernel_cpu_count();
 
 	libbpf_set_print(say_nothing);
-	floor_object = bpf_object__open_mem(embedded_syscalls_floor, embedded_syscalls_floor_bytes, &options);
+	floor_object = bpf_object__open_mem(embedded_syscalls_floor, embedded_syscalls_floor_bytes,
+					    &options);
 	if (!floor_object)
 		return false;
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(floor_object, "rings"), cpus);
@@ -72,7 +73,9 @@ static bool floor_open(void)
 
 bool subjects_open(void)
 {
-	struct probe_shape shape = { .memory_bytes = 16u << 20, .ring_bytes = FLOOR_RING_BYTES, .group_count = 512 };
+	struct probe_shape shape = { .memory_bytes = 16u << 20,
+				     .ring_bytes = FLOOR_RING_BYTES,
+				     .group_count = 512 };
 	char message[512];
 
 	if (!floor_open()) {
@@ -109,7 +112,8 @@ void floor_attach(const char *enter, const char *exit_name)
 	for (int i = 0; i < 2; i++) {
 		if (!names[i])
 			continue;
-		floor_links[i] = bpf_program__attach(bpf_object__find_program_by_name(floor_object, names[i]));
+		floor_links[i] = bpf_program__attach(
+			bpf_object__find_program_by_name(floor_object, names[i]));
 		if (!floor_links[i]) {
 			perror(names[i]);
 			exit(1);
@@ -159,7 +163,8 @@ bool peer_attach(void)
 	peer = fork();
 	if (!peer) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		/* The peer knows classic tracepoints only: give it tracefs where the host mounts none. */
+		/* The peer knows classic tracepoints only: give it tracefs where the host mounts
+		 * none. */
 		if (access("/sys/kernel/tracing/events", F_OK) &&
 		    (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		     mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)))

@@ -10,7 +10,8 @@
 
 #define FLOOR_RING_BYTES (16u << 20)
 
-/* Loads the floor's programs and sonde's; says why on stderr and returns false where they cannot. */
+/* Loads the floor's programs and sonde's; says why on stderr and returns false where they cannot.
+ */
 bool subjects_open(void);
 void subjects_close(void);
 

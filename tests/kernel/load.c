@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Makes system calls whose numbers, results and order are known, inside a cgroup of its own.
  *
- * load CGROUP_PROCS KIND COUNT: joins the cgroup by writing to the file, makes the calls, and says on standard
- * output, as a JSON object, how many of each it made: {"NAME": {"calls": N, "ERROR": N ..}}. */
+ * load CGROUP_PROCS KIND COUNT: joins the cgroup by writing to the file, makes the calls, and says
+ * on standard output, as a JSON object, how many of each it made: {"NAME": {"calls": N, "ERROR": N
+ * ..}}. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -70,14 +71,16 @@ static void *worker_run(void *argument)
 	sched_setaffinity(0, sizeof(set), &set);
 	for (long i = 0; i < worker->count; i++) {
 		random = random * 1664525 + 1013904223;
-		call_make(worker, (random >> 16) % 16 < 11 ? GETPPID : (int)((random >> 24) % CALLS));
+		call_make(worker,
+			  (random >> 16) % 16 < 11 ? GETPPID : (int)((random >> 24) % CALLS));
 	}
 	return NULL;
 }
 
 static void many(long count)
 {
-	struct worker workers[2] = { { .cpu = 0, .count = count / 2 }, { .cpu = 1, .count = count - count / 2 } };
+	struct worker workers[2] = { { .cpu = 0, .count = count / 2 },
+				     { .cpu = 1, .count = count - count / 2 } };
 	int pipes[2];
 
 	if (pipe(pipes))
@@ -114,10 +117,12 @@ static void slow(long count)
 		nanosleep(&wait, NULL);
 		syscall(SYS_getppid);
 	}
-	printf("{\"getppid\": {\"calls\": %ld}, \"clock_nanosleep\": {\"calls\": %ld}}\n", count, count);
+	printf("{\"getppid\": {\"calls\": %ld}, \"clock_nanosleep\": {\"calls\": %ld}}\n", count,
+	       count);
 }
 
-/* A rhythm of 16 calls, eight kinds twice, that a sampler of one in 16 must not fall in step with. */
+/* A rhythm of 16 calls, eight kinds twice, that a sampler of one in 16 must not fall in step with.
+ */
 static void rhythm(long count)
 {
 	struct worker worker = { .cpu = 0 };
@@ -128,8 +133,8 @@ static void rhythm(long count)
 	worker.pipe_fd = pipes[0];
 	for (long i = 0; i < count; i++)
 		call_make(&worker, i % 16 == 0 ? GETSID : GETPPID);
-	printf("{\"getppid\": {\"calls\": %ld}, \"getsid\": {\"calls\": %ld}}\n", worker.made[GETPPID],
-	       worker.made[GETSID]);
+	printf("{\"getppid\": {\"calls\": %ld}, \"getsid\": {\"calls\": %ld}}\n",
+	       worker.made[GETPPID], worker.made[GETSID]);
 }
 
 #if defined(__x86_64__)
@@ -138,7 +143,10 @@ static long compat_call(long number, long first)
 {
 	long result;
 
-	__asm__ volatile("int $0x80" : "=a"(result) : "0"(number), "b"(first) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "0"(number), "b"(first)
+			 : "memory", "r8", "r9", "r10", "r11");
 	return result;
 }
 
@@ -150,7 +158,8 @@ static void compat(long count)
 		syscall(SYS_getppid);
 	}
 	printf("{\"getppid\": {\"calls\": %ld}, \"32 getppid\": {\"calls\": %ld}, "
-	       "\"32 dup\": {\"calls\": %ld, \"EBADF\": %ld}}\n", count, count, count, count);
+	       "\"32 dup\": {\"calls\": %ld, \"EBADF\": %ld}}\n",
+	       count, count, count, count);
 }
 #endif
 
@@ -175,7 +184,8 @@ static void processes(long count)
 		waitpid(child, NULL, 0);
 		syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1);
 	}
-	printf("{\"fork\": {\"calls\": %ld}, \"execve\": {\"calls\": %ld, \"ENOENT\": %ld}, \"wait4\": {\"calls\": %ld}, "
+	printf("{\"fork\": {\"calls\": %ld}, \"execve\": {\"calls\": %ld, \"ENOENT\": %ld}, "
+	       "\"wait4\": {\"calls\": %ld}, "
 	       "\"rt_sigreturn\": {\"calls\": %ld}, \"tgkill\": {\"calls\": %ld}}\n",
 	       count, 2 * count, count, count, count, count);
 }
@@ -184,10 +194,12 @@ static void processes(long count)
 static void kinds(long count)
 {
 	static const long numbers[] = {
-		SYS_getppid, SYS_getsid, SYS_getpgid, SYS_dup, SYS_lseek, SYS_mkdir, SYS_rmdir, SYS_getuid, SYS_geteuid,
-		SYS_getgid, SYS_getegid, SYS_getpgrp, SYS_sched_yield, SYS_umask, SYS_alarm, SYS_chmod, SYS_rename,
-		SYS_link, SYS_symlink, SYS_sync_file_range, SYS_readahead, SYS_flock, SYS_fsync, SYS_fdatasync,
-		SYS_truncate, SYS_fchmod, SYS_fchown, SYS_sysinfo, SYS_times, SYS_getpriority,
+		SYS_getppid,   SYS_getsid,  SYS_getpgid,     SYS_dup,       SYS_lseek,
+		SYS_mkdir,     SYS_rmdir,   SYS_getuid,      SYS_geteuid,   SYS_getgid,
+		SYS_getegid,   SYS_getpgrp, SYS_sched_yield, SYS_umask,     SYS_alarm,
+		SYS_chmod,     SYS_rename,  SYS_link,        SYS_symlink,   SYS_sync_file_range,
+		SYS_readahead, SYS_flock,   SYS_fsync,       SYS_fdatasync, SYS_truncate,
+		SYS_fchmod,    SYS_fchown,  SYS_sysinfo,     SYS_times,     SYS_getpriority,
 	};
 	long kinds_count = (long)(sizeof(numbers) / sizeof(numbers[0]));
 
@@ -208,8 +220,8 @@ static const struct {
 	const char *name;
 	void (*run)(long count);
 } loads[] = {
-	{ "many", many },   { "slow", slow },           { "rhythm", rhythm },
-	{ "compat", compat }, { "processes", processes }, { "kinds", kinds }, { "paths", paths },
+	{ "many", many },           { "slow", slow },   { "rhythm", rhythm }, { "compat", compat },
+	{ "processes", processes }, { "kinds", kinds }, { "paths", paths },
 };
 
 int main(int count, char **arguments)

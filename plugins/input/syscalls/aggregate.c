@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SILENT_READINGS      60   /* a group without calls for so long is given up */
-#define SILENT_WHEN_CROWDED  2    /* the same when three quarters of groups or slots are in use */
+#define SILENT_READINGS     60 /* a group without calls for so long is given up */
+#define SILENT_WHEN_CROWDED 2  /* the same when three quarters of groups or slots are in use */
+
+#define GRACE_NS 50000000ull /* in which every run that was under way has ended */
 
 /* What a slot held when it was read last, over all CPUs. */
 struct seen {
@@ -28,11 +30,12 @@ struct group {
 
 struct aggregate {
 	struct probe *probe;
-	struct seen *seen;        /* slot_count */
-	struct group *groups;     /* group_count */
-	uint32_t slot_end;        /* slots from here on were never used */
+	struct seen *seen;    /* slot_count */
+	struct group *groups; /* group_count */
+	uint32_t slot_end;    /* slots from here on were never used */
 	uint32_t groups_used, slots_used;
-	bool leaving;             /* some groups wait to be emptied */
+	bool leaving;     /* some groups wait to be emptied */
+	uint64_t left_ns; /* since then */
 	struct aggregate_delta delta;
 };
 
@@ -69,13 +72,14 @@ void aggregate_fill(const struct aggregate *aggregate, uint32_t *ret_groups, uin
 	*ret_slots = aggregate->slots_used;
 }
 
-static volatile struct sonde_syscall_slot *slot_of(const struct probe *probe, uint32_t cpu, uint32_t slot)
+static volatile struct sonde_syscall_slot *slot_of(const struct probe *probe, uint32_t cpu,
+						   uint32_t slot)
 {
 	return &probe->slots[(size_t)cpu * probe->slot_count + slot];
 }
 
-/* Buckets and errors are read before the calls, which the kernel counts first: there is never a duration or
- * an error without its call. */
+/* Buckets and errors are read before the calls, which the kernel counts first: there is never a
+ * duration or an error without its call. */
 static bool slot_read(struct aggregate *aggregate, uint32_t slot)
 {
 	struct aggregate_delta *delta = &aggregate->delta;
@@ -102,7 +106,7 @@ static bool slot_read(struct aggregate *aggregate, uint32_t slot)
 	delta->duration_ns = now.duration_ns - seen->duration_ns;
 	delta->timed = 0;
 	delta->error_count = 0;
-	for (int i = 0; i < SONDE_SYSCALL_BUCKETS; i++)   /* 32 bits that may have wrapped */
+	for (int i = 0; i < SONDE_SYSCALL_BUCKETS; i++) /* 32 bits that may have wrapped */
 		delta->timed += delta->buckets[i] = now.buckets[i] - seen->buckets[i];
 	for (int i = 0; i < SONDE_SYSCALL_ERRORS; i++)
 		delta->error_count += delta->errors[i] = now.errors[i] - seen->errors[i];
@@ -110,7 +114,8 @@ static bool slot_read(struct aggregate *aggregate, uint32_t slot)
 	return true;
 }
 
-static void group_describe(struct aggregate *aggregate, uint32_t index, struct aggregate_group *ret_group)
+static void group_describe(struct aggregate *aggregate, uint32_t index,
+			   struct aggregate_group *ret_group)
 {
 	const struct sonde_syscall_group *from = &aggregate->probe->groups[index];
 	struct group *group = &aggregate->groups[index];
@@ -141,7 +146,8 @@ static void group_empty(struct aggregate *aggregate, uint32_t index)
 		if (!slot || slot >= probe->slot_count)
 			continue;
 		for (uint32_t cpu = 0; cpu < probe->cpu_count; cpu++)
-			memset((void *)(uintptr_t)slot_of(probe, cpu, slot), 0, sizeof(struct sonde_syscall_slot));
+			memset((void *)(uintptr_t)slot_of(probe, cpu, slot), 0,
+			       sizeof(struct sonde_syscall_slot));
 		memset(&aggregate->seen[slot], 0, sizeof(aggregate->seen[slot]));
 		bpf_map_update_elem(free_slots, NULL, &slot, BPF_ANY);
 	}
@@ -160,11 +166,11 @@ static void slots_reopen(const struct probe *probe)
 				probe->groups[group].slots[call] = 0;
 }
 
-/* Groups that were taken out of the table one reading ago have no user left: every task has looked its group
- * up anew since, or will before its next call. */
+/* Groups that were taken out of the table one reading ago have no user left: every task has looked
+ * its group up anew since, or will before its next call. */
 static void groups_empty(struct aggregate *aggregate)
 {
-	if (!aggregate->leaving)
+	if (!aggregate->leaving || sonde_kernel_monotonic_ns() - aggregate->left_ns < GRACE_NS)
 		return;
 	for (uint32_t index = 1; index < aggregate->probe->group_count; index++)
 		if (aggregate->groups[index].state == GROUP_LEAVING)
@@ -189,10 +195,12 @@ static void groups_retire(struct aggregate *aggregate)
 		bpf_map_delete_elem(ids, &probe->groups[index].key);
 		group->state = GROUP_LEAVING;
 		aggregate->leaving = true;
+		aggregate->left_ns = sonde_kernel_monotonic_ns();
 	}
 }
 
-static uint64_t slot_visit(struct aggregate *aggregate, uint32_t slot, aggregate_callback *callback, void *context)
+static uint64_t slot_visit(struct aggregate *aggregate, uint32_t slot, aggregate_callback *callback,
+			   void *context)
 {
 	const struct probe *probe = aggregate->probe;
 	uint32_t index = slot ? probe->slots[slot].group : 0;
@@ -213,10 +221,10 @@ uint64_t aggregate_read(struct aggregate *aggregate, aggregate_callback *callbac
 	uint32_t slot_end = aggregate->slot_end;
 	uint64_t calls = 0;
 
-	groups_empty(aggregate);
 	aggregate->slots_used = aggregate->groups_used = 1;
 	for (uint32_t index = 1; index < probe->group_count; index++) {
-		if (probe->groups[index].key.cgroup_id && aggregate->groups[index].state == GROUP_FREE)
+		if (probe->groups[index].key.cgroup_id &&
+		    aggregate->groups[index].state == GROUP_FREE)
 			aggregate->groups[index].state = GROUP_LIVE;
 		aggregate->groups_used += aggregate->groups[index].state != GROUP_FREE;
 	}
@@ -230,6 +238,7 @@ uint64_t aggregate_read(struct aggregate *aggregate, aggregate_callback *callbac
 		calls += slot_visit(aggregate, slot, callback, context);
 	}
 	aggregate->slot_end = slot_end;
+	groups_empty(aggregate); /* what they counted last was visited above */
 	groups_retire(aggregate);
 	probe_renew(aggregate->probe);
 	return calls;

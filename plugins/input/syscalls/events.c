@@ -19,30 +19,42 @@ int events_open(struct events *events)
 	events->errors = sonde_dictionary_create(instance, true);
 	if (!events->calls || !events->errors)
 		return -ENOMEM;
-	sonde_dictionary_add(instance, events->errors, "", 0);   /* code 0: no error */
+	sonde_dictionary_add(instance, events->errors, "", 0); /* code 0: no error */
 	for (uint32_t index = 0; index < SONDE_SYSCALL_INDEXES; index++) {
 		name = names_call(index, buffer);
-		events->call_codes[index] = sonde_dictionary_add(instance, events->calls, name, strlen(name));
+		events->call_codes[index] =
+			sonde_dictionary_add(instance, events->calls, name, strlen(name));
 	}
+	for (uint32_t number = 0; number < SONDE_SYSCALL_NUMBERS;
+	     number++) /* what row_copy relies on */
+		if (events->call_codes[number] != number)
+			return -ENOMEM;
 	name = names_call(SONDE_SYSCALL_OTHER, buffer);
 	events->other_code = sonde_dictionary_add(instance, events->calls, name, strlen(name));
 	for (uint32_t error = 0; error < SONDE_SYSCALL_ERRORS; error++) {
 		name = names_error(error, buffer);
-		events->error_codes[error] = sonde_dictionary_add(instance, events->errors, name, strlen(name));
+		events->error_codes[error] =
+			sonde_dictionary_add(instance, events->errors, name, strlen(name));
 	}
 	events->clock_offset_ns = sonde_kernel_clock_offset_ns();
 	return 0;
 }
 
-void events_close(struct events *events)
+static void batch_drop(struct events *events)
 {
 	if (events->batch)
 		sonde_batch_release(events->instance, events->batch);
 	sonde_dictionary_release(events->instance, events->texts);
+	events->batch = NULL;
+	events->texts = NULL;
+}
+
+void events_close(struct events *events)
+{
+	batch_drop(events);
 	sonde_dictionary_release(events->instance, events->calls);
 	sonde_dictionary_release(events->instance, events->errors);
-	events->batch = NULL;
-	events->texts = events->calls = events->errors = NULL;
+	events->calls = events->errors = NULL;
 }
 
 static void batch_emit(struct events *events)
@@ -55,6 +67,7 @@ static void batch_emit(struct events *events)
 	events->emitted_count += events->row_count;
 	events->batch = NULL;
 	events->texts = NULL;
+	events->row_count = 0;
 }
 
 /* Texts belong to their batch, as they hardly repeat over time. */
@@ -63,45 +76,75 @@ static bool texts_open(struct events *events)
 	events->texts = sonde_dictionary_create(events->instance, true);
 	if (!events->texts)
 		return false;
-	sonde_dictionary_add(events->instance, events->texts, "", 0);   /* code 0: none */
-	return !sonde_bind(events->instance, events->detail_schema, events->text_field, events->texts);
+	sonde_dictionary_add(events->instance, events->texts, "", 0); /* code 0: none */
+	return !sonde_bind(events->instance, events->detail_schema, events->text_field,
+			   events->texts);
 }
 
+/* Emits the batch that is being filled and opens one for rows of that size. */
 static bool batch_open(struct events *events, uint32_t row_bytes)
 {
 	bool detail = row_bytes == sizeof(struct event_detail_row);
 
 	batch_emit(events);
-	if (detail && !texts_open(events))
+	if (detail && !texts_open(events)) {
+		batch_drop(events);
 		return false;
-	events->batch = sonde_batch_create(events->instance, detail ? events->detail_schema : events->plain_schema,
+	}
+	events->batch = sonde_batch_create(events->instance,
+					   detail ? events->detail_schema : events->plain_schema,
 					   BATCH_ROWS);
-	if (!events->batch)
+	if (events->batch) {
+		events->error_valid =
+			sonde_batch_valid(events->instance, events->batch, events->error_field);
+		events->duration_valid =
+			sonde_batch_valid(events->instance, events->batch, events->duration_field);
+	}
+	if (!events->batch || !events->error_valid || !events->duration_valid) {
+		batch_drop(events);
 		return false;
+	}
 	events->rows = sonde_batch_rows(events->instance, events->batch);
 	events->row_bytes = row_bytes;
 	events->row_count = 0;
 	return true;
 }
 
-static inline void row_finish(const struct events *events, struct event_row *row,
-			      const struct sonde_syscall_event *event)
+/* What is rare: flags, a 32-bit call, an error. */
+static void row_correct(const struct events *events, struct event_row *row, uint32_t index,
+			const struct sonde_syscall_event *event)
 {
-	int32_t error = event->return_value < 0 ? names_error_index(event->return_value) : -1;
+	int32_t error = names_error_index(event->return_value);
 
-	row->time_ns += events->clock_offset_ns;
-	row->start_time_ns += events->clock_offset_ns;
-	row->error = error < 0 ? 0 : events->error_codes[error];
 	row->compat = event->header.flags & SONDE_EVENT_COMPAT;
 	row->untimed = (event->header.flags & SONDE_EVENT_UNTIMED) != 0;
 	row->reserved = 0;
+	row->error = error < 0 ? 0 : events->error_codes[error];
 	row->call = events->call_codes[event->index % SONDE_SYSCALL_INDEXES];
+	if (row->untimed)
+		events->duration_valid[index / 8] &= (unsigned char)~(1u << index % 8);
+}
+
+/* Copies the part that every event has, times made wall clock on the way. Native calls have codes
+ * equal to their indexes, so that most rows need no more. Returns whether the call failed. */
+static inline bool row_copy(const struct events *events, struct event_row *row, uint32_t index,
+			    const struct sonde_syscall_event *event)
+{
+	memcpy(&row->cgroup_id, &event->header.cgroup_id,
+	       sizeof(*row) - offsetof(struct event_row, cgroup_id));
+	row->time_ns = (int64_t)event->header.time_ns + events->clock_offset_ns;
+	row->start_time_ns = (int64_t)event->header.start_time_ns + events->clock_offset_ns;
+	row->error = 0;
+	if (__builtin_expect(event->return_value < 0 || event->header.flags, 0))
+		row_correct(events, row, index, event);
+	return row->error != 0;
 }
 
 static void text_finish(struct events *events, struct event_detail_row *row,
 			const struct sonde_syscall_detail *detail)
 {
-	row->text = 0;
+	memcpy(row->arguments, detail->arguments, sizeof(row->arguments));
+	row->text = row->reserved = 0;
 	if (detail->event.header.flags & SONDE_EVENT_TEXT)
 		row->text = sonde_dictionary_add(events->instance, events->texts, detail->text,
 						 detail->text_bytes);
@@ -109,42 +152,74 @@ static void text_finish(struct events *events, struct event_detail_row *row,
 		row->text = 0;
 }
 
-/* Copies one event behind the others of its kind. */
-static inline void event_copy(struct events *events, const struct sonde_syscall_event *event)
+/* Copies `event` and those behind it until the ring is empty, `left` is used up, the batch is full,
+ * or an event of the other size comes. Returns the event that found no place in the batch, if there
+ * is one. The bits of eight rows are written together. */
+static const struct sonde_syscall_event *ring_copy(struct events *events, struct sonde_ring *ring,
+						   const struct sonde_syscall_event *event,
+						   uint64_t *left)
 {
-	bool detail = event->header.flags & SONDE_EVENT_ARGUMENTS;
-	uint32_t row_bytes = detail ? sizeof(struct event_detail_row) : sizeof(struct event_row);
-	unsigned char *row;
+	const uint32_t row_bytes = events->row_bytes;
+	const bool detail = row_bytes == sizeof(struct event_detail_row);
+	uint32_t index = events->row_count, bytes;
+	unsigned char *row = events->rows + (size_t)index * row_bytes;
+	uint32_t bits = events->error_valid[index / 8] & ((1u << index % 8) - 1);
 
-	if (!events->batch || events->row_count == BATCH_ROWS || events->row_bytes != row_bytes) {
-		if (!batch_open(events, row_bytes)) {
+	while (event && index < BATCH_ROWS) {
+		if (((event->header.flags & SONDE_EVENT_ARGUMENTS) != 0) != detail)
+			break;
+		if (row_copy(events, (struct event_row *)(void *)row, index, event))
+			bits |= 1u << index % 8;
+		if (detail)
+			text_finish(events, (struct event_detail_row *)(void *)row,
+				    (const struct sonde_syscall_detail *)(const void *)event);
+		if (index % 8 == 7) {
+			events->error_valid[index / 8] = (unsigned char)bits;
+			bits = 0;
+		}
+		row += row_bytes;
+		index++;
+		event = --*left ? sonde_ring_next(ring, &bytes) : NULL;
+	}
+	if (index % 8)
+		events->error_valid[index / 8] = (unsigned char)bits;
+	events->row_count = index;
+	return event;
+}
+
+/* Reads one ring, at most `limit` events. One that no batch can be had for is lost, and counted. */
+static uint64_t ring_read(struct events *events, struct sonde_ring *ring, uint64_t limit)
+{
+	const struct sonde_syscall_event *event;
+	uint32_t bytes, row_bytes;
+	uint64_t left = limit;
+
+	event = sonde_ring_next(ring, &bytes);
+	while (event) {
+		row_bytes = event->header.flags & SONDE_EVENT_ARGUMENTS
+				    ? sizeof(struct event_detail_row)
+				    : sizeof(struct event_row);
+		if (events->batch && events->row_count < BATCH_ROWS &&
+		    events->row_bytes == row_bytes) {
+			event = ring_copy(events, ring, event, &left);
+		} else if (!batch_open(events, row_bytes)) {
 			sonde_lose(events->instance, 1, 1, SONDE_LOST_MEMORY);
 			events->lost_count++;
-			return;
+			event = --left ? sonde_ring_next(ring, &bytes) : NULL;
 		}
 	}
-	row = events->rows + (size_t)events->row_count++ * row_bytes;
-	memcpy(row, event, detail ? sizeof(struct event_detail_row) : sizeof(struct event_row));
-	row_finish(events, (struct event_row *)(void *)row, event);
-	if (detail)
-		text_finish(events, (struct event_detail_row *)(void *)row,
-			    (const struct sonde_syscall_detail *)(const void *)event);
+	sonde_ring_release(ring);
+	return limit - left;
 }
 
 uint64_t events_read(struct events *events, uint64_t limit)
 {
-	const struct sonde_syscall_event *event;
 	struct sonde_ring *ring;
-	uint64_t total = 0, count;
-	uint32_t bytes;
+	uint64_t total = 0;
 
 	events->clock_offset_ns = sonde_kernel_clock_offset_ns();
-	for (uint32_t cpu = 0; (ring = sonde_kernel_ring(events->kernel, cpu)); cpu++) {
-		for (count = 0; count < limit && (event = sonde_ring_next(ring, &bytes)); count++)
-			event_copy(events, event);
-		sonde_ring_release(ring);
-		total += count;
-	}
+	for (uint32_t cpu = 0; (ring = sonde_kernel_ring(events->kernel, cpu)); cpu++)
+		total += ring_read(events, ring, limit);
 	batch_emit(events);
 	return total;
 }

@@ -37,9 +37,11 @@ uint32_t names_find(const char *name, uint32_t ret_indexes[2])
 	return count;
 }
 
-/* What the kernel keeps to itself, and tracepoints see: a signal comes between, the call is made again. */
+/* What the kernel keeps to itself, and tracepoints see: a signal comes between, the call is made
+ * again. */
 static const char *const restart_names[] = {
-	"ERESTARTSYS", "ERESTARTNOINTR", "ERESTARTNOHAND", "ENOIOCTLCMD", "ERESTART_RESTARTBLOCK", "EPROBE_DEFER",
+	"ERESTARTSYS", "ERESTARTNOINTR",        "ERESTARTNOHAND",
+	"ENOIOCTLCMD", "ERESTART_RESTARTBLOCK", "EPROBE_DEFER",
 };
 
 const char *names_error(uint32_t error_index, char buffer[24])
@@ -66,12 +68,14 @@ int32_t names_error_index(int64_t return_value)
 	if (error <= SONDE_SYSCALL_ERRNO_LAST)
 		return (int32_t)error;
 	if (error >= SONDE_SYSCALL_RESTART_FIRST && error <= SONDE_SYSCALL_RESTART_LAST)
-		return (int32_t)(error - SONDE_SYSCALL_RESTART_FIRST + SONDE_SYSCALL_ERRNO_LAST + 1);
+		return (int32_t)(error - SONDE_SYSCALL_RESTART_FIRST + SONDE_SYSCALL_ERRNO_LAST +
+				 1);
 	return 0;
 }
 
 #define TEXT(argument_) ((argument_) << SONDE_SYSCALL_TEXT_SHIFT)
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	uint8_t trait;
@@ -109,6 +113,7 @@ static const struct {
 	{ "unlinkat", TEXT(2) },     { "utime", TEXT(1) },        { "utimensat", TEXT(2) },
 	{ "utimensat_time64", TEXT(2) }, { "utimes", TEXT(1) },
 };
+/* clang-format on */
 
 void names_traits(uint8_t traits[SONDE_SYSCALL_INDEXES])
 {

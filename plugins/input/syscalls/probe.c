@@ -45,11 +45,13 @@ uint64_t probe_memory_bytes(const struct probe_shape *shape)
 static int prepare(struct sonde_kernel *kernel, const char *variant, void *context)
 {
 	struct probe *probe = context;
-	bool has_task_storage = !probe->shape.without_task_storage, has_cast = !probe->shape.without_cast;
+	bool has_task_storage = !probe->shape.without_task_storage,
+	     has_cast = !probe->shape.without_cast;
 	uint32_t queue = probe->slot_count;
 	int error;
 
-	error = sonde_kernel_constant(kernel, "slot_count", &probe->slot_count, sizeof(probe->slot_count));
+	error = sonde_kernel_constant(kernel, "slot_count", &probe->slot_count,
+				      sizeof(probe->slot_count));
 	if (!error)
 		error = sonde_kernel_constant(kernel, "has_task_storage", &has_task_storage, 1);
 	if (!error)
@@ -88,7 +90,7 @@ static int memory_map(struct probe *probe)
 	probe->groups = sonde_kernel_memory(probe->kernel, "groups");
 	if (!probe->control || !probe->cpus || !probe->slots || !probe->groups)
 		return -errno;
-	for (uint32_t cpu = 0; cpu < probe->cpu_count; cpu++)   /* left by the trial of the load */
+	for (uint32_t cpu = 0; cpu < probe->cpu_count; cpu++) /* left by the trial of the load */
 		memset(&probe->cpus[cpu], 0, sizeof(probe->cpus[cpu]));
 	return 0;
 }
@@ -113,14 +115,21 @@ static void control_start(struct probe *probe)
 	control->generation = 1;
 }
 
-int probe_open(struct probe *probe, const struct probe_shape *shape, char *message, size_t message_bytes)
+int probe_open(struct probe *probe, const struct probe_shape *shape, char *message,
+	       size_t message_bytes)
 {
 	struct sonde_kernel_plan plan = {
-		.size = sizeof(plan), .name = "syscalls",
-		.object = embedded_syscalls, .object_bytes = embedded_syscalls_bytes,
-		.variants = shape->variants ? shape->variants : all_variants, .hooks = hooks,
-		.cpu_map = "cpus", .rings_map = "rings", .ring_bytes = shape->ring_bytes,
-		.prepare = prepare, .context = probe,
+		.size = sizeof(plan),
+		.name = "syscalls",
+		.object = embedded_syscalls,
+		.object_bytes = embedded_syscalls_bytes,
+		.variants = shape->variants ? shape->variants : all_variants,
+		.hooks = hooks,
+		.cpu_map = "cpus",
+		.rings_map = "rings",
+		.ring_bytes = shape->ring_bytes,
+		.prepare = prepare,
+		.context = probe,
 	};
 	char again[512];
 	int error;
@@ -131,11 +140,11 @@ int probe_open(struct probe *probe, const struct probe_shape *shape, char *messa
 	probe->slot_count = probe_slot_count(shape);
 	probe->group_count = shape->group_count < 2 ? 2 : shape->group_count;
 	error = sonde_kernel_load(&plan, &probe->kernel, message, message_bytes);
-	if (error && !shape->without_cast) {   /* which came with 6.2 */
+	if (error && !shape->without_cast) { /* which came with 6.2 */
 		probe->shape.without_cast = true;
 		error = sonde_kernel_load(&plan, &probe->kernel, again, sizeof(again));
 	}
-	if (error && !shape->without_task_storage) {   /* with 5.11 */
+	if (error && !shape->without_task_storage) { /* with 5.11 */
 		probe->shape.without_task_storage = true;
 		error = sonde_kernel_load(&plan, &probe->kernel, again, sizeof(again));
 	}
@@ -160,7 +169,8 @@ void probe_renew(struct probe *probe)
 {
 	uint32_t next = probe->control->generation + 1;
 
-	probe->control->boottime_offset_ns = sonde_kernel_boottime_ns() - sonde_kernel_monotonic_ns();
+	probe->control->boottime_offset_ns =
+		sonde_kernel_boottime_ns() - sonde_kernel_monotonic_ns();
 	probe->control->generation = next ? next : 1;
 }
 
@@ -173,7 +183,7 @@ static int wanted_replace(int fd, const void *keys, uint32_t key_bytes, uint32_t
 	uint32_t stale_count;
 	void *previous;
 
-	do {   /* a key that goes must not be the one that the walk goes on from */
+	do { /* a key that goes must not be the one that the walk goes on from */
 		stale_count = 0;
 		previous = NULL;
 		while (stale_count < 64 && !bpf_map_get_next_key(fd, previous, &each)) {
@@ -194,11 +204,11 @@ static int filters_apply(struct probe *probe, const struct probe_settings *setti
 	volatile struct sonde_syscalls_control *control = probe->control;
 	int error;
 
-	error = wanted_replace(sonde_kernel_map(probe->kernel, "wanted_cgroups"), settings->cgroup_ids,
-			       sizeof(uint64_t), settings->cgroup_count);
+	error = wanted_replace(sonde_kernel_map(probe->kernel, "wanted_cgroups"),
+			       settings->cgroup_ids, sizeof(uint64_t), settings->cgroup_count);
 	if (!error)
-		error = wanted_replace(sonde_kernel_map(probe->kernel, "wanted_processes"), settings->tgids,
-				       sizeof(uint32_t), settings->tgid_count);
+		error = wanted_replace(sonde_kernel_map(probe->kernel, "wanted_processes"),
+				       settings->tgids, sizeof(uint32_t), settings->tgid_count);
 	if (error)
 		return error;
 	control->filter_cgroups = settings->cgroup_count > 0;
@@ -208,12 +218,14 @@ static int filters_apply(struct probe *probe, const struct probe_settings *setti
 
 		for (uint32_t i = 0; i < settings->call_count && !wanted; i++)
 			wanted = settings->calls[i] == index;
-		control->traits[index] = probe->traits[index] | (wanted ? 0 : SONDE_SYSCALL_UNWANTED);
+		control->traits[index] =
+			probe->traits[index] | (wanted ? 0 : SONDE_SYSCALL_UNWANTED);
 	}
 	return 0;
 }
 
-/* The exit is attached first and detached last: an entry without its exit would leave a start behind. */
+/* The exit is attached first and detached last: an entry without its exit would leave a start
+ * behind. */
 static int hooks_apply(struct probe *probe, bool need_exit, bool need_enter)
 {
 	int error = 0;
@@ -240,7 +252,8 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 
 	if (error)
 		return error;
-	control->attached_ns = sonde_kernel_monotonic_ns();   /* what is under way was begun under other rules */
+	control->attached_ns =
+		sonde_kernel_monotonic_ns(); /* what is under way was begun under other rules */
 	control->time_one_in = settings->time_one_in;
 	control->sample_one_in = settings->sample_one_in;
 	control->minimum_duration_ns = settings->minimum_duration_ns;

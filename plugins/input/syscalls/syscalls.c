@@ -15,7 +15,7 @@ enum { TIMER_AGGREGATES, TIMER_EVENTS };
 enum { HOOKS_AUTO, HOOKS_FIRST_NAMED };
 
 struct syscalls {
-	uint32_t mode;                     /* options */
+	uint32_t mode; /* options */
 	int64_t interval_ns;
 	uint32_t group_by;
 	bool error_rows;
@@ -29,16 +29,16 @@ struct syscalls {
 	uint32_t groups;
 	uint32_t hooks;
 
-	uint64_t calls_read;               /* counters */
+	uint64_t calls_read; /* counters */
 	uint64_t events_read;
 
 	struct probe probe;
 	bool open;
 	struct aggregate *aggregate;
 	struct events events;
-	int64_t previous_ns;               /* of the last reading of the aggregates */
+	int64_t previous_ns; /* of the last reading of the aggregates */
 	int64_t now_ns;
-	uint64_t folded_rows_calls;        /* calls in rows of aggregates emitted so far */
+	uint64_t folded_rows_calls; /* calls in rows of aggregates emitted so far */
 };
 
 static const char *const mode_choices[] = { "off", "aggregate", "events", "both", NULL };
@@ -46,50 +46,66 @@ static const char *const group_choices[] = { "cgroup", "process", NULL };
 static const char *const argument_choices[] = { "none", "raw", "decoded", NULL };
 static const char *const hook_choices[] = { "auto", "tp_btf", "raw_tp", "tracepoint", NULL };
 
-#define OPTION(name_, type_, member_) .name = name_, .type = type_, SONDE_MEMBER(struct syscalls, member_)
+#define OPTION(name_, type_, member_)                                                              \
+	.name = name_, .type = type_, SONDE_MEMBER(struct syscalls, member_)
 
 static const struct sonde_option syscalls_options[] = {
-	{ OPTION("mode", SONDE_CHOICE, mode), .value = "aggregate", .choices = mode_choices, .knob = true,
+	{ OPTION("mode", SONDE_CHOICE, mode), .value = "aggregate", .choices = mode_choices,
+	  .knob = true,
 	  .help = "counts made in the kernel, one row a call, both, or nothing (detached)" },
-	{ OPTION("interval", SONDE_DURATION, interval_ns), .value = "5s", .minimum = "100ms", .maximum = "1h",
-	  .knob = true, .help = "time between two readings of the counts" },
-	{ OPTION("group_by", SONDE_CHOICE, group_by), .value = "cgroup", .choices = group_choices, .knob = true,
-	  .help = "whom calls are counted for" },
+	{ OPTION("interval", SONDE_DURATION, interval_ns), .value = "5s", .minimum = "100ms",
+	  .maximum = "1h", .knob = true, .help = "time between two readings of the counts" },
+	{ OPTION("group_by", SONDE_CHOICE, group_by), .value = "cgroup", .choices = group_choices,
+	  .knob = true, .help = "whom calls are counted for" },
 	{ OPTION("error_rows", SONDE_BOOL, error_rows), .value = "true", .knob = true,
 	  .help = "add a row for each error that occurred, by its name" },
-	{ OPTION("time_one_in", SONDE_U32, time_one_in), .value = "1", .knob = true, .unit = "{call}",
-	  .help = "count all calls, time one in so many, at random; 0: none" },
+	{ OPTION("time_one_in", SONDE_U32, time_one_in), .value = "1", .knob = true,
+	  .unit = "{call}", .help = "count all calls, time one in so many, at random; 0: none" },
 	{ OPTION("cgroups", SONDE_TEXTS, cgroups), .knob = true,
 	  .help = "only calls from these v2 cgroups, by path or id" },
-	{ OPTION("processes", SONDE_TEXTS, processes), .knob = true, .help = "only calls of these processes, by pid" },
-	{ OPTION("calls", SONDE_TEXTS, names), .knob = true, .help = "only these system calls, by name" },
-	{ OPTION("minimum_duration", SONDE_DURATION, minimum_duration_ns), .value = "0s", .minimum = "0s",
-	  .knob = true, .help = "only calls that take at least so long; in mode both, for events" },
+	{ OPTION("processes", SONDE_TEXTS, processes), .knob = true,
+	  .help = "only calls of these processes, by pid" },
+	{ OPTION("calls", SONDE_TEXTS, names), .knob = true,
+	  .help = "only these system calls, by name" },
+	{ OPTION("minimum_duration", SONDE_DURATION, minimum_duration_ns), .value = "0s",
+	  .minimum = "0s", .knob = true,
+	  .help = "only calls that take at least so long; in mode both, for events" },
 	{ OPTION("errors_only", SONDE_BOOL, errors_only), .value = "false", .knob = true,
 	  .help = "only calls that fail; in mode both, for events" },
-	{ OPTION("sample_one_in", SONDE_U32, sample_one_in), .value = "1", .minimum = "1", .knob = true,
-	  .unit = "{call}", .help = "make one event of so many calls, at random, with that weight" },
-	{ OPTION("rate_limit", SONDE_U32, rate_limit), .value = "0", .knob = true, .unit = "{event}/s",
-	  .help = "events that each CPU may make in a second; the rest is counted as limited; 0: no limit" },
-	{ OPTION("arguments", SONDE_CHOICE, arguments), .value = "none", .choices = argument_choices, .knob = true,
-	  .help = "arguments in events: none, six raw values, or these and the path or name among them" },
-	{ OPTION("latency", SONDE_DURATION, latency_ns), .value = "100ms", .minimum = "1ms", .maximum = "10s",
-	  .knob = true, .help = "how long an event may wait in the kernel" },
-	{ OPTION("memory", SONDE_SIZE, memory_bytes), .value = "4MiB", .minimum = "64KiB", .maximum = "128MiB",
-	  .help = "bound of the counts on each CPU, 2 KiB a cgroup and call; what finds no room is \"other\"" },
+	{ OPTION("sample_one_in", SONDE_U32, sample_one_in), .value = "1", .minimum = "1",
+	  .knob = true, .unit = "{call}",
+	  .help = "make one event of so many calls, at random, with that weight" },
+	{ OPTION("rate_limit", SONDE_U32, rate_limit), .value = "0", .knob = true,
+	  .unit = "{event}/s",
+	  .help = "events that each CPU may make in a second; the rest is counted as limited; 0: "
+		  "no limit" },
+	{ OPTION("arguments", SONDE_CHOICE, arguments), .value = "none",
+	  .choices = argument_choices, .knob = true,
+	  .help = "arguments in events: none, six raw values, or these and the path or name among "
+		  "them" },
+	{ OPTION("latency", SONDE_DURATION, latency_ns), .value = "100ms", .minimum = "1ms",
+	  .maximum = "10s", .knob = true, .help = "how long an event may wait in the kernel" },
+	{ OPTION("memory", SONDE_SIZE, memory_bytes), .value = "4MiB", .minimum = "64KiB",
+	  .maximum = "128MiB",
+	  .help = "bound of the counts on each CPU, 2 KiB a cgroup and call; what finds no room is "
+		  "\"other\"" },
 	{ OPTION("groups", SONDE_U32, groups), .value = "512", .minimum = "2", .maximum = "65536",
 	  .help = "cgroups (or processes) that are told apart at once" },
-	{ OPTION("ring", SONDE_SIZE, ring_bytes), .value = "8MiB", .minimum = "64KiB", .maximum = "512MiB",
-	  .help = "room for events of each CPU" },
+	{ OPTION("ring", SONDE_SIZE, ring_bytes), .value = "8MiB", .minimum = "64KiB",
+	  .maximum = "512MiB", .help = "room for events of each CPU" },
 	{ OPTION("hooks", SONDE_CHOICE, hooks), .value = "auto", .choices = hook_choices,
 	  .help = "kind of hook; auto: the cheapest that this kernel takes" },
 	{ 0 }
 };
 
 static const struct sonde_counter syscalls_counters[] = {
-	{ .name = "calls_counted", SONDE_MEMBER(struct syscalls, calls_read), .unit = "{call}",
+	{ .name = "calls_counted",
+	  SONDE_MEMBER(struct syscalls, calls_read),
+	  .unit = "{call}",
 	  .help = "calls read from the kernel's counts" },
-	{ .name = "events_read", SONDE_MEMBER(struct syscalls, events_read), .unit = "{event}",
+	{ .name = "events_read",
+	  SONDE_MEMBER(struct syscalls, events_read),
+	  .unit = "{event}",
 	  .help = "events read from the rings" },
 	{ 0 }
 };
@@ -120,15 +136,18 @@ static bool tgid_parse(const char *text, uint32_t *ret_tgid)
 	return true;
 }
 
-/* Resolves the lists; problems go to the callback, and what they concern is left out. Returns how many. */
-static int lists_resolve(struct sonde_instance *instance, struct lists *lists, problem_callback *problem)
+/* Resolves the lists; problems go to the callback, and what they concern is left out. Returns how
+ * many. */
+static int lists_resolve(struct sonde_instance *instance, struct lists *lists,
+			 problem_callback *problem)
 {
 	const struct syscalls *self = instance->self;
 	int problems = 0, error;
 
 	memset(lists, 0, sizeof(*lists));
 	for (uint32_t i = 0; i < self->cgroups.count && i < 1024; i++) {
-		error = sonde_kernel_cgroup_id(self->cgroups.items[i], &lists->cgroup_ids[lists->cgroup_count]);
+		error = sonde_kernel_cgroup_id(self->cgroups.items[i],
+					       &lists->cgroup_ids[lists->cgroup_count]);
 		if (!error)
 			lists->cgroup_count++;
 		else if (++problems)
@@ -138,9 +157,11 @@ static int lists_resolve(struct sonde_instance *instance, struct lists *lists, p
 		if (tgid_parse(self->processes.items[i], &lists->tgids[lists->tgid_count]))
 			lists->tgid_count++;
 		else if (++problems)
-			problem(instance, "processes", self->processes.items[i], "not a process id");
+			problem(instance, "processes", self->processes.items[i],
+				"not a process id");
 	}
-	for (uint32_t i = 0; i < self->names.count && lists->call_count + 2 <= SONDE_SYSCALL_INDEXES; i++) {
+	for (uint32_t i = 0;
+	     i < self->names.count && lists->call_count + 2 <= SONDE_SYSCALL_INDEXES; i++) {
 		uint32_t found = names_find(self->names.items[i], &lists->calls[lists->call_count]);
 
 		lists->call_count += found;
@@ -150,12 +171,14 @@ static int lists_resolve(struct sonde_instance *instance, struct lists *lists, p
 	return problems;
 }
 
-static void problem_report(struct sonde_instance *instance, const char *option, const char *text, const char *why)
+static void problem_report(struct sonde_instance *instance, const char *option, const char *text,
+			   const char *why)
 {
 	sonde_problem(instance, option, "\"%s\": %s", text, why);
 }
 
-static void problem_warn(struct sonde_instance *instance, const char *option, const char *text, const char *why)
+static void problem_warn(struct sonde_instance *instance, const char *option, const char *text,
+			 const char *why)
 {
 	sonde_log(instance, SONDE_WARNING, "%s: \"%s\": %s", option, text, why);
 }
@@ -163,7 +186,9 @@ static void problem_warn(struct sonde_instance *instance, const char *option, co
 static struct probe_shape shape_of(const struct syscalls *self, const char *variants[2])
 {
 	struct probe_shape shape = {
-		.memory_bytes = self->memory_bytes, .ring_bytes = self->ring_bytes, .group_count = self->groups,
+		.memory_bytes = self->memory_bytes,
+		.ring_bytes = self->ring_bytes,
+		.group_count = self->groups,
 	};
 
 	if (self->hooks >= HOOKS_FIRST_NAMED) {
@@ -185,9 +210,11 @@ static int syscalls_check(struct sonde_instance *instance)
 		return -ENOMEM;
 	lists_resolve(instance, lists, problem_report);
 	free(lists);
-	sonde_note(instance, "kernel memory %.1f MiB: %u counts of 2 KiB on each of %u CPUs, rings of %.1f MiB",
-		   (double)probe_memory_bytes(&shape) / 1048576.0, probe_slot_count(&shape),
-		   sonde_kernel_cpu_count(), (double)self->ring_bytes / 1048576.0);
+	sonde_note(
+		instance,
+		"kernel memory %.1f MiB: %u counts of 2 KiB on each of %u CPUs, rings of %.1f MiB",
+		(double)probe_memory_bytes(&shape) / 1048576.0, probe_slot_count(&shape),
+		sonde_kernel_cpu_count(), (double)self->ring_bytes / 1048576.0);
 	return 0;
 }
 
@@ -199,9 +226,13 @@ static int settings_apply(struct sonde_instance *instance)
 	static const uint32_t modes[] = { 0, SONDE_SYSCALLS_AGGREGATE, SONDE_SYSCALLS_EVENTS,
 					  SONDE_SYSCALLS_AGGREGATE | SONDE_SYSCALLS_EVENTS };
 	struct probe_settings settings = {
-		.mode = modes[self->mode], .time_one_in = self->time_one_in, .sample_one_in = self->sample_one_in,
-		.detail = self->arguments, .events_per_second = self->rate_limit,
-		.minimum_duration_ns = (uint64_t)self->minimum_duration_ns, .errors_only = self->errors_only,
+		.mode = modes[self->mode],
+		.time_one_in = self->time_one_in,
+		.sample_one_in = self->sample_one_in,
+		.detail = self->arguments,
+		.events_per_second = self->rate_limit,
+		.minimum_duration_ns = (uint64_t)self->minimum_duration_ns,
+		.errors_only = self->errors_only,
 		.per_process = self->group_by != 0,
 	};
 	int problems, error;
@@ -241,7 +272,8 @@ static void duration_fill(struct sonde_instance *instance, struct sonde_exponent
 	duration->scale = 3;
 	if (first == end)
 		return;
-	heap = sonde_heap(instance, SCHEMA_CALLS, CALLS_DURATION, end - first, &duration->positive_start);
+	heap = sonde_heap(instance, SCHEMA_CALLS, CALLS_DURATION, end - first,
+			  &duration->positive_start);
 	if (!heap)
 		return;
 	for (uint32_t i = first; i < end; i++)
@@ -253,8 +285,8 @@ static void duration_fill(struct sonde_instance *instance, struct sonde_exponent
 	duration->flags = SONDE_HAS_SUM;
 }
 
-static void errors_emit(struct sonde_instance *instance, const struct aggregate_group *group, uint32_t call,
-			bool compat, const struct aggregate_delta *delta)
+static void errors_emit(struct sonde_instance *instance, const struct aggregate_group *group,
+			uint32_t call, bool compat, const struct aggregate_delta *delta)
 {
 	struct syscalls *self = instance->self;
 	struct errors_row *row;
@@ -332,7 +364,8 @@ static void ledger_tell(struct sonde_instance *instance)
 	tally.lost[SONDE_LOST_FAULT] = sum.lost[SONDE_KERNEL_LOSS_FAULT];
 	tally.lost[SONDE_LOST_MEMORY] = self->events.lost_count;
 	for (uint32_t hook = 0; !sonde_kernel_cost(self->probe.kernel, hook, &cost); hook++)
-		if (hook == PROBE_EXIT) {   /* a call that was missed at its exit was not seen at all */
+		if (hook ==
+		    PROBE_EXIT) { /* a call that was missed at its exit was not seen at all */
 			tally.lost[SONDE_LOST_MISSED] = cost.missed;
 			tally.produced += cost.missed;
 		}
@@ -373,10 +406,16 @@ static int syscalls_start(struct sonde_instance *instance)
 	self->open = true;
 	error = probe_open(&self->probe, &shape, message, sizeof(message));
 	if (error)
-		return sonde_fail(instance, -error, "%s", message[0] ? message : "cannot load the programs");
+		return sonde_fail(instance, -error, "%s",
+				  message[0] ? message : "cannot load the programs");
 	self->events = (struct events){
-		.instance = instance, .kernel = self->probe.kernel, .plain_schema = SCHEMA_EVENT,
-		.detail_schema = SCHEMA_DETAIL, .text_field = DETAIL_TEXT,
+		.instance = instance,
+		.kernel = self->probe.kernel,
+		.plain_schema = SCHEMA_EVENT,
+		.detail_schema = SCHEMA_DETAIL,
+		.text_field = DETAIL_TEXT,
+		.error_field = EVENT_ERROR,
+		.duration_field = EVENT_DURATION,
 	};
 	self->aggregate = aggregate_create(&self->probe);
 	error = self->aggregate ? events_open(&self->events) : -ENOMEM;
@@ -392,13 +431,15 @@ static int syscalls_start(struct sonde_instance *instance)
 			error = sonde_bind(instance, schema, EVENT_ERROR, self->events.errors);
 	}
 	if (!error)
-		error = sonde_watch(instance, sonde_kernel_rings_fd(self->probe.kernel), SONDE_READABLE);
+		error = sonde_watch(instance, sonde_kernel_rings_fd(self->probe.kernel),
+				    SONDE_READABLE);
 	self->previous_ns = sonde_now_ns(instance);
 	if (!error)
 		error = settings_apply(instance);
 	if (error)
 		return sonde_fail(instance, -error, "cannot start");
-	sonde_log(instance, SONDE_INFO, "reads system calls by %s", sonde_kernel_variant(self->probe.kernel));
+	sonde_log(instance, SONDE_INFO, "reads system calls by %s",
+		  sonde_kernel_variant(self->probe.kernel));
 	return 0;
 }
 
@@ -413,7 +454,7 @@ static int syscalls_set(struct sonde_instance *instance)
 	error = settings_apply(instance);
 	if (error)
 		return sonde_fail(instance, -error, "cannot change the settings");
-	events_drain(instance);   /* what came until the change took hold */
+	events_drain(instance); /* what came until the change took hold */
 	if (self->mode == MODE_OFF)
 		aggregates_read(instance);
 	ledger_tell(instance);
@@ -467,15 +508,19 @@ static int syscalls_report(struct sonde_instance *instance, struct sonde_report 
 	for (uint32_t hook = 0; !sonde_kernel_cost(self->probe.kernel, hook, &cost); hook++) {
 		sonde_report_text(instance, report, "programs", cost.hook, "variant",
 				  sonde_kernel_variant(self->probe.kernel));
-		sonde_report_text(instance, report, "programs", cost.hook, "attached", cost.attached ? "yes" : "no");
-		sonde_report(instance, report, "programs", cost.hook, "runs", "{run}", (double)cost.runs);
+		sonde_report_text(instance, report, "programs", cost.hook, "attached",
+				  cost.attached ? "yes" : "no");
+		sonde_report(instance, report, "programs", cost.hook, "runs", "{run}",
+			     (double)cost.runs);
 		sonde_report(instance, report, "programs", cost.hook, "run", "ns", cost.run_ns);
 		sonde_report(instance, report, "programs", cost.hook, "hook", "ns", cost.hook_ns);
-		sonde_report(instance, report, "programs", cost.hook, "missed", "{run}", (double)cost.missed);
+		sonde_report(instance, report, "programs", cost.hook, "missed", "{run}",
+			     (double)cost.missed);
 	}
 	aggregate_fill(self->aggregate, &groups, &slots);
 	sonde_report(instance, report, "maps", "groups", "used", "{entry}", groups);
-	sonde_report(instance, report, "maps", "groups", "limit", "{entry}", self->probe.group_count);
+	sonde_report(instance, report, "maps", "groups", "limit", "{entry}",
+		     self->probe.group_count);
 	sonde_report(instance, report, "maps", "slots", "used", "{entry}", slots);
 	sonde_report(instance, report, "maps", "slots", "limit", "{entry}", self->probe.slot_count);
 	return 0;
@@ -495,18 +540,32 @@ static void syscalls_stop(struct sonde_instance *instance)
 }
 
 static const struct sonde_plugin syscalls_plugin = {
-	SONDE_PLUGIN_INPUT, .name = "syscalls", .summary = "system calls: counts, errors, latency, or every call",
-	.manual = "Counts the system calls of the host by cgroup (or process) and call, with their errors by name and\n"
-		  "their duration as an exponential histogram (scale 3: a quantile is within 4.4 percent), all inside\n"
-		  "the kernel; or makes a row of every call; or both. Calls of the collector itself are left out.\n"
+	SONDE_PLUGIN_INPUT,
+	.name = "syscalls",
+	.summary = "system calls: counts, errors, latency, or every call",
+	.manual = "Counts the system calls of the host by cgroup (or process) and call, with their "
+		  "errors by name and\n"
+		  "their duration as an exponential histogram (scale 3: a quantile is within 4.4 "
+		  "percent), all inside\n"
+		  "the kernel; or makes a row of every call; or both. Calls of the collector "
+		  "itself are left out.\n"
 		  "\n"
-		  "A call is counted when it returns; exit and exit_group never do, and are counted at their entry,\n"
+		  "A call is counted when it returns; exit and exit_group never do, and are "
+		  "counted at their entry,\n"
 		  "where calls are timed at all. 32-bit calls are told apart by syscall.compat.\n"
 		  "\n"
 		  "Needs CAP_BPF and CAP_PERFMON.",
-	.self_size = sizeof(struct syscalls), .options = syscalls_options, .counters = syscalls_counters,
-	.schemas = rows_schemas, .check = syscalls_check, .start = syscalls_start, .stop = syscalls_stop,
-	.set = syscalls_set, .ready = syscalls_ready, .timer = syscalls_timer, .drain = syscalls_drain,
+	.self_size = sizeof(struct syscalls),
+	.options = syscalls_options,
+	.counters = syscalls_counters,
+	.schemas = rows_schemas,
+	.check = syscalls_check,
+	.start = syscalls_start,
+	.stop = syscalls_stop,
+	.set = syscalls_set,
+	.ready = syscalls_ready,
+	.timer = syscalls_timer,
+	.drain = syscalls_drain,
 	.report = syscalls_report,
 };
 

@@ -5,8 +5,9 @@
 
 #include <linux/types.h>
 
-/* Bucket i holds the values in (2^(i/8), 2^((i+1)/8)]; the relative error of a quantile that is read
- * from it is at most 2^(1/16) - 1, 4.4 percent, when the bucket's geometric middle stands for it. */
+/* Bucket i holds the values in (2^(i/8), 2^((i+1)/8)]; the relative error of a quantile that is
+ * read from it is at most 2^(1/16) - 1, 4.4 percent, when the bucket's geometric middle stands for
+ * it. */
 #define SONDE_HISTOGRAM_SCALE 3
 
 /* floor(log2(value)); value is not 0. */
@@ -35,14 +36,16 @@ static inline __attribute__((always_inline)) __u32 sonde_log2_u64(__u64 value)
 }
 
 /* 1 if `mantissa` lies above `bound`, else 0, without a branch; both have their top bit set. */
-static inline __attribute__((always_inline)) __u32 sonde_histogram_above(__u64 mantissa, __u64 bound)
+static inline __attribute__((always_inline)) __u32 sonde_histogram_above(__u64 mantissa,
+									 __u64 bound)
 {
 	return (bound - mantissa) >> 63;
 }
 
 /* The index of the bucket that holds `value`. 0 is no member of any bucket: it gives -1 (so does 1,
- * the upper bound of bucket -1). No value of 64 bits is off by one: the bounds are floor(2^(63+k/8)),
- * irrational but for k = 0, so that an integer above the floor is above the bound. */
+ * the upper bound of bucket -1). No value of 64 bits is off by one: the bounds are
+ * floor(2^(63+k/8)), irrational but for k = 0, so that an integer above the floor is above the
+ * bound. */
 static inline __attribute__((always_inline)) __s32 sonde_histogram_index(__u64 value)
 {
 	__u32 exponent;

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /* The hook hub: members of one hot hook run one after the other behind one attached program.
  *
- * A member is a BPF program on a hub hook. Its object names the hook with SONDE_HUB(hook), and each way
- * out of the program is `return sonde_hub_next(ctx, hook)`, which jumps to the member behind it, or
- * returns 0 where there is none. The loader sets the member's place before the load, so that the jump is
- * a direct one that costs next to nothing when no one is behind; the same program works attached alone
- * and anywhere in the chain. A tail call never comes back: nothing may follow it. */
+ * A member is a BPF program on a hub hook. Its object names the hook with SONDE_HUB(hook), and each
+ * way out of the program is `return sonde_hub_next(ctx, hook)`, which jumps to the member behind
+ * it, or returns 0 where there is none. The loader sets the member's place before the load, so that
+ * the jump is a direct one that costs next to nothing when no one is behind; the same program works
+ * attached alone and anywhere in the chain. A tail call never comes back: nothing may follow it. */
 #ifndef SONDE_BPF_HUB_H
 #define SONDE_BPF_HUB_H
 
 #include <linux/types.h>
 
-#define SONDE_HUB_MEMBERS 32   /* the kernel follows 33 tail calls in a row */
+#define SONDE_HUB_MEMBERS 32 /* the kernel follows 33 tail calls in a row */
 
 /* What the first member that asks reads, and the members behind it find; zeroed for each run. */
 struct sonde_hub_context {
-	__u64 time_ns;     /* monotonic clock; 0: not asked for yet */
-	__u64 cgroup_id;   /* of the current task; 0: not asked for yet */
+	__u64 time_ns;   /* monotonic clock; 0: not asked for yet */
+	__u64 cgroup_id; /* of the current task; 0: not asked for yet */
 };
 
 #ifdef __bpf__
@@ -47,8 +47,9 @@ struct {
 		0;                                                                                 \
 	})
 
-/* The time of this run by the monotonic clock, ns, read once for all members. Boottime is a third dearer to
- * read: what needs it adds the difference, which user space keeps in its control block. */
+/* The time of this run by the monotonic clock, ns, read once for all members. Boottime is a third
+ * dearer to read: what needs it adds the difference, which user space keeps in its control block.
+ */
 static __always_inline __u64 sonde_hub_time(void)
 {
 	struct sonde_hub_context *context;
@@ -64,8 +65,8 @@ static __always_inline __u64 sonde_hub_time(void)
 	return context->time_ns;
 }
 
-/* The id of a task's v2 cgroup. The barrier keeps the compiler from sharing the last load with another
- * one through a different kind of pointer, which the verifier refuses. */
+/* The id of a task's v2 cgroup. The barrier keeps the compiler from sharing the last load with
+ * another one through a different kind of pointer, which the verifier refuses. */
 static __always_inline __u64 sonde_task_cgroup(struct task_struct *task)
 {
 	__u64 id = task->cgroups->dfl_cgrp->kn->id;

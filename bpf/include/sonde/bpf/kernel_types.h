@@ -28,7 +28,7 @@ struct pt_regs {
 #endif
 
 struct thread_info {
-	__u32 status;   /* x86: TS_COMPAT while the task is inside a 32-bit call */
+	__u32 status; /* x86: TS_COMPAT while the task is inside a 32-bit call */
 };
 
 struct kernfs_node {
@@ -40,16 +40,16 @@ struct cgroup {
 };
 
 struct css_set {
-	struct cgroup *dfl_cgrp;   /* the task's place in the v2 hierarchy */
+	struct cgroup *dfl_cgrp; /* the task's place in the v2 hierarchy */
 };
 
 struct task_struct {
 	struct thread_info thread_info;
 	int pid;
 	int tgid;
-	unsigned long nvcsw;    /* switched out by itself, and by force */
+	unsigned long nvcsw; /* switched out by itself, and by force */
 	unsigned long nivcsw;
-	__u64 start_boottime;   /* ns; 5.5 and later */
+	__u64 start_boottime; /* ns; 5.5 and later */
 	struct task_struct *group_leader;
 	struct css_set *cgroups;
 	char comm[16];

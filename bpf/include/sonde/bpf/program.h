@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What every BPF program of sonde starts from: types, helpers, the meter, the way to choose one in N. */
+/* What every BPF program of sonde starts from: types, helpers, the meter, the way to choose one in
+ * N. */
 #ifndef SONDE_BPF_PROGRAM_H
 #define SONDE_BPF_PROGRAM_H
 
@@ -28,8 +29,8 @@ static __always_inline void sonde_meter_end(struct sonde_meter *meter, __u64 sta
 	meter->clocked_runs++;
 }
 
-/* Chooses one in `one_in` on the average; the gaps are drawn evenly from 1 to 2 one_in - 1, so that no
- * rhythm of the watched program can fall in step. `left` is this CPU's state, 0 at first. */
+/* Chooses one in `one_in` on the average; the gaps are drawn evenly from 1 to 2 one_in - 1, so that
+ * no rhythm of the watched program can fall in step. `left` is this CPU's state, 0 at first. */
 static __always_inline bool sonde_choose(__u32 *left, __u32 one_in)
 {
 	__u32 now = *left - 1;

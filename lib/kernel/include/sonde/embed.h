@@ -5,20 +5,18 @@
 
 #include <stddef.h>
 
-/* Defines `const unsigned char name_[]` and `const size_t name__bytes` (NAME_bytes) from a file that the
- * assembler finds by -I. */
+/* Defines `const unsigned char name_[]` and `const size_t name__bytes` (NAME_bytes) from a file
+ * that the assembler finds by -I. */
 #define SONDE_EMBED(name_, file_)                                                                  \
 	__asm__(".pushsection .rodata\n"                                                           \
 		".balign 16\n"                                                                     \
 		".globl " #name_ "\n"                                                              \
-		".hidden " #name_ "\n"                                                             \
-		#name_ ":\n"                                                                       \
+		".hidden " #name_ "\n" #name_ ":\n"                                                \
 		".incbin \"" file_ "\"\n"                                                          \
 		".L" #name_ "_end:\n"                                                              \
 		".balign 8\n"                                                                      \
 		".globl " #name_ "_bytes\n"                                                        \
-		".hidden " #name_ "_bytes\n"                                                       \
-		#name_ "_bytes:\n"                                                                 \
+		".hidden " #name_ "_bytes\n" #name_ "_bytes:\n"                                    \
 		".quad .L" #name_ "_end - " #name_ "\n"                                            \
 		".popsection\n")
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What eBPF inputs share: loading with fallbacks, the hook hub, rings, losses, costs, cgroup names.
  *
- * An input embeds its compiled object, describes it in a struct sonde_kernel_plan, and loads it. All
- * functions return 0 or a negative errno unless they say otherwise, and are safe from any thread as
- * long as one object is used by one thread at a time. */
+ * An input embeds its compiled object, describes it in a struct sonde_kernel_plan, and loads it.
+ * All functions return 0 or a negative errno unless they say otherwise, and are safe from any
+ * thread as long as one object is used by one thread at a time. */
 #ifndef SONDE_KERNEL_H
 #define SONDE_KERNEL_H
 
@@ -18,49 +18,53 @@ extern "C" {
 
 #define SONDE_KERNEL_API __attribute__((visibility("default")))
 
-/* ---- objects ---------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------------------
+ */
 
-struct sonde_kernel;   /* a loaded object: programs and maps */
+struct sonde_kernel; /* a loaded object: programs and maps */
 
 /* A place in the kernel that the object has a program for, in one or more variants: the program of
  * variant V is called PROGRAM__V. */
 struct sonde_kernel_hook {
-	const char *name;      /* "sys_exit" */
-	const char *program;   /* "exit" */
-	bool        shared;    /* its program is a member of the hook hub (sonde/bpf/hub.h) */
+	const char *name;    /* "sys_exit" */
+	const char *program; /* "exit" */
+	bool shared;         /* its program is a member of the hook hub (sonde/bpf/hub.h) */
 };
 
 struct sonde_kernel_plan {
-	size_t      size;            /* sizeof(struct sonde_kernel_plan) */
-	const char *name;            /* for messages, "syscalls" */
-	const void *object;          /* the compiled object */
-	size_t      object_bytes;
-	const char *const *variants; /* in the order to try, ends with NULL: "tp_btf", "raw_tp" .. */
-	const struct sonde_kernel_hook *hooks;   /* ends with an entry of zeros */
-	const char *cpu_map;         /* map of CPU blocks that begin with a sonde_meter a hook; or NULL */
-	const char *rings_map;       /* map of rings (SONDE_RINGS); NULL: the object has none */
-	uint64_t    ring_bytes;      /* of each CPU's ring; rounded up to a power of two */
+	size_t size;        /* sizeof(struct sonde_kernel_plan) */
+	const char *name;   /* for messages, "syscalls" */
+	const void *object; /* the compiled object */
+	size_t object_bytes;
+	const char *const
+		*variants; /* in the order to try, ends with NULL: "tp_btf", "raw_tp" .. */
+	const struct sonde_kernel_hook *hooks; /* ends with an entry of zeros */
+	const char *cpu_map;   /* map of CPU blocks that begin with a sonde_meter a hook; or NULL */
+	const char *rings_map; /* map of rings (SONDE_RINGS); NULL: the object has none */
+	uint64_t ring_bytes;   /* of each CPU's ring; rounded up to a power of two */
 	/* Called before each attempt with the opened object: sets constants and sizes. */
 	int (*prepare)(struct sonde_kernel *kernel, const char *variant, void *context);
-	void       *context;         /* for prepare */
+	void *context; /* for prepare */
 };
 
 /* Loads the first variant that the kernel takes and lets attach at every hook; nothing is attached
- * afterwards. On failure `message` (at most message_bytes) says which hook was refused in each variant
- * and what would be needed. */
-SONDE_KERNEL_API int sonde_kernel_load(const struct sonde_kernel_plan *plan, struct sonde_kernel **ret_kernel,
-				       char *message, size_t message_bytes);
+ * afterwards. On failure `message` (at most message_bytes) says which hook was refused in each
+ * variant and what would be needed. */
+SONDE_KERNEL_API int sonde_kernel_load(const struct sonde_kernel_plan *plan,
+				       struct sonde_kernel **ret_kernel, char *message,
+				       size_t message_bytes);
 
 /* Detaches and frees all; NULL is fine. Links and maps are gone when it returns. */
 SONDE_KERNEL_API void sonde_kernel_free(struct sonde_kernel *kernel);
 
-/* In prepare: gives a `const volatile` of the object its value. -ENOENT: there is none of that name,
- * -EINVAL: it has another size. */
-SONDE_KERNEL_API int sonde_kernel_constant(struct sonde_kernel *kernel, const char *name, const void *value,
-					   size_t bytes);
+/* In prepare: gives a `const volatile` of the object its value. -ENOENT: there is none of that
+ * name, -EINVAL: it has another size. */
+SONDE_KERNEL_API int sonde_kernel_constant(struct sonde_kernel *kernel, const char *name,
+					   const void *value, size_t bytes);
 
 /* In prepare: sets how many entries a map has. */
-SONDE_KERNEL_API int sonde_kernel_entries(struct sonde_kernel *kernel, const char *map, uint32_t entries);
+SONDE_KERNEL_API int sonde_kernel_entries(struct sonde_kernel *kernel, const char *map,
+					  uint32_t entries);
 
 /* In prepare: leaves a map out that this variant does not use. */
 SONDE_KERNEL_API int sonde_kernel_omit(struct sonde_kernel *kernel, const char *map);
@@ -76,45 +80,47 @@ SONDE_KERNEL_API bool sonde_kernel_attached(const struct sonde_kernel *kernel, u
 /* The fd of a map, for bpf(2), or -ENOENT; it stays the object's. */
 SONDE_KERNEL_API int sonde_kernel_map(struct sonde_kernel *kernel, const char *map);
 
-/* A map that the kernel shares by mmap, or a section of variables (".data.control"), for reading and
- * writing, until the object is freed. NULL and errno: there is none, or it cannot be mapped. */
+/* A map that the kernel shares by mmap, or a section of variables (".data.control"), for reading
+ * and writing, until the object is freed. NULL and errno: there is none, or it cannot be mapped. */
 SONDE_KERNEL_API void *sonde_kernel_memory(struct sonde_kernel *kernel, const char *map);
 
-/* ---- costs ------------------------------------------------------------------------------------ */
+/* ---- costs ------------------------------------------------------------------------------------
+ */
 
 struct sonde_kernel_cost {
-	const char *hook, *program;   /* as in the plan */
-	uint64_t runs;                /* since the load */
-	uint64_t clocked_runs;        /* of these were clocked */
-	uint64_t clocked_ns;          /* and took so long together, the clock's price taken off */
-	uint64_t missed;              /* runs that the kernel left out, since one was under way */
-	double   run_ns;              /* mean of a clocked run; 0: none yet */
-	double   hook_ns;             /* calibrated price of the hook around it; 0: not calibrated */
-	bool     attached;
+	const char *hook, *program; /* as in the plan */
+	uint64_t runs;              /* since the load */
+	uint64_t clocked_runs;      /* of these were clocked */
+	uint64_t clocked_ns;        /* and took so long together, the clock's price taken off */
+	uint64_t missed;            /* runs that the kernel left out, since one was under way */
+	double run_ns;              /* mean of a clocked run; 0: none yet */
+	double hook_ns;             /* calibrated price of the hook around it; 0: not calibrated */
+	bool attached;
 };
 
 /* -ERANGE: the plan has no such hook. */
 SONDE_KERNEL_API int sonde_kernel_cost(struct sonde_kernel *kernel, uint32_t hook,
 				       struct sonde_kernel_cost *ret_cost);
 
-/* Measures once for the process what the hooks of system calls and a clock cost on this machine, with
- * empty programs, in about 0.2 s. Costs carry the result from then on. */
+/* Measures once for the process what the hooks of system calls and a clock cost on this machine,
+ * with empty programs, in about 0.2 s. Costs carry the result from then on. */
 SONDE_KERNEL_API int sonde_kernel_calibrate(void);
 
-/* ---- rings ------------------------------------------------------------------------------------ */
+/* ---- rings ------------------------------------------------------------------------------------
+ */
 
 /* One CPU's ring, as the reader sees it. The members are the reader's own; use the functions. */
 struct sonde_ring {
-	unsigned long       *consumer;   /* shared with the kernel: what the reader has given back */
-	const unsigned long *producer;   /* shared: how far records reach */
-	const unsigned char *data;       /* mapped twice in a row, so that a record never wraps */
+	unsigned long *consumer;       /* shared with the kernel: what the reader has given back */
+	const unsigned long *producer; /* shared: how far records reach */
+	const unsigned char *data;     /* mapped twice in a row, so that a record never wraps */
 	unsigned long mask;
-	unsigned long position;          /* of the next record */
-	unsigned long end;               /* producer as last read */
-	unsigned long released;          /* consumer as last written */
+	unsigned long position; /* of the next record */
+	unsigned long end;      /* producer as last read */
+	unsigned long released; /* consumer as last written */
 };
 
-#define SONDE_RING_RELEASE_BYTES 16384   /* read bytes are given back in steps of this */
+#define SONDE_RING_RELEASE_BYTES 16384 /* read bytes are given back in steps of this */
 
 static inline void sonde_ring_release(struct sonde_ring *ring)
 {
@@ -122,8 +128,8 @@ static inline void sonde_ring_release(struct sonde_ring *ring)
 	ring->released = ring->position;
 }
 
-/* The next record and its size in bytes, valid until the next call; NULL when there is none yet. Discarded
- * records are stepped over. After the last record that is read, sonde_ring_release. */
+/* The next record and its size in bytes, valid until the next call; NULL when there is none yet.
+ * Discarded records are stepped over. After the last record that is read, sonde_ring_release. */
 static inline const void *sonde_ring_next(struct sonde_ring *ring, uint32_t *ret_bytes)
 {
 	const unsigned char *record;
@@ -139,7 +145,7 @@ static inline const void *sonde_ring_next(struct sonde_ring *ring, uint32_t *ret
 		}
 		record = ring->data + (ring->position & ring->mask);
 		header = __atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE);
-		if (header & (1u << 31))   /* still being written */
+		if (header & (1u << 31)) /* still being written */
 			return NULL;
 		ring->position += ((header & 0x3fffffffu) + 15) & ~7ul;
 		if (!(header & (1u << 30))) {
@@ -153,12 +159,13 @@ static inline const void *sonde_ring_next(struct sonde_ring *ring, uint32_t *ret
 SONDE_KERNEL_API struct sonde_ring *sonde_kernel_ring(struct sonde_kernel *kernel, uint32_t cpu);
 SONDE_KERNEL_API uint32_t sonde_kernel_ring_count(const struct sonde_kernel *kernel);
 
-/* An fd that becomes readable when a program wakes the reader; sonde_kernel_rings_woken makes it wait for
- * the next wake-up. It stays the object's. */
+/* An fd that becomes readable when a program wakes the reader; sonde_kernel_rings_woken makes it
+ * wait for the next wake-up. It stays the object's. */
 SONDE_KERNEL_API int sonde_kernel_rings_fd(const struct sonde_kernel *kernel);
 SONDE_KERNEL_API void sonde_kernel_rings_woken(struct sonde_kernel *kernel);
 
-/* ---- the host --------------------------------------------------------------------------------- */
+/* ---- the host ---------------------------------------------------------------------------------
+ */
 
 /* CPUs that may ever come: how many blocks a map of CPUs needs. */
 SONDE_KERNEL_API uint32_t sonde_kernel_cpu_count(void);
@@ -175,11 +182,12 @@ SONDE_KERNEL_API uint64_t sonde_kernel_monotonic_ns(void);
 /* Wall clock less boottime, ns: added to an event's time it gives ns since the epoch. */
 SONDE_KERNEL_API int64_t sonde_kernel_clock_offset_ns(void);
 
-/* The path of a v2 cgroup below its root, "/" for the root itself; at most `capacity` bytes with the ending
- * zero. -ESTALE or -ENOENT: it is gone. */
+/* The path of a v2 cgroup below its root, "/" for the root itself; at most `capacity` bytes with
+ * the ending zero. -ESTALE or -ENOENT: it is gone. */
 SONDE_KERNEL_API int sonde_kernel_cgroup_path(uint64_t cgroup_id, char *path, size_t capacity);
 
-/* The id of a cgroup given as a path below the v2 root ("/shop.slice") or in full, or as a number. */
+/* The id of a cgroup given as a path below the v2 root ("/shop.slice") or in full, or as a number.
+ */
 SONDE_KERNEL_API int sonde_kernel_cgroup_id(const char *text, uint64_t *ret_cgroup_id);
 
 #ifdef __cplusplus

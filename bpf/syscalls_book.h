@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Part of syscalls.bpf.c: a call is folded into counts, or handed over as an event. */
+#ifndef SYSCALLS_BOOK_H
+#define SYSCALLS_BOOK_H
+
+#include "syscalls_state.h"
+
+/* Gives a call of a group a slot of its own, if there is one left. */
+static __always_inline __u32 slot_make(struct sonde_syscall_group *group, __u32 group_index,
+				       __u32 index)
+{
+	__u32 slot = 0, first;
+	struct sonde_syscall_slot *value;
+
+	if (bpf_map_pop_elem(&free_slots, &slot)) {
+		group->slots[index] = SONDE_SYSCALL_SLOT_NONE;
+		return 0;
+	}
+	value = bpf_map_lookup_elem(&slots, &slot); /* the first CPU's */
+	if (value) {
+		value->group = group_index;
+		value->index = index;
+		value->used = 1;
+	}
+	first = __sync_val_compare_and_swap(&group->slots[index], 0, slot);
+	if (!first)
+		return slot;
+	if (value) /* another CPU was first */
+		value->used = 0;
+	bpf_map_push_elem(&free_slots, &slot, 0);
+	return first == SONDE_SYSCALL_SLOT_NONE ? 0 : first;
+}
+
+static __always_inline __u32 error_index(__u32 error)
+{
+	if (error <= SONDE_SYSCALL_ERRNO_LAST)
+		return error;
+	if (error - SONDE_SYSCALL_RESTART_FIRST <=
+	    SONDE_SYSCALL_RESTART_LAST - SONDE_SYSCALL_RESTART_FIRST)
+		return error - SONDE_SYSCALL_RESTART_FIRST + SONDE_SYSCALL_ERRNO_LAST + 1;
+	return 0;
+}
+
+static __always_inline void slot_add(struct sonde_syscall_slot *slot, struct call *call)
+{
+	__u32 error, bucket;
+
+	slot->calls++;
+	if (call->error) {
+		error = error_index(call->error);
+		if (error < SONDE_SYSCALL_ERRORS)
+			slot->errors[error]++;
+	}
+	if (!call->timed)
+		return;
+	slot->duration_ns += call->duration_ns;
+	bucket = 0;
+	if (likely(call->duration_ns > 1ull << (SONDE_SYSCALL_FIRST_BUCKET / 8)))
+		bucket = sonde_histogram_index(call->duration_ns) - SONDE_SYSCALL_FIRST_BUCKET;
+	asm volatile("" : "+r"(bucket));
+	if (bucket > SONDE_SYSCALL_BUCKETS - 1)
+		bucket = SONDE_SYSCALL_BUCKETS - 1;
+	slot->buckets[bucket]++;
+}
+
+/* Finds the group of the current task and keeps it with the task. */
+static __always_inline __u32 group_of_task(struct sonde_syscalls_who *who)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *state = state_of_task(task, false);
+	__u32 group = group_find(task, who->cgroup_id);
+
+	who->group = group;
+	if (state && state->generation == who->generation)
+		state->group = group;
+	return group;
+}
+
+/* Folds the call into its group's counts. */
+static __always_inline void call_fold(struct call *call)
+{
+	__u32 group_index = call->cpu->who.group, slot_index, key;
+	struct sonde_syscall_group *group;
+	struct sonde_syscall_slot *slot;
+
+	group = bpf_map_lookup_elem(&groups, &group_index);
+	if (unlikely(!group)) {
+		group_index = group_of_task(&call->cpu->who);
+		group = bpf_map_lookup_elem(&groups, &group_index);
+		if (!group)
+			return;
+	}
+	slot_index = group->slots[call->index & (SONDE_SYSCALL_INDEXES - 1)];
+	if (unlikely(!slot_index))
+		slot_index =
+			slot_make(group, group_index, call->index & (SONDE_SYSCALL_INDEXES - 1));
+	if (unlikely(slot_index >= slot_count))
+		slot_index = 0;
+	key = call->cpu_index * slot_count + slot_index;
+	slot = bpf_map_lookup_elem(&slots, &key);
+	if (!slot)
+		return;
+	slot_add(slot, call);
+	if (likely(group_index && slot_index))
+		call->cpu->folded++;
+	else
+		call->cpu->folded_other++;
+}
+
+static __always_inline void event_fill(struct sonde_syscall_event *event, struct call *call,
+				       __u32 flags)
+{
+	struct sonde_syscalls_who *who = &call->cpu->who;
+
+	event->header.time_ns = call->end_ns + control.boottime_offset_ns;
+	event->header.start_time_ns = who->start_time_ns;
+	event->header.cgroup_id = who->cgroup_id;
+	event->header.tgid = who->tgid;
+	event->header.tid = who->tid;
+	event->header.type = SONDE_EVENT_SYSCALL;
+	event->header.version = SONDE_EVENT_VERSION;
+	event->header.flags = flags;
+	event->return_value = call->return_value;
+	event->duration_ns = call->duration_ns;
+	event->weight = control.sample_one_in > 1 ? control.sample_one_in : 1;
+	event->index = call->index;
+}
+
+/* Reads the six arguments that the call was made with. */
+static __always_inline void arguments_read(struct pt_regs *registers, bool compat, __u64 *arguments)
+{
+	if (unlikely(compat)) {
+		arguments[0] = (__u32)BPF_CORE_READ(registers, bx);
+		arguments[1] = (__u32)BPF_CORE_READ(registers, cx);
+		arguments[2] = (__u32)BPF_CORE_READ(registers, dx);
+		arguments[3] = (__u32)BPF_CORE_READ(registers, si);
+		arguments[4] = (__u32)BPF_CORE_READ(registers, di);
+		arguments[5] = (__u32)BPF_CORE_READ(registers, bp);
+		return;
+	}
+	arguments[0] = BPF_CORE_READ(registers, di);
+	arguments[1] = BPF_CORE_READ(registers, si);
+	arguments[2] = BPF_CORE_READ(registers, dx);
+	arguments[3] = BPF_CORE_READ(registers, r10);
+	arguments[4] = BPF_CORE_READ(registers, r8);
+	arguments[5] = BPF_CORE_READ(registers, r9);
+}
+
+/* Reads the argument that is a text, if the call has one; returns flags for the header. */
+static __always_inline __u32 text_read(struct sonde_syscall_detail *detail, struct call *call)
+{
+	__u32 argument = (call->trait >> SONDE_SYSCALL_TEXT_SHIFT) - 1,
+	      limit = control.text_limit_bytes;
+	long length;
+
+	detail->text_bytes = 0;
+	if (control.detail != SONDE_SYSCALLS_DECODED || argument > 5)
+		return 0;
+	if ((call->trait & SONDE_SYSCALL_REPLACES) && !call->error)
+		return SONDE_EVENT_TEXT_FAULT;
+	asm volatile("" : "+r"(limit));
+	if (limit > SONDE_SYSCALL_TEXT_BYTES)
+		limit = SONDE_SYSCALL_TEXT_BYTES;
+	length = bpf_probe_read_user_str(detail->text, limit, (void *)detail->arguments[argument]);
+	if (length <= 0)
+		return SONDE_EVENT_TEXT_FAULT;
+	detail->text_bytes = length - 1;
+	return SONDE_EVENT_TEXT | (length == limit ? SONDE_EVENT_TRUNCATED : 0);
+}
+
+static __always_inline bool detail_emit(void *ring, struct call *call, struct pt_regs *registers,
+					__u32 flags)
+{
+	struct sonde_syscall_detail *detail;
+	__u32 key = 0, bytes;
+	__u64 wake;
+
+	detail = bpf_map_lookup_elem(&scratch, &key);
+	if (!detail)
+		return false;
+	arguments_read(registers, call->index >= SONDE_SYSCALL_NUMBERS, detail->arguments);
+	flags |= SONDE_EVENT_ARGUMENTS | text_read(detail, call);
+	event_fill(&detail->event, call, flags);
+	bytes = detail->text_bytes;
+	asm volatile("" : "+r"(bytes));
+	if (bytes > SONDE_SYSCALL_TEXT_BYTES - 1)
+		bytes = SONDE_SYSCALL_TEXT_BYTES - 1;
+	bytes += __builtin_offsetof(struct sonde_syscall_detail, text);
+	wake = sonde_ring_flags(ring, &call->cpu->ring, bytes, control.watermark_bytes);
+	if (!bpf_ringbuf_output(ring, detail, bytes, wake))
+		return true;
+	sonde_ring_withdraw(&call->cpu->ring, bytes);
+	return false;
+}
+
+static __always_inline bool event_emit(void *ring, struct call *call, __u32 flags)
+{
+	struct sonde_syscall_event *event;
+
+	event = bpf_ringbuf_reserve(ring, sizeof(*event), 0);
+	if (!event)
+		return false;
+	event_fill(event, call, flags);
+	bpf_ringbuf_submit(event, sonde_ring_flags(ring, &call->cpu->ring, sizeof(*event),
+						   control.watermark_bytes));
+	return true;
+}
+
+/* Whether the filters that ask for the call's outcome let it through. */
+static __always_inline bool outcome_is_wanted(struct call *call)
+{
+	if (control.errors_only && !call->error)
+		return false;
+	return call->duration_ns >= control.minimum_duration_ns;
+}
+
+/* Makes an event of the call, if it is chosen and there is room. */
+static __always_inline void call_report(struct call *call, struct pt_regs *registers)
+{
+	struct sonde_syscalls_cpu *cpu = call->cpu;
+	__u32 key = call->cpu_index, one_in = control.sample_one_in, flags = 0;
+	void *ring;
+	bool done;
+
+	if (one_in > 1 && !sonde_choose(&cpu->sample_left, one_in)) {
+		cpu->sampled_out++;
+		return;
+	}
+	if (!call->end_ns)
+		call->end_ns = sonde_hub_time();
+	if (unlikely(!sonde_ring_allows(&cpu->ring, call->end_ns, control.events_per_second))) {
+		cpu->lost[SONDE_KERNEL_LOSS_RATE_LIMITED]++;
+		return;
+	}
+	ring = bpf_map_lookup_elem(&rings, &key);
+	if (!ring)
+		return;
+	if (!call->timed)
+		flags |= SONDE_EVENT_UNTIMED;
+	if (call->index >= SONDE_SYSCALL_NUMBERS)
+		flags |= SONDE_EVENT_COMPAT;
+	if (call->trait & SONDE_SYSCALL_ENDS)
+		flags |= SONDE_EVENT_NO_RETURN;
+	if (unlikely(control.detail && registers))
+		done = detail_emit(ring, call, registers, flags);
+	else
+		done = event_emit(ring, call, flags);
+	if (unlikely(!done))
+		cpu->lost[SONDE_KERNEL_LOSS_RING_FULL]++;
+}
+
+/* Books a call whose outcome is known in all that the mode asks for. */
+static __always_inline void call_book(struct call *call, struct pt_regs *registers)
+{
+	struct sonde_syscalls_cpu *cpu = call->cpu;
+	__u32 mode = control.mode;
+
+	if (mode == SONDE_SYSCALLS_AGGREGATE) {
+		if (likely(outcome_is_wanted(call)))
+			call_fold(call);
+		else
+			cpu->fold_filtered++;
+		return;
+	}
+	if (mode & SONDE_SYSCALLS_AGGREGATE) {
+		call_fold(call);
+		cpu->twice++;
+	}
+	if (likely(outcome_is_wanted(call)))
+		call_report(call, registers);
+	else
+		cpu->event_filtered++;
+}
+
+#endif
