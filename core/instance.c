@@ -426,6 +426,27 @@ void instance_restore(struct instance *instance, const char *knob, const struct 
 	instance_call_set(instance);
 }
 
+static void explain_no_knob(const struct instance *instance, const struct sonde_option *option,
+			    const char *knob, char *error, size_t error_size)
+{
+	const struct sonde_option *options = descriptor_of(instance)->options;
+	const char **names = calloc(instance->plugin->option_count + 1, sizeof(*names));
+	char hint[128];
+	uint32_t count = 0;
+
+	for (const struct sonde_option *o = options; names && o && o->name; o++) {
+		if (o->knob)
+			names[count++] = o->name;
+	}
+	if (option)
+		snprintf(error, error_size, "%s.%s cannot change while running",
+			 instance->base.name, knob);
+	else
+		snprintf(error, error_size, "%s has no knob \"%s\"%s", instance->base.name, knob,
+			 nearest_hint(knob, names, count, hint, sizeof(hint)));
+	free(names);
+}
+
 int instance_set(struct instance *instance, const char *knob, const char *value,
 		 struct knob_value *ret_before, char *error, size_t error_size)
 {
@@ -435,9 +456,7 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 	int result;
 
 	if (!option || !option->knob) {
-		snprintf(error, error_size,
-			 option ? "%s.%s cannot change while running" : "%s has no knob \"%s\"",
-			 instance->base.name, knob);
+		explain_no_knob(instance, option, knob, error, error_size);
 		return -EINVAL;
 	}
 	assert(option->size <= sizeof(before));

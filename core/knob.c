@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Knobs: options that change while running, by one path whoever asks, and fall back by themselves. */
+/* Knobs: options that change while running, by one path whoever asks, and fall back by themselves.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,8 @@ struct knob_hold {
 	struct knobs *knobs;
 	struct knob_hold *next;
 	struct graph_node *node;
-	const char *knob;              /* the option's own name */
-	struct knob_value *before;     /* one a replica */
+	const char *knob;          /* the option's own name */
+	struct knob_value *before; /* one a replica */
 	struct loop_timer timer;
 };
 
@@ -78,11 +79,12 @@ static void call_restore(void *data)
 	instance_restore(call->instance, call->knob, &call->before);
 }
 
-static void knob_restore(struct graph_node *node, const char *knob,
-			 const struct knob_value *before, uint32_t count)
+static void knob_restore(struct graph_node *node, const char *knob, const struct knob_value *before,
+			 uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct knob_call call = { .instance = node->instances[i], .knob = knob,
+		struct knob_call call = { .instance = node->instances[i],
+					  .knob = knob,
 					  .before = before[i] };
 
 		if (loop_call(call.instance->loop, call_restore, &call, call_timeout_ns))
@@ -122,7 +124,8 @@ static int knob_apply(struct graph_node *node, const char *knob, const char *val
 		      struct knob_value *ret_before, char *error, size_t error_size)
 {
 	for (uint32_t i = 0; i < node->count; i++) {
-		struct knob_call call = { .instance = node->instances[i], .knob = knob,
+		struct knob_call call = { .instance = node->instances[i],
+					  .knob = knob,
 					  .value = value };
 		int result = loop_call(call.instance->loop, call_set, &call, call_timeout_ns);
 
@@ -131,8 +134,10 @@ static int knob_apply(struct graph_node *node, const char *knob, const char *val
 			continue;
 		}
 		if (result)
-			snprintf(error, error_size, "the thread of %s is held up by a callback "
-				 "(see `sonde status`)", node->config->name);
+			snprintf(error, error_size,
+				 "the thread of %s is held up by a callback "
+				 "(see `sonde status`)",
+				 node->config->name);
 		else
 			snprintf(error, error_size, "%s", call.error);
 		knob_restore(node, knob, ret_before, i);
@@ -141,7 +146,8 @@ static int knob_apply(struct graph_node *node, const char *knob, const char *val
 	return 0;
 }
 
-/* Remembers the value to fall back to: the one before the first of several changes. Takes before. */
+/* Remembers the value to fall back to: the one before the first of several changes. Takes before.
+ * What cannot be remembered is put back at once. */
 static int knob_hold(struct knobs *knobs, struct graph_node *node, const char *knob,
 		     struct knob_value *before, int64_t for_ns)
 {
@@ -151,10 +157,16 @@ static int knob_hold(struct knobs *knobs, struct graph_node *node, const char *k
 		free(before);
 	} else {
 		hold = calloc(1, sizeof(*hold));
-		if (!hold)
+		if (!hold) {
+			knob_restore(node, knob, before, node->count);
+			free(before);
 			return -ENOMEM;
-		*hold = (struct knob_hold){ .knobs = knobs, .next = knobs->holds, .node = node,
-					    .knob = knob, .before = before };
+		}
+		*hold = (struct knob_hold){ .knobs = knobs,
+					    .next = knobs->holds,
+					    .node = node,
+					    .knob = knob,
+					    .before = before };
 		hold->timer = (struct loop_timer){ .run = hold_end, .data = hold };
 		knobs->holds = hold;
 	}
@@ -211,8 +223,12 @@ int knob_set(struct knobs *knobs, const char *path, const char *value, int64_t f
 	}
 	log_write(SONDE_INFO, name, "%s is set to %s", option->name,
 		  option->type == SONDE_SECRET ? "***" : value);
-	if (for_ns > 0)
-		return knob_hold(knobs, node, option->name, before, for_ns);
+	if (for_ns > 0) {
+		result = knob_hold(knobs, node, option->name, before, for_ns);
+		if (result)
+			snprintf(error, error_size, "no memory to remember its return");
+		return result;
+	}
 	free(before);
 	hold = hold_find(knobs, name, option->name);
 	if (hold)

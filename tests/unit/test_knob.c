@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What core/knob.h promises, on a graph whose loops run. The main loop is the test's own thread. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <errno.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "knob.h"
+#include "made.h"
+
+enum { REPLICAS = 2 };
+
+/* The private struct of every instance here; what its replicas did, over all of them. */
+struct tunable {
+	uint64_t rate;
+	const char *label;
+	int64_t interval_ns;
+	bool fixed;
+};
+
+static uint32_t set_count, refuse_replica, hold_up, entered;
+static bool start_fails;
+
+static int tunable_start(struct sonde_instance *instance)
+{
+	return __atomic_load_n(&start_fails, __ATOMIC_ACQUIRE) ? -EIO : 0;
+}
+
+static int tunable_set(struct sonde_instance *instance)
+{
+	const struct tunable *tunable = instance->self;
+
+	count_up(&set_count);
+	if (tunable->rate == 666 && instance->replica == refuse_replica)
+		return sonde_fail(instance, EDOM, "such a rate is refused");
+	return 0;
+}
+
+static int tunable_woken(struct sonde_instance *instance)
+{
+	count_up(&entered);
+	while (__atomic_load_n(&hold_up, __ATOMIC_ACQUIRE))
+		clock_sleep_ns(NS_PER_MS);
+	return 0;
+}
+
+static int tunable_write(struct sonde_instance *instance, struct sonde_delivery *delivery)
+{
+	return 0;
+}
+
+static const struct sonde_option tunable_options[] = { { .name = "rate",
+							 .type = SONDE_U64,
+							 SONDE_MEMBER(struct tunable, rate),
+							 .value = "10",
+							 .maximum = "1000",
+							 .knob = true },
+						       { .name = "label",
+							 .type = SONDE_TEXT,
+							 SONDE_MEMBER(struct tunable, label),
+							 .value = "first",
+							 .knob = true },
+						       { .name = "interval",
+							 .type = SONDE_DURATION,
+							 SONDE_MEMBER(struct tunable, interval_ns),
+							 .value = "5s",
+							 .knob = true },
+						       { .name = "fixed",
+							 .type = SONDE_BOOL,
+							 SONDE_MEMBER(struct tunable, fixed),
+							 .value = "false" },
+						       { 0 } };
+
+static const struct sonde_plugin input_descriptor = {
+	SONDE_PLUGIN_INPUT,         .name = "tunable",      .self_size = sizeof(struct tunable),
+	.options = tunable_options, .start = tunable_start, .set = tunable_set,
+	.woken = tunable_woken
+};
+static const struct sonde_plugin output_descriptor = { SONDE_PLUGIN_OUTPUT, .name = "sink",
+						       .write = tunable_write };
+static const struct plugin input_plugin = { .descriptor = &input_descriptor, .option_count = 4 };
+static const struct plugin output_plugin = { .descriptor = &output_descriptor };
+
+/* calls (two replicas) > main > out, running. */
+struct setting {
+	struct instance_config instances[2];
+	struct pipeline_config pipeline;
+	struct config_reference from, to;
+	struct config config;
+	struct ledger *ledger;
+	struct graph *graph;
+	struct loop *loop;
+	struct knobs *knobs;
+	struct arena *arena;
+	struct tunable defaults;
+	char error[256];
+};
+
+static void open_graph(struct setting *at)
+{
+	struct queue_config queue = { .memory_bytes = 1 << 20 };
+
+	*at = (struct setting){ .arena = arena_create() };
+	set_count = 0;
+	entered = 0;
+	refuse_replica = UINT32_MAX;
+	assert_int_equal(option_defaults(tunable_options, &at->defaults, at->arena, at->error,
+					 sizeof(at->error)),
+			 0);
+	at->instances[0] = (struct instance_config){ .name = "calls",
+						     .kind = SONDE_INPUT,
+						     .plugin = &input_plugin,
+						     .self = &at->defaults,
+						     .threads = REPLICAS,
+						     .routed = true };
+	at->instances[1] = (struct instance_config){ .name = "out",
+						     .kind = SONDE_OUTPUT,
+						     .plugin = &output_plugin,
+						     .queue = queue,
+						     .routed = true };
+	at->from.instance = &at->instances[0];
+	at->to = (struct config_reference){ .instance = &at->instances[1], .queue = queue };
+	at->pipeline = (struct pipeline_config){ .name = "main",
+						 .from_count = 1,
+						 .to_count = 1,
+						 .from = &at->from,
+						 .to = &at->to,
+						 .queue = queue };
+	at->config = (struct config){ .path = "test",
+				      .instance_count = 2,
+				      .pipeline_count = 1,
+				      .instances = at->instances,
+				      .pipelines = &at->pipeline };
+	assert_int_equal(ledger_open(NULL, &at->ledger), 0);
+	assert_int_equal(graph_create(&at->config, at->ledger, &at->graph), 0);
+	assert_int_equal(graph_start(at->graph), 0);
+	at->loop = loop_create("main");
+	at->knobs = knobs_create(at->graph, at->loop);
+}
+
+static void close_graph(struct setting *at)
+{
+	knobs_release(at->knobs);
+	assert_int_equal(graph_stop(at->graph, clock_monotonic_ns() + 10ll * NS_PER_SECOND), 0);
+	graph_release(at->graph);
+	ledger_close(at->ledger);
+	loop_release(at->loop);
+	arena_release(at->arena);
+}
+
+static int set(struct setting *at, const char *path, const char *value, int64_t for_ns)
+{
+	at->error[0] = '\0';
+	return knob_set(at->knobs, path, value, for_ns, at->error, sizeof(at->error));
+}
+
+static struct tunable *replica(struct setting *at, uint32_t number)
+{
+	return at->graph->nodes[0].instances[number]->base.self;
+}
+
+/* Read between two calls into the instance, which order it. */
+static void assert_rate(struct setting *at, uint64_t rate)
+{
+	for (uint32_t i = 0; i < REPLICAS; i++)
+		assert_int_equal(replica(at, i)->rate, rate);
+}
+
+static void end_loop(void *data)
+{
+	loop_end(data);
+}
+
+static void run(struct setting *at, int64_t ns)
+{
+	struct loop_timer end = { .run = end_loop, .data = at->loop };
+
+	loop_timer_after(at->loop, &end, ns);
+	loop_run(at->loop);
+}
+
+/* ---- setting ----------------------------------------------------------------------------------
+ */
+
+static void a_knob_is_set_in_all_replicas_and_each_is_told(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.rate", "20", 0), 0);
+	assert_rate(&at, 20);
+	assert_int_equal(set_count, REPLICAS);
+	assert_int_equal(at.defaults.rate, 10); /* the config stays as it is */
+	assert_int_equal(knob_left_ns(at.knobs, "calls", "rate"), 0);
+	close_graph(&at);
+}
+
+static void a_text_lives_as_long_as_it_is_set(void **state)
+{
+	struct setting at;
+	char value[] = "second";
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.label", value, 0), 0);
+	memset(value, 'x', sizeof(value) - 1);
+	for (uint32_t i = 0; i < REPLICAS; i++)
+		assert_string_equal(replica(&at, i)->label, "second");
+	close_graph(&at);
+}
+
+static void an_instance_that_there_is_not_is_refused_with_the_nearest_name(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "call.rate", "20", 0), -ENOENT);
+	assert_non_null(strstr(at.error, "\"call\""));
+	assert_non_null(strstr(at.error, "did you mean \"calls\""));
+	assert_int_equal(set(&at, "zzzzzzzzzz.rate", "20", 0), -ENOENT);
+	assert_null(strstr(at.error, "did you mean"));
+	close_graph(&at);
+}
+
+static void a_knob_that_there_is_not_is_refused_with_the_nearest_name(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.rat", "20", 0), -EINVAL);
+	assert_non_null(strstr(at.error, "\"rat\""));
+	assert_non_null(strstr(at.error, "did you mean \"rate\""));
+	assert_int_equal(set(&at, "out.rate", "20", 0), -EINVAL); /* a plugin without options */
+	assert_non_null(strstr(at.error, "out"));
+	close_graph(&at);
+}
+
+static void an_option_that_is_no_knob_is_refused(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.fixed", "true", 0), -EINVAL);
+	assert_non_null(strstr(at.error, "calls.fixed cannot change while running"));
+	assert_false(replica(&at, 0)->fixed);
+	close_graph(&at);
+}
+
+static void a_value_that_the_table_refuses_changes_nothing(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.rate", "many", 0), -EINVAL);
+	assert_non_null(strstr(at.error, "many"));
+	assert_int_equal(set(&at, "calls.rate", "1001", 0), -EINVAL);
+	assert_int_equal(set(&at, "calls.interval", "5 lightyears", 60ll * NS_PER_SECOND), -EINVAL);
+	assert_rate(&at, 10);
+	assert_int_equal(set_count, 0);
+	assert_int_equal(knob_left_ns(at.knobs, "calls", "interval"), 0);
+	close_graph(&at);
+}
+
+static void a_value_that_the_plugin_refuses_is_put_back_in_all_replicas(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	refuse_replica = 1; /* the first one has taken it by then */
+	assert_int_equal(set(&at, "calls.rate", "666", 0), -EDOM);
+	assert_non_null(strstr(at.error, "such a rate is refused"));
+	assert_rate(&at, 10);
+	close_graph(&at);
+}
+
+static void an_instance_that_took_a_value_back_is_well_again(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	refuse_replica = 0;
+	assert_int_equal(set(&at, "calls.rate", "666", 0), -EDOM);
+	assert_int_equal(at.graph->nodes[0].instances[0]->failed_callback, CALLBACK_NONE);
+	close_graph(&at);
+}
+
+static void a_path_without_a_dot_is_explained(void **state)
+{
+	struct setting at;
+	char path[300];
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls", "20", 0), -EINVAL);
+	assert_non_null(strstr(at.error, "INSTANCE.KNOB"));
+	assert_int_equal(set(&at, "", "20", 0), -EINVAL);
+	assert_true(set(&at, ".rate", "20", 0) < 0);
+	assert_true(set(&at, "calls.", "20", 0) < 0);
+	memset(path, 'x', sizeof(path));
+	memcpy(path + sizeof(path) - 6, ".rate", 6);
+	assert_true(set(&at, path, "20", 0) < 0);
+	close_graph(&at);
+}
+
+/* ---- falling back -----------------------------------------------------------------------------
+ */
+
+static void a_knob_falls_back_by_itself(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.rate", "20", 30 * NS_PER_MS), 0);
+	assert_rate(&at, 20);
+	assert_in_range(knob_left_ns(at.knobs, "calls", "rate"), 1, 30 * NS_PER_MS);
+	run(&at, 60 * NS_PER_MS);
+	assert_rate(&at, 10);
+	assert_int_equal(set_count, 2 * REPLICAS);
+	assert_int_equal(knob_left_ns(at.knobs, "calls", "rate"), 0);
+	close_graph(&at);
+}
+
+static void it_falls_back_to_the_value_before_the_first_of_several_changes(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.label", "second", 10ll * NS_PER_SECOND), 0);
+	assert_int_equal(set(&at, "calls.label", "third", 30 * NS_PER_MS), 0);
+	assert_string_equal(replica(&at, 1)->label, "third");
+	run(&at, 60 * NS_PER_MS);
+	for (uint32_t i = 0; i < REPLICAS; i++)
+		assert_string_equal(replica(&at, i)->label, "first");
+	close_graph(&at);
+}
+
+static void a_change_that_stays_forgets_the_return(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.rate", "20", 30 * NS_PER_MS), 0);
+	assert_int_equal(set(&at, "calls.rate", "40", 0), 0);
+	assert_int_equal(knob_left_ns(at.knobs, "calls", "rate"), 0);
+	run(&at, 60 * NS_PER_MS);
+	assert_rate(&at, 40);
+	close_graph(&at);
+}
+
+static void a_refused_change_leaves_the_return_of_the_one_before(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.rate", "20", 30 * NS_PER_MS), 0);
+	assert_int_equal(set(&at, "calls.rate", "many", 0), -EINVAL);
+	assert_true(knob_left_ns(at.knobs, "calls", "rate") > 0);
+	run(&at, 60 * NS_PER_MS);
+	assert_rate(&at, 10);
+	close_graph(&at);
+}
+
+static void knobs_fall_back_each_by_itself(void **state)
+{
+	struct setting at;
+
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.rate", "20", 30 * NS_PER_MS), 0);
+	assert_int_equal(set(&at, "calls.interval", "1s", 10ll * NS_PER_SECOND), 0);
+	run(&at, 60 * NS_PER_MS);
+	assert_rate(&at, 10);
+	assert_int_equal(replica(&at, 0)->interval_ns, NS_PER_SECOND);
+	close_graph(&at); /* with a return that is still to come */
+}
+
+/* ---- threads ----------------------------------------------------------------------------------
+ */
+
+static void a_thread_that_is_held_up_gets_no_value_and_the_others_get_theirs_back(void **state)
+{
+	struct sonde_instance *second;
+	struct setting at;
+
+	open_graph(&at);
+	second = &at.graph->nodes[0].instances[1]->base;
+	__atomic_store_n(&hold_up, 1, __ATOMIC_RELEASE);
+	sonde_wake(second);
+	assert_true(wait_for(&entered, 1));
+	assert_int_equal(set(&at, "calls.rate", "20", 0), -ETIMEDOUT);
+	assert_non_null(strstr(at.error, "held up"));
+	__atomic_store_n(&hold_up, 0, __ATOMIC_RELEASE);
+	assert_int_equal(set(&at, "calls.interval", "1s", 0), 0); /* orders what is read below */
+	assert_rate(&at, 10);
+	close_graph(&at);
+}
+
+static void an_instance_that_could_not_start_yet_takes_the_value_for_its_next_try(void **state)
+{
+	struct setting at;
+
+	__atomic_store_n(&start_fails, true, __ATOMIC_RELEASE);
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.rate", "20", 0), 0);
+	assert_int_equal(set_count, 0);
+	assert_rate(&at, 20);
+	__atomic_store_n(&start_fails, false, __ATOMIC_RELEASE);
+	clock_sleep_ns(1500 * (int64_t)NS_PER_MS); /* it is tried again after a second */
+	assert_int_equal(set(&at, "calls.interval", "1s", 0), 0);
+	assert_int_equal(set_count, REPLICAS); /* so it runs */
+	assert_rate(&at, 20);
+	close_graph(&at);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_knob_is_set_in_all_replicas_and_each_is_told),
+		cmocka_unit_test(a_text_lives_as_long_as_it_is_set),
+		cmocka_unit_test(an_instance_that_there_is_not_is_refused_with_the_nearest_name),
+		cmocka_unit_test(a_knob_that_there_is_not_is_refused_with_the_nearest_name),
+		cmocka_unit_test(an_option_that_is_no_knob_is_refused),
+		cmocka_unit_test(a_value_that_the_table_refuses_changes_nothing),
+		cmocka_unit_test(a_value_that_the_plugin_refuses_is_put_back_in_all_replicas),
+		cmocka_unit_test(an_instance_that_took_a_value_back_is_well_again),
+		cmocka_unit_test(a_path_without_a_dot_is_explained),
+		cmocka_unit_test(a_knob_falls_back_by_itself),
+		cmocka_unit_test(it_falls_back_to_the_value_before_the_first_of_several_changes),
+		cmocka_unit_test(a_change_that_stays_forgets_the_return),
+		cmocka_unit_test(a_refused_change_leaves_the_return_of_the_one_before),
+		cmocka_unit_test(knobs_fall_back_each_by_itself),
+		cmocka_unit_test(
+			a_thread_that_is_held_up_gets_no_value_and_the_others_get_theirs_back),
+		cmocka_unit_test(
+			an_instance_that_could_not_start_yet_takes_the_value_for_its_next_try),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
