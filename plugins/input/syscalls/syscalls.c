@@ -404,6 +404,7 @@ static int syscalls_start(struct sonde_instance *instance)
 	int error;
 
 	self->open = true;
+	self->events.instance = instance; /* stop() closes what there is, however far this gets */
 	error = probe_open(&self->probe, &shape, message, sizeof(message));
 	if (error)
 		return sonde_fail(instance, -error, "%s",
