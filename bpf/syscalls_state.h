@@ -13,10 +13,6 @@
 const volatile __u32 slot_count = 64;        /* per CPU, slot 0 included */
 const volatile __u32 group_count = 2;        /* group 0 included */
 const volatile bool has_task_storage = true; /* 5.11 and later; else a table by thread id */
-const volatile bool has_cast = true;         /* 6.2 and later; else a helper says who runs */
-
-/* Lets an address be read as a kernel struct, with checks at run time. */
-extern void *bpf_rdonly_cast(void *address, __u32 btf_id) __ksym __weak;
 
 volatile struct sonde_syscalls_control control SEC(".data.control");
 
@@ -224,22 +220,17 @@ static __always_inline __u64 switches_of(struct task_struct *task)
 	return task->nvcsw + task->nivcsw;
 }
 
-/* Whether the task that this CPU's block tells of still runs here, and what is known of it still
- * holds: then no helper need be asked. Sets the thread's status. A task that was freed meanwhile
- * was switched out before. */
+/* Whether the current task is the one that this CPU's block tells of, was not switched out since,
+ * and what is known of it still holds: then its storage need not be asked. Sets the thread's
+ * status. */
 static __always_inline bool who_holds(struct call *call)
 {
 	struct sonde_syscalls_who *who = &call->cpu->who;
-	struct task_struct *task;
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (has_cast)
-		task = bpf_rdonly_cast((void *)who->task,
-				       bpf_core_type_id_kernel(struct task_struct));
-	else
-		task = bpf_get_current_task_btf();
 	call->status = task->thread_info.status;
-	return switches_of(task) == who->switches && (__u64)task->cgroups == who->place &&
-	       who->generation == control.generation && (has_cast || (__u64)task == who->task);
+	return (__u64)task == who->task && switches_of(task) == who->switches &&
+	       (__u64)task->cgroups == who->place && who->generation == control.generation;
 }
 
 /* Finds out who runs, from what is stored with the task. False: there is no memory to store it. */

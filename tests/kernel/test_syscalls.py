@@ -340,11 +340,8 @@ def test_inputs_share_the_hooks_and_each_counts_all(start, cgroup):
             assert counts[name] == sum(each[name]["calls"] for each in runs), (suffix, name)
 
 
-def test_a_refused_hook_is_named_and_tried_again(start):
-    nobody = ("setpriv", "--bounding-set", "-bpf,-perfmon,-sys_admin,-sys_resource")
-    daemon = start("", prefix=nobody)
-    assert re.search(r"sys_enter by tp_btf: refused, missing CAP_BPF", daemon.log())
-    calls = next(each for each in daemon.status()["instances"] if each["name"] == "calls")
-    assert calls["state"] == "waiting" and "CAP_BPF" in calls["problem"]
-    daemon.wait_for(r"(?s)refused, missing.*refused, missing.*\n.*refused, missing CAP_BPF")
-    assert daemon.stop() == []
+def test_a_refused_hook_is_named(start):
+    if os.path.exists("/sys/kernel/tracing/events"):
+        pytest.skip("tracefs is mounted here")
+    daemon = start('hooks = "tracepoint";')
+    daemon.wait_for("sys_enter by tracepoint: tracefs is not mounted at /sys/kernel/tracing")

@@ -45,8 +45,7 @@ uint64_t probe_memory_bytes(const struct probe_shape *shape)
 static int prepare(struct sonde_kernel *kernel, const char *variant, void *context)
 {
 	struct probe *probe = context;
-	bool has_task_storage = !probe->shape.without_task_storage,
-	     has_cast = !probe->shape.without_cast;
+	bool has_task_storage = !probe->shape.without_task_storage;
 	uint32_t queue = probe->slot_count;
 	int error;
 
@@ -54,8 +53,6 @@ static int prepare(struct sonde_kernel *kernel, const char *variant, void *conte
 				      sizeof(probe->slot_count));
 	if (!error)
 		error = sonde_kernel_constant(kernel, "has_task_storage", &has_task_storage, 1);
-	if (!error)
-		error = sonde_kernel_constant(kernel, "has_cast", &has_cast, 1);
 	if (!error)
 		error = sonde_kernel_omit(kernel, has_task_storage ? "tasks_by_id" : "tasks");
 	if (!error)
@@ -140,11 +137,7 @@ int probe_open(struct probe *probe, const struct probe_shape *shape, char *messa
 	probe->slot_count = probe_slot_count(shape);
 	probe->group_count = shape->group_count < 2 ? 2 : shape->group_count;
 	error = sonde_kernel_load(&plan, &probe->kernel, message, message_bytes);
-	if (error && !shape->without_cast) { /* which came with 6.2 */
-		probe->shape.without_cast = true;
-		error = sonde_kernel_load(&plan, &probe->kernel, again, sizeof(again));
-	}
-	if (error && !shape->without_task_storage) { /* with 5.11 */
+	if (error && !shape->without_task_storage) { /* it came with 5.11 */
 		probe->shape.without_task_storage = true;
 		error = sonde_kernel_load(&plan, &probe->kernel, again, sizeof(again));
 	}

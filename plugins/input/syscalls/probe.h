@@ -34,7 +34,6 @@ struct probe_shape {
 	uint64_t ring_bytes;         /* a CPU */
 	uint32_t group_count;        /* cgroups (or processes) at most, "other" included */
 	const char *const *variants; /* to try, ends with NULL; NULL: all, cheapest first */
-	bool without_cast;           /* ask a helper who runs, as before 6.2 */
 	bool without_task_storage;   /* keep the state of tasks in a table by thread id at once */
 };
 
