@@ -17,7 +17,7 @@
 #include "price.h"
 
 #define ROUNDS      5
-#define CALLS       20000
+#define CALLS       5000
 #define CLOCK_READS 64 /* as in price.bpf.c */
 
 struct price {
@@ -34,7 +34,6 @@ static struct price prices[] = {
 #define PRICES (sizeof(prices) / sizeof(prices[0]))
 
 static pthread_mutex_t price_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool calibrated;
 static double clock_ns;
 
 double price_hook_ns(const char *hook, const char *variant)
@@ -131,16 +130,16 @@ static void variant_measure(const char *variant)
 	bpf_object__close(object);
 }
 
-int sonde_kernel_calibrate(void)
+int sonde_kernel_calibrate(const char *variant)
 {
+	int error;
+
 	pthread_mutex_lock(&price_lock);
-	if (!calibrated) {
+	if (price_hook_ns("sys_enter", variant) <= 0) {
 		message_capture();
-		variant_measure("tp_btf");
-		variant_measure("raw_tp");
-		variant_measure("tracepoint");
-		calibrated = true;
+		variant_measure(variant);
 	}
+	error = price_hook_ns("sys_enter", variant) > 0 ? 0 : -EOPNOTSUPP;
 	pthread_mutex_unlock(&price_lock);
-	return clock_ns > 0 ? 0 : -EOPNOTSUPP;
+	return error;
 }

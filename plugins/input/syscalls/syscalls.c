@@ -11,7 +11,9 @@
 #include "rows.h"
 
 enum { MODE_OFF, MODE_AGGREGATE, MODE_EVENTS, MODE_BOTH };
-enum { TIMER_AGGREGATES, TIMER_EVENTS };
+enum { TIMER_AGGREGATES, TIMER_EVENTS, TIMER_CALIBRATE };
+#define CALIBRATE_AFTER_NS 1000000000 /* the prices of hooks, when the start is over */
+
 enum { HOOKS_AUTO, HOOKS_FIRST_NAMED };
 
 struct syscalls {
@@ -439,6 +441,7 @@ static int syscalls_start(struct sonde_instance *instance)
 		error = settings_apply(instance);
 	if (error)
 		return sonde_fail(instance, -error, "cannot start");
+	sonde_after(instance, TIMER_CALIBRATE, CALIBRATE_AFTER_NS);
 	sonde_log(instance, SONDE_INFO, "reads system calls by %s",
 		  sonde_kernel_variant(self->probe.kernel));
 	return 0;
@@ -464,11 +467,15 @@ static int syscalls_set(struct sonde_instance *instance)
 
 static int syscalls_timer(struct sonde_instance *instance, int timer)
 {
+	struct syscalls *self = instance->self;
 	int error = 0;
 
+	if (timer == TIMER_CALIBRATE)
+		/* Where it cannot be measured the price is shown as 0: unknown. */
+		(void)sonde_kernel_calibrate(sonde_kernel_variant(self->probe.kernel));
 	if (timer == TIMER_EVENTS)
 		events_drain(instance);
-	else
+	if (timer == TIMER_AGGREGATES)
 		error = aggregates_read(instance);
 	ledger_tell(instance);
 	return error;
