@@ -3,7 +3,7 @@
  *
  * The calls are made by a process of its own on the last CPU. A round measures everything once,
  * each time after a bare run, in an order that is drawn anew; figures are medians over rounds of
- * what was added to the bare call of the same round. */
+ * what was added to the bare call of the same round, and ratios are those of these medians. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +73,7 @@ static double spread_of(double *values, int count)
 }
 
 /* What is under way when the figures are taken; `added` has the rounds of each subject. */
-static void result_print(const struct bench *bench, double added[SUBJECTS][ROUNDS],
-			 double *vs_floor, double *vs_peer, bool with_peer)
+static void result_print(const struct bench *bench, double added[SUBJECTS][ROUNDS], bool with_peer)
 {
 	double spread = spread_of(added[SONDE], ROUNDS), other = spread_of(added[FLOOR], ROUNDS);
 
@@ -87,9 +86,10 @@ static void result_print(const struct bench *bench, double added[SUBJECTS][ROUND
 		printf("\"peer\":%.1f,\"peer_name\":\"syscount -L\",", middle(added[PEER], ROUNDS));
 	else
 		printf("\"peer\":null,\"peer_name\":null,");
-	printf("\"vs_floor\":%.3f,", middle(vs_floor, ROUNDS));
+	printf("\"vs_floor\":%.3f,", middle(added[SONDE], ROUNDS) / middle(added[FLOOR], ROUNDS));
 	if (with_peer)
-		printf("\"vs_peer\":%.3f,", middle(vs_peer, ROUNDS));
+		printf("\"vs_peer\":%.3f,",
+		       middle(added[SONDE], ROUNDS) / middle(added[PEER], ROUNDS));
 	else
 		printf("\"vs_peer\":null,");
 	printf("\"better\":\"less\",\"spread\":%.3f,\"runs\":%d}\n", spread, ROUNDS);
@@ -134,7 +134,7 @@ static double subject_measure(const struct bench *bench, enum subject subject,
 
 static void bench_run(const struct bench *bench, struct caller *caller)
 {
-	double added[SUBJECTS][ROUNDS], vs_floor[ROUNDS], vs_peer[ROUNDS];
+	double added[SUBJECTS][ROUNDS];
 	bool with_peer = bench->has_peer && peer_exists();
 	int subjects = with_peer ? 3 : 2;
 
@@ -146,10 +146,8 @@ static void bench_run(const struct bench *bench, struct caller *caller)
 
 			added[subject][round] = subject_measure(bench, subject, caller);
 		}
-		vs_floor[round] = added[SONDE][round] / added[FLOOR][round];
-		vs_peer[round] = with_peer ? added[SONDE][round] / added[PEER][round] : 0;
 	}
-	result_print(bench, added, vs_floor, vs_peer, with_peer);
+	result_print(bench, added, with_peer);
 }
 
 static bool is_named(const char *name, int count, char **names)

@@ -102,9 +102,9 @@ struct sonde_kernel_cost {
 SONDE_KERNEL_API int sonde_kernel_cost(struct sonde_kernel *kernel, uint32_t hook,
 				       struct sonde_kernel_cost *ret_cost);
 
-/* Measures once for the process what the hooks of system calls and a clock cost on this machine, with
- * empty programs of the variant, in about 0.2 s, 30 ms of them of CPU. Costs carry the result from then
- * on. -EOPNOTSUPP: the variant cannot be attached here. */
+/* Measures once for the process what the hooks of system calls and a clock cost on this machine,
+ * with empty programs of the variant, in about 0.2 s, 30 ms of them of CPU. Costs carry the result
+ * from then on. -EOPNOTSUPP: the variant cannot be attached here. */
 SONDE_KERNEL_API int sonde_kernel_calibrate(const char *variant);
 
 /* ---- rings ------------------------------------------------------------------------------------
