@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct daemon {
 	struct control *control;
 	struct loop_fd *signals;
 	struct loop_timer end;
+	struct loop_task ready;      /* every start() has returned */
 	int signal_fd;
 	int64_t started_ns;
 };
@@ -158,6 +160,14 @@ static void daemon_signal(void *data, int fd, uint32_t events)
 		log_write(SONDE_WARNING, NULL, "a changed config takes effect with a restart");
 	else
 		loop_end(daemon->loop);
+}
+
+static void daemon_ready(void *data)
+{
+	struct daemon *daemon = data;
+
+	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon->config->path,
+		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
 }
 
 static void daemon_end(void *data)
@@ -297,6 +307,7 @@ static void daemon_unblock_signals(void)
 {
 	sigset_t set = daemon_signals();
 
+	sigdelset(&set, SIGHUP);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
@@ -314,6 +325,16 @@ static int daemon_stop(struct daemon *daemon)
 	return EXIT_CODE_OK;
 }
 
+/* For backing off: many hosts that start together must not come back together. */
+static void random_seed(void)
+{
+	unsigned int seed = (unsigned int)getpid();
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed ^= (unsigned int)clock_monotonic_ns();
+	srandom(seed);
+}
+
 int daemon_run(const struct config *config, int64_t for_ns)
 {
 	struct daemon daemon = { .config = config, .signal_fd = -1 };
@@ -323,6 +344,7 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	log_set_level((enum sonde_level)config->daemon.log_level);
 	daemon.started_ns = clock_monotonic_ns();
 	running = &daemon;
+	random_seed();
 	host_on_set(daemon_set);
 	daemon.end = (struct loop_timer){ .run = daemon_end, .data = &daemon };
 	if (daemon_open(&daemon)) {
@@ -330,7 +352,8 @@ int daemon_run(const struct config *config, int64_t for_ns)
 		return code;
 	}
 	lost_before = ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN);
-	if (graph_start(daemon.graph)) {
+	daemon.ready = (struct loop_task){ .run = daemon_ready, .data = &daemon };
+	if (graph_start(daemon.graph, daemon.loop, &daemon.ready)) {
 		log_write(SONDE_ERROR, NULL, "cannot start threads: %s", strerror(errno));
 		daemon_stop(&daemon);
 		daemon_close(&daemon);
@@ -338,8 +361,6 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	}
 	if (for_ns > 0)
 		loop_timer_after(daemon.loop, &daemon.end, for_ns);
-	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", config->path,
-		  (double)(clock_monotonic_ns() - daemon.started_ns) / 1e6);
 	loop_run(daemon.loop);
 	loop_timer_end(daemon.loop, &daemon.end);
 	code = daemon_stop(&daemon);

@@ -5,14 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "graph.h"
 #include "log.h"
 #include "processor.h"
-
-enum { POLL_NS = NS_PER_MS };
-
-static const int64_t start_timeout_ns = 60ll * NS_PER_SECOND;
 
 /* ---- building ---------------------------------------------------------------------------------
  */
@@ -180,7 +175,7 @@ struct graph_end {
 	struct fan *fan;         /* of a sender */
 	struct route ***sources; /* of a receiver: its array of routes */
 	uint32_t *source_count;
-	bool final, waits;
+	bool final, waits, is_input;
 };
 
 static struct graph_end end_of_input(struct graph_node *node, uint32_t replica)
@@ -194,6 +189,7 @@ static struct graph_end end_of_input(struct graph_node *node, uint32_t replica)
 		.loop = instance->loop,
 		.task = &instance->room,
 		.fan = &node->fans[replica],
+		.is_input = true,
 		.waits = instance->plugin->descriptor->waits != 0,
 	};
 }
@@ -262,6 +258,7 @@ static struct route *graph_add_route(struct graph *graph, const struct graph_end
 		config.when_full = WHEN_FULL_DROP_NEWEST; /* the kernel cannot be made to wait */
 	route_init(route, from->name, to->name, &config, account);
 	route->final = to->final;
+	route->from_input = from->is_input;
 	route->sender_loop = from->loop;
 	route->room = from->task;
 	route->receiver_loop = to->loop;
@@ -433,6 +430,7 @@ void graph_release(struct graph *graph)
 		node_clear(&graph->nodes[i]);
 	for (uint32_t i = 0; i < graph->route_count; i++)
 		free(graph->routes[i]);
+	free(graph->starts);
 	free(graph->routes);
 	free(graph->loops);
 	free(graph->nodes);
@@ -447,180 +445,4 @@ struct graph_node *graph_node(struct graph *graph, const char *name)
 			return graph->nodes[i].count ? &graph->nodes[i] : NULL;
 	}
 	return NULL;
-}
-
-/* ---- starting ---------------------------------------------------------------------------------
- */
-
-static void call_start(void *data)
-{
-	instance_start(data);
-}
-
-static void graph_start_kind(struct graph *graph, enum sonde_kind kind)
-{
-	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
-		struct graph_node *node = &graph->nodes[i];
-
-		for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
-			struct instance *instance = node->instances[r];
-
-			if (loop_call(instance->loop, call_start, instance, start_timeout_ns))
-				log_write(SONDE_ERROR, instance->base.name,
-					  "was not started: another callback holds its thread");
-		}
-	}
-}
-
-int graph_start(struct graph *graph)
-{
-	for (; graph->started_count < graph->loop_count; graph->started_count++) {
-		int result = loop_start(graph->loops[graph->started_count]);
-
-		if (result)
-			return result;
-	}
-	graph_start_kind(graph, SONDE_OUTPUT);
-	graph_start_kind(graph, SONDE_PROCESSOR);
-	graph_start_kind(graph, SONDE_INPUT);
-	return 0;
-}
-
-/* ---- stopping ---------------------------------------------------------------------------------
- */
-
-static void call_drain(void *data)
-{
-	instance_drain(data);
-}
-
-static void call_stop(void *data)
-{
-	instance_stop(data);
-}
-
-static void call_stop_processor(void *data)
-{
-	instance_stop(data);
-	processor_give_up(data);
-}
-
-static void call_stop_output(void *data)
-{
-	output_stop(data);
-}
-
-/* What is left of the time, but never nothing: a loop that is well answers at once. */
-static int64_t left_ns(int64_t deadline_ns)
-{
-	int64_t left = deadline_ns - clock_monotonic_ns();
-
-	return left > 200ll * NS_PER_MS ? left : 200ll * NS_PER_MS;
-}
-
-static void drain_instance(struct instance *instance, int64_t deadline_ns)
-{
-	if (loop_call(instance->loop, call_drain, instance, left_ns(deadline_ns)))
-		return;
-	while (!__atomic_load_n(&instance->drained, __ATOMIC_ACQUIRE) &&
-	       clock_monotonic_ns() < deadline_ns)
-		clock_sleep_ns(POLL_NS);
-}
-
-static void drain_routes(struct route **routes, uint32_t count, int64_t deadline_ns)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		while (!route_is_idle(routes[i]) && clock_monotonic_ns() < deadline_ns)
-			clock_sleep_ns(POLL_NS);
-	}
-}
-
-static void graph_drain_pipelines(struct graph *graph, int64_t deadline_ns)
-{
-	uint32_t count = graph->config->pipeline_count;
-
-	for (uint32_t order = 0; order < count; order++) {
-		for (uint32_t i = 0; i < count; i++) {
-			struct graph_pipeline *pipeline = &graph->pipelines[i];
-
-			if (pipeline->config->order != order)
-				continue;
-			for (uint32_t r = 0; r < pipeline->count; r++) {
-				struct pipeline *at = &pipeline->replicas[r];
-
-				drain_routes(at->sources, at->source_count, deadline_ns);
-				for (uint32_t s = 0; s < at->stage_count; s++)
-					drain_instance(at->stages[s], deadline_ns);
-			}
-		}
-	}
-}
-
-static void graph_drain_kind(struct graph *graph, enum sonde_kind kind, int64_t deadline_ns)
-{
-	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
-		struct graph_node *node = &graph->nodes[i];
-
-		for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
-			if (node->outputs)
-				drain_routes(node->outputs[r].sources,
-					     node->outputs[r].source_count, deadline_ns);
-			drain_instance(node->instances[r], deadline_ns);
-		}
-	}
-}
-
-static void call_end(void *data)
-{
-	struct pipeline *pipeline = data;
-
-	pipeline->ended = true;
-}
-
-/* What is still queued stays so, to be booked as lost by shutdown. */
-static void graph_end_pipelines(struct graph *graph, int64_t deadline_ns)
-{
-	for (uint32_t i = 0; i < graph->config->pipeline_count; i++) {
-		for (uint32_t r = 0; r < graph->pipelines[i].count; r++) {
-			struct pipeline *pipeline = &graph->pipelines[i].replicas[r];
-
-			loop_call(pipeline->loop, call_end, pipeline, left_ns(deadline_ns));
-		}
-	}
-}
-
-static void graph_stop_kind(struct graph *graph, enum sonde_kind kind, int64_t deadline_ns)
-{
-	static void (*const calls[])(void *) = { [SONDE_INPUT] = call_stop,
-						 [SONDE_PROCESSOR] = call_stop_processor,
-						 [SONDE_OUTPUT] = call_stop_output };
-
-	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
-		struct graph_node *node = &graph->nodes[i];
-
-		for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
-			struct instance *instance = node->instances[r];
-			void *data = kind == SONDE_OUTPUT ? (void *)&node->outputs[r] : instance;
-
-			loop_call(instance->loop, calls[kind], data, left_ns(deadline_ns));
-		}
-	}
-}
-
-int graph_stop(struct graph *graph, int64_t deadline_ns)
-{
-	int result = 0;
-
-	graph_drain_kind(graph, SONDE_INPUT, deadline_ns);
-	graph_stop_kind(graph, SONDE_INPUT, deadline_ns);
-	graph_drain_pipelines(graph, deadline_ns);
-	graph_drain_kind(graph, SONDE_OUTPUT, deadline_ns);
-	graph_end_pipelines(graph, deadline_ns);
-	graph_stop_kind(graph, SONDE_PROCESSOR, deadline_ns);
-	graph_stop_kind(graph, SONDE_OUTPUT, deadline_ns);
-	for (uint32_t i = 0; i < graph->started_count; i++) {
-		if (loop_join(graph->loops[i], clock_monotonic_ns() + left_ns(deadline_ns)))
-			result = -ETIMEDOUT;
-	}
-	return result;
 }

@@ -22,6 +22,13 @@ struct graph_pipeline {
 	struct pipeline *replicas;
 };
 
+/* The start of one instance, posted to its loop. */
+struct graph_start {
+	struct loop_task task;
+	struct graph *graph;
+	struct instance *instance;
+};
+
 struct graph {
 	const struct config *config;
 	struct ledger *ledger;
@@ -31,15 +38,21 @@ struct graph {
 	struct graph_pipeline *pipelines;
 	struct route **routes;
 	uint32_t route_count;
+	struct graph_start *starts;
+	uint32_t start_count;
+	uint32_t starting_count;     /* atomic: starts that have not returned */
+	struct loop *ready_loop;
+	struct loop_task *ready;
 };
 
 /* Builds all of it, nothing started. The config and ledger must outlive it. -ENOMEM, -ENOSPC (the
  * ledger is full) or what a loop needed and did not get. */
 int graph_create(const struct config *config, struct ledger *ledger, struct graph **ret_graph);
 
-/* Starts loops, then outputs, processors and inputs, each on its own thread. An instance that
- * cannot start is tried again later; only threads can fail this. */
-int graph_start(struct graph *graph);
+/* Starts loops, then outputs, processors and inputs, each on its own thread, without waiting for
+ * them: `ready` is posted to `ready_loop` when every start() has returned. An instance that cannot
+ * start is tried again later; only threads and memory can fail this. */
+int graph_start(struct graph *graph, struct loop *ready_loop, struct loop_task *ready);
 
 /* Drains and ends everything by the deadline (monotonic). What is left is booked as lost by
  * shutdown. -ETIMEDOUT: a callback did not return; then nothing may be released. */

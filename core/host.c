@@ -67,8 +67,19 @@ static void host_note(struct sonde_instance *base, const char *message)
 		log_write(SONDE_INFO, base->name, "%s", message);
 }
 
+/* In check() there is no thread to run on. */
+static bool host_refuses(struct sonde_instance *base, const char *service)
+{
+	if (instance_of(base)->loop)
+		return false;
+	host_problem(base, NULL, service);
+	return true;
+}
+
 static int host_watch(struct sonde_instance *base, int fd, uint32_t events)
 {
+	if (host_refuses(base, "check() must not watch a file descriptor"))
+		return -EPERM;
 	return instance_watch(instance_of(base), fd, events);
 }
 
@@ -79,16 +90,22 @@ static int host_unwatch(struct sonde_instance *base, int fd)
 
 static int host_every(struct sonde_instance *base, int id, int64_t interval_ns)
 {
+	if (host_refuses(base, "check() must not set a timer"))
+		return -EPERM;
 	return instance_every(instance_of(base), id, interval_ns);
 }
 
 static int host_after(struct sonde_instance *base, int id, int64_t delay_ns)
 {
+	if (host_refuses(base, "check() must not set a timer"))
+		return -EPERM;
 	return instance_after(instance_of(base), id, delay_ns);
 }
 
 static void host_wake(struct sonde_instance *base)
 {
+	if (host_refuses(base, "check() must not wake its instance"))
+		return;
 	loop_post(instance_of(base)->loop, &instance_of(base)->woken);
 }
 
@@ -158,10 +175,10 @@ static int host_batch_emit(struct sonde_instance *base, struct sonde_batch *batc
 	if (rows_waiting(&instance->rows))
 		rows_flush(&instance->rows, loop_now_ns(instance->loop));
 	if (token) {
+		batch_finish(batch);
 		receipt = receipt_create(instance_settled, instance, *token);
 		if (!receipt)
 			goto no_memory;
-		batch_finish(batch);
 		result = receipts_add(batch_receipts(batch), receipt, batch->selected_count);
 		receipt_release(receipt);
 		if (result)
@@ -169,9 +186,31 @@ static int host_batch_emit(struct sonde_instance *base, struct sonde_batch *batc
 	}
 	instance->emit(instance, batch);
 	return 0;
-no_memory:
+no_memory: /* settled() will not come */
+	if (instance->account) {
+		tally_add(&instance->account->in, batch->selected_count, batch->event_count);
+		tally_add(&instance->account->lost[SONDE_LOST_MEMORY], batch->selected_count,
+			  batch->event_count);
+	}
 	batch_release(batch);
 	return -ENOMEM;
+}
+
+/* The instance tells whose fields these are, for the day when they are larger. */
+static struct sonde_column *host_batch_add(struct sonde_instance *base, struct sonde_batch *batch,
+					   const struct sonde_field *field,
+					   struct sonde_dictionary *dictionary)
+{
+	return batch_add(batch, field, dictionary);
+}
+
+static struct sonde_column *host_batch_constant(struct sonde_instance *base,
+						struct sonde_batch *batch,
+						const struct sonde_field *field,
+						struct sonde_dictionary *dictionary,
+						const void *value)
+{
+	return batch_constant(batch, field, dictionary, value);
 }
 
 static size_t host_batch_bytes(struct sonde_batch *batch)
@@ -212,7 +251,7 @@ static int host_fold(struct sonde_instance *base, struct sonde_receipts *receipt
 static void host_settle(struct sonde_instance *base, struct sonde_delivery *delivery, int64_t batch,
 			const struct sonde_outcome *outcome)
 {
-	output_settle(delivery, batch, outcome);
+	output_answer(instance_of(base)->owner, delivery, batch, outcome);
 }
 
 static void host_drained(struct sonde_instance *base)
@@ -295,8 +334,8 @@ static const struct sonde_host services = {
 	.batch_resize = batch_resize,
 	.batch_table = host_batch_table,
 	.batch_derive = host_batch_derive,
-	.batch_add = batch_add,
-	.batch_constant = batch_constant,
+	.batch_add = host_batch_add,
+	.batch_constant = host_batch_constant,
 	.batch_remove = batch_remove,
 	.batch_valid = batch_valid,
 	.batch_heap = batch_heap,

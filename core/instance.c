@@ -47,6 +47,13 @@ bool instance_is_running(const struct instance *instance)
 	return __atomic_load_n(&instance->state, __ATOMIC_RELAXED) == INSTANCE_RUNNING;
 }
 
+bool instance_is_listening(const struct instance *instance)
+{
+	return instance_is_running(instance) &&
+	       !(instance->plugin->descriptor->kind == SONDE_INPUT &&
+		 __atomic_load_n(&instance->drained, __ATOMIC_RELAXED));
+}
+
 static void instance_set_state(struct instance *instance, enum instance_state state)
 {
 	__atomic_store_n(&instance->state, (uint32_t)state, __ATOMIC_RELAXED);
@@ -71,7 +78,7 @@ static void instance_woken(void *data)
 	struct instance *instance = data;
 	const struct sonde_plugin *plugin = descriptor_of(instance);
 
-	if (!plugin->woken || !instance_is_running(instance))
+	if (!plugin->woken || !instance_is_listening(instance))
 		return;
 	instance_enter(instance, CALLBACK_WOKEN);
 	instance_leave(instance, CALLBACK_WOKEN, plugin->woken(&instance->base));
@@ -82,7 +89,7 @@ static void instance_room(void *data)
 	struct instance *instance = data;
 	const struct sonde_plugin *plugin = descriptor_of(instance);
 
-	if (!plugin->room || !instance_is_running(instance))
+	if (!plugin->room || !instance_is_listening(instance))
 		return;
 	instance_enter(instance, CALLBACK_ROOM);
 	instance_leave(instance, CALLBACK_ROOM, plugin->room(&instance->base));
@@ -255,6 +262,14 @@ static void instance_book_success(struct instance *instance, enum callback callb
 		log_write(SONDE_INFO, instance->base.name, "works again");
 }
 
+/* It said that it failed, and went on all the same. */
+static void instance_forget_problem(struct instance *instance)
+{
+	pthread_mutex_lock(&instance->mutex);
+	instance->problem[0] = '\0';
+	pthread_mutex_unlock(&instance->mutex);
+}
+
 /* Rows go out at once after a pause, and are gathered while they come thick; those of a processor
  * belong to the batch that it was given. */
 static bool instance_must_flush(const struct instance *instance)
@@ -296,6 +311,8 @@ int instance_leave(struct instance *instance, enum callback callback, int result
 	else if (__atomic_load_n(&instance->failed_callback, __ATOMIC_RELAXED) ==
 		 (uint32_t)callback)
 		instance_book_success(instance, callback);
+	else if (instance->problem[0] && instance->failed_callback == CALLBACK_NONE)
+		instance_forget_problem(instance);
 	return result;
 }
 

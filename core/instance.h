@@ -114,6 +114,9 @@ int instance_leave(struct instance *instance, enum callback callback, int result
 
 bool instance_is_running(const struct instance *instance);
 
+/* Whether fds, timers and wake-ups reach it: an input that has drained emits no more. */
+bool instance_is_listening(const struct instance *instance);
+
 /* Asks it to emit what it holds; `drained` is set at once or later. On its thread. */
 void instance_drain(struct instance *instance);
 

@@ -30,7 +30,8 @@ struct knobs {
 
 struct knob_call {
 	struct instance *instance;
-	const char *knob, *value;
+	char knob[128];
+	char *value; /* owned */
 	struct knob_value before;
 	int result;
 	char error[256];
@@ -79,25 +80,65 @@ static void call_restore(void *data)
 	instance_restore(call->instance, call->knob, &call->before);
 }
 
-static void knob_restore(struct graph_node *node, const char *knob, const struct knob_value *before,
-			 uint32_t count)
+/* A call on the heap, as a thread that is held up may come to it after we have gone on. */
+static struct knob_call *knob_call_create(struct instance *instance, const char *knob,
+					  const char *value)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		struct knob_call call = { .instance = node->instances[i],
-					  .knob = knob,
-					  .before = before[i] };
+	struct knob_call *call = calloc(1, sizeof(*call));
 
-		if (loop_call(call.instance->loop, call_restore, &call, call_timeout_ns))
-			log_write(SONDE_ERROR, node->config->name,
-				  "%s could not fall back: its thread is held up", knob);
+	if (!call)
+		return NULL;
+	call->instance = instance;
+	call->value = strdup(value);
+	snprintf(call->knob, sizeof(call->knob), "%s", knob);
+	if (!call->value) {
+		free(call);
+		return NULL;
 	}
+	return call;
+}
+
+static void knob_call_release(void *data)
+{
+	struct knob_call *call = data;
+
+	free(call->value);
+	free(call);
+}
+
+/* 0, or the last error: then some replica still has the newer value. */
+static int knob_restore(struct graph_node *node, const char *knob, const struct knob_value *before,
+			uint32_t count)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct knob_call *call = knob_call_create(node->instances[i], knob, "");
+		int called;
+
+		if (!call)
+			return -ENOMEM;
+		call->before = before[i];
+		called = loop_call_owned(call->instance->loop, call_restore, knob_call_release, call,
+					 call_timeout_ns);
+		if (!called)
+			knob_call_release(call);
+		else
+			result = called;
+	}
+	return result;
 }
 
 static void hold_end(void *data)
 {
 	struct knob_hold *hold = data;
 
-	knob_restore(hold->node, hold->knob, hold->before, hold->node->count);
+	if (knob_restore(hold->node, hold->knob, hold->before, hold->node->count)) {
+		log_write(SONDE_WARNING, hold->node->config->name,
+			  "%s cannot fall back yet: its thread is held up", hold->knob);
+		loop_timer_after(hold->knobs->loop, &hold->timer, NS_PER_SECOND);
+		return;
+	}
 	log_write(SONDE_INFO, hold->node->config->name, "%s falls back", hold->knob);
 	hold_release(hold);
 }
@@ -123,27 +164,31 @@ int64_t knob_left_ns(const struct knobs *knobs, const char *instance, const char
 static int knob_apply(struct graph_node *node, const char *knob, const char *value,
 		      struct knob_value *ret_before, char *error, size_t error_size)
 {
-	for (uint32_t i = 0; i < node->count; i++) {
-		struct knob_call call = { .instance = node->instances[i],
-					  .knob = knob,
-					  .value = value };
-		int result = loop_call(call.instance->loop, call_set, &call, call_timeout_ns);
+	int result = 0;
 
-		if (!result && !call.result) {
-			ret_before[i] = call.before;
-			continue;
+	for (uint32_t i = 0; i < node->count && !result; i++) {
+		struct knob_call *call = knob_call_create(node->instances[i], knob, value);
+
+		if (!call)
+			result = -ENOMEM;
+		else
+			result = loop_call_owned(call->instance->loop, call_set, knob_call_release,
+						 call, call_timeout_ns);
+		if (result) {
+			snprintf(error, error_size,
+				 "the thread of %s is held up by a callback (see `sonde status`): "
+				 "it may take effect later",
+				 node->config->name);
+		} else {
+			result = call->result;
+			ret_before[i] = call->before;
+			snprintf(error, error_size, "%s", call->error);
+			knob_call_release(call);
 		}
 		if (result)
-			snprintf(error, error_size,
-				 "the thread of %s is held up by a callback "
-				 "(see `sonde status`)",
-				 node->config->name);
-		else
-			snprintf(error, error_size, "%s", call.error);
-		knob_restore(node, knob, ret_before, i);
-		return result ? result : call.result;
+			knob_restore(node, knob, ret_before, i);
 	}
-	return 0;
+	return result;
 }
 
 /* Remembers the value to fall back to: the one before the first of several changes. Takes before.

@@ -92,6 +92,7 @@ void account_read(const struct account *account, struct account *ret_account)
 	ret_account->in = tally_read(&account->in);
 	ret_account->made = tally_read(&account->made);
 	ret_account->out = tally_read(&account->out);
+	ret_account->repeated = tally_read(&account->repeated);
 	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
 		ret_account->reduced[i] = tally_read(&account->reduced[i]);
 	for (uint32_t i = 0; i < SONDE_LOSS_COUNT; i++)

@@ -31,8 +31,9 @@ struct account {
 	struct tally in, made, out;
 	struct tally reduced[SONDE_REDUCTION_COUNT];
 	struct tally lost[SONDE_LOSS_COUNT];
+	struct tally repeated; /* of out and lost: may have reached the receiver twice */
 	unsigned char unused[1024 - 8 - LEDGER_NAME_BYTES -
-			     (3 + SONDE_REDUCTION_COUNT + SONDE_LOSS_COUNT) * 16];
+			     (4 + SONDE_REDUCTION_COUNT + SONDE_LOSS_COUNT) * 16];
 };
 
 struct ledger;

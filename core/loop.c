@@ -392,14 +392,18 @@ int loop_join(struct loop *loop, int64_t deadline_ns)
 struct loop_waiting {
 	struct loop_task task;
 	void (*call)(void *data);
+	void (*release)(void *data); /* of data that was left behind; may be NULL */
 	void *data;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
-	enum { CALL_POSTED, CALL_RUNNING, CALL_DONE, CALL_GIVEN_UP } state;
+	enum { CALL_POSTED, CALL_RUNNING, CALL_DONE } state;
+	bool left; /* the caller does not wait any more */
 };
 
 static void loop_waiting_free(struct loop_waiting *waiting)
 {
+	if (waiting->left && waiting->release)
+		waiting->release(waiting->data);
 	pthread_cond_destroy(&waiting->changed);
 	pthread_mutex_destroy(&waiting->mutex);
 	free(waiting);
@@ -408,20 +412,22 @@ static void loop_waiting_free(struct loop_waiting *waiting)
 static void loop_run_waiting(void *data)
 {
 	struct loop_waiting *waiting = data;
+	bool left;
 
 	pthread_mutex_lock(&waiting->mutex);
-	if (waiting->state == CALL_GIVEN_UP) {
-		pthread_mutex_unlock(&waiting->mutex);
-		loop_waiting_free(waiting);
-		return;
-	}
+	left = waiting->left;
 	waiting->state = CALL_RUNNING;
 	pthread_mutex_unlock(&waiting->mutex);
-	waiting->call(waiting->data);
-	pthread_mutex_lock(&waiting->mutex);
-	waiting->state = CALL_DONE;
-	pthread_cond_signal(&waiting->changed);
-	pthread_mutex_unlock(&waiting->mutex);
+	if (!left) {
+		waiting->call(waiting->data);
+		pthread_mutex_lock(&waiting->mutex);
+		left = waiting->left;
+		waiting->state = CALL_DONE;
+		pthread_cond_signal(&waiting->changed);
+		pthread_mutex_unlock(&waiting->mutex);
+	}
+	if (left)
+		loop_waiting_free(waiting);
 }
 
 /* Calls that were given up and that the loop never came to. */
@@ -438,36 +444,50 @@ static void loop_free_waiting(struct loop *loop)
 	}
 }
 
-int loop_call(struct loop *loop, void (*call)(void *data), void *data, int64_t timeout_ns)
+/* Waits until the call is done, or leaves it behind. */
+static int loop_wait(struct loop_waiting *waiting, int64_t deadline_ns)
+{
+	struct timespec deadline = timespec_of(deadline_ns);
+	int result = 0;
+
+	pthread_mutex_lock(&waiting->mutex);
+	while (waiting->state != CALL_DONE && !result) {
+		if (pthread_cond_timedwait(&waiting->changed, &waiting->mutex, &deadline) &&
+		    waiting->state != CALL_DONE)
+			result = waiting->state == CALL_POSTED ? -ETIMEDOUT : -EINPROGRESS;
+	}
+	waiting->left = result != 0;
+	pthread_mutex_unlock(&waiting->mutex);
+	if (!result)
+		loop_waiting_free(waiting);
+	return result;
+}
+
+int loop_call_owned(struct loop *loop, void (*call)(void *data), void (*release)(void *data),
+		    void *data, int64_t timeout_ns)
 {
 	int64_t deadline_ns = clock_monotonic_ns() + timeout_ns;
-	struct timespec deadline = timespec_of(deadline_ns);
 	struct loop_waiting *waiting = calloc(1, sizeof(*waiting));
 
-	if (!waiting)
+	if (!waiting) {
+		if (release)
+			release(data);
 		return -ENOMEM;
+	}
 	assert(!loop_is_current(loop));
 	waiting->task = (struct loop_task){ .run = loop_run_waiting, .data = waiting };
 	waiting->call = call;
+	waiting->release = release;
 	waiting->data = data;
 	pthread_mutex_init(&waiting->mutex, NULL);
 	condition_init(&waiting->changed);
 	loop_post(loop, &waiting->task);
+	return loop_wait(waiting, deadline_ns);
+}
 
-	pthread_mutex_lock(&waiting->mutex);
-	while (waiting->state == CALL_POSTED) {
-		if (pthread_cond_timedwait(&waiting->changed, &waiting->mutex, &deadline) &&
-		    waiting->state == CALL_POSTED) {
-			waiting->state = CALL_GIVEN_UP;
-			pthread_mutex_unlock(&waiting->mutex);
-			return -ETIMEDOUT;
-		}
-	}
-	while (waiting->state == CALL_RUNNING)
-		pthread_cond_wait(&waiting->changed, &waiting->mutex);
-	pthread_mutex_unlock(&waiting->mutex);
-	loop_waiting_free(waiting);
-	return 0;
+int loop_call(struct loop *loop, void (*call)(void *data), void *data, int64_t timeout_ns)
+{
+	return loop_call_owned(loop, call, NULL, data, timeout_ns);
 }
 
 int64_t loop_now_ns(const struct loop *loop)

@@ -57,8 +57,14 @@ void loop_post(struct loop *loop, struct loop_task *task);
 void loop_cancel(struct loop *loop, struct loop_task *task);
 
 /* Any thread but the loop's: runs call(data) there and waits. -ETIMEDOUT: it did not start within
- * the time, and will not. Once started it is waited for to its end. */
+ * the time, and will not. -EINPROGRESS: it started, and has not returned: data must stay valid
+ * until it has. */
 int loop_call(struct loop *loop, void (*call)(void *data), void *data, int64_t timeout_ns);
+
+/* The same for data that can be left behind: unless it returns 0, release(data) is called once the
+ * call has returned or will not come. */
+int loop_call_owned(struct loop *loop, void (*call)(void *data), void (*release)(void *data),
+		    void *data, int64_t timeout_ns);
 
 /* On the loop's thread only. A timer that is set is set anew. */
 void loop_timer_every(struct loop *loop, struct loop_timer *timer, int64_t interval_ns);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* OTLP Metric messages without points: which metric a row belongs to, as bytes. */
 #include <errno.h>
+#include <string.h>
 
 #include "message.h"
 #include "value.h"
@@ -202,9 +203,12 @@ int metric_decode(const void *data, size_t length, struct sonde_metric *ret_metr
 		if (result)
 			return result;
 	}
-	if (!next)
-		*ret_metric = metric;
-	return next;
+	if (next)
+		return next;
+	metric.size = ret_metric->size && ret_metric->size < sizeof(metric) ? ret_metric->size
+									   : sizeof(metric);
+	memcpy(ret_metric, &metric, metric.size); /* an older plugin knows less of it */
+	return 0;
 }
 
 int64_t metric_metadata(const void *data, size_t length, void *buffer, size_t capacity)

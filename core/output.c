@@ -18,6 +18,7 @@ enum item_state { ITEM_OPEN, ITEM_GONE, ITEM_AGAIN };
 struct delivery_item {
 	struct route *route;
 	uint32_t state; /* enum item_state */
+	bool uncertain; /* some attempt may have reached the receiver */
 };
 
 /* A delivery with our side of it. Batches and items are arrays of the output's batch_limit. */
@@ -120,7 +121,7 @@ static void delivery_shrink(struct delivery *delivery, bool expired)
 			continue;
 		if (expired) {
 			route_settle(item.route, batch, batch->selected_count, SONDE_LOST_EXPIRED,
-				     NULL, false);
+				     NULL, item.uncertain);
 			continue;
 		}
 		item.state = ITEM_OPEN;
@@ -165,6 +166,7 @@ static void delivery_answer(struct delivery *delivery, uint32_t at,
 	if (item->state != ITEM_OPEN)
 		return;
 	delivery->open_count--;
+	item->uncertain = item->uncertain || outcome->uncertain;
 	if (outcome->verdict == SONDE_RETRY) {
 		item->state = ITEM_AGAIN;
 		if (outcome->retry_after_ns > delivery->retry_after_ns)
@@ -184,7 +186,27 @@ static void delivery_answer(struct delivery *delivery, uint32_t at,
 			  (unsigned long long)lost,
 			  outcome->reason ? outcome->reason : "no reason");
 	delivery->output->backoff_ns = 0; /* the receiver is there */
-	route_settle(item->route, batch, lost, SONDE_LOST_REJECTED, NULL, outcome->uncertain);
+	route_settle(item->route, batch, lost, SONDE_LOST_REJECTED, NULL, item->uncertain);
+}
+
+/* Whether the plugin may answer it: a second answer comes too late. */
+static bool delivery_is_open(const struct output *output, const struct sonde_delivery *base)
+{
+	const struct delivery *delivery = output->in_flight;
+
+	while (delivery && &delivery->base != base)
+		delivery = delivery->next;
+	return delivery != NULL;
+}
+
+void output_answer(struct output *output, struct sonde_delivery *base, int64_t batch,
+		   const struct sonde_outcome *outcome)
+{
+	if (delivery_is_open(output, base))
+		output_settle(base, batch, outcome);
+	else
+		log_write(SONDE_ERROR, output->instance->base.name,
+			  "the plugin answers a delivery that has its answer");
 }
 
 void output_settle(struct sonde_delivery *base, int64_t batch, const struct sonde_outcome *outcome)
@@ -242,6 +264,15 @@ static struct delivery *output_next(struct output *output)
 	return delivery;
 }
 
+static bool output_has_rows(const struct output *output)
+{
+	for (uint32_t i = 0; i < output->source_count; i++) {
+		if (!route_is_empty(output->sources[i]))
+			return true;
+	}
+	return false;
+}
+
 static void output_run(void *data)
 {
 	struct output *output = data;
@@ -253,6 +284,8 @@ static void output_run(void *data)
 		    output->in_flight_count >= output->in_flight_limit)
 			return;
 		delivery = output_next(output);
+		if (!delivery && output_has_rows(output))
+			output_back_off(output, 0); /* memory was refused */
 		if (!delivery)
 			return;
 		output_write(output, delivery);

@@ -157,7 +157,7 @@ static void pipeline_run(void *data)
 	struct route *route;
 
 	for (uint32_t i = 0; i < PIPELINE_BATCHES_PER_TURN; i++) {
-		if (pipeline->ended || fan_is_full(&pipeline->fan))
+		if (__atomic_load_n(&pipeline->ended, __ATOMIC_ACQUIRE) || fan_is_full(&pipeline->fan))
 			return; /* `room` posts the task again */
 		batch = pipeline_pop(pipeline, &route);
 		if (!batch)

@@ -25,7 +25,7 @@ struct pipeline {
 	struct instance **stages;
 	uint32_t stage_count;
 	struct fan fan;
-	bool ended;            /* takes no more batches */
+	bool ended;            /* atomic: takes no more batches */
 	struct loop_task task; /* takes batches from the sources; posted by them and by `room` */
 };
 

@@ -69,6 +69,11 @@ void receipt_delivered(struct receipt *receipt, uint64_t rows)
 	__atomic_fetch_add(&receipt->delivered_rows, rows, __ATOMIC_RELAXED);
 }
 
+void receipt_doubt(struct receipt *receipt)
+{
+	__atomic_store_n(&receipt->uncertain, true, __ATOMIC_RELAXED);
+}
+
 void receipt_reduced(struct receipt *receipt, uint64_t rows)
 {
 	__atomic_fetch_add(&receipt->reduced_rows, rows, __ATOMIC_RELAXED);

@@ -16,6 +16,8 @@ struct receipt *receipt_hold(struct receipt *receipt);
 void receipt_release(struct receipt *receipt); /* NULL is fine */
 
 void receipt_delivered(struct receipt *receipt, uint64_t rows);
+/* Some of its rows may reach the receiver twice. */
+void receipt_doubt(struct receipt *receipt);
 void receipt_reduced(struct receipt *receipt, uint64_t rows);
 /* reason: a constant text. */
 void receipt_lost(struct receipt *receipt, uint64_t rows, const char *reason, bool retry,

@@ -36,7 +36,8 @@ static void receipts_lose(const struct receipts *receipts, uint64_t rows, uint64
 	}
 }
 
-static void receipts_deliver(const struct receipts *receipts, uint64_t rows, uint64_t all_rows)
+static void receipts_deliver(const struct receipts *receipts, uint64_t rows, uint64_t all_rows,
+			     bool uncertain)
 {
 	for (uint32_t i = 0; i < receipts->count; i++) {
 		uint64_t share = receipts->items[i].rows;
@@ -44,6 +45,8 @@ static void receipts_deliver(const struct receipts *receipts, uint64_t rows, uin
 		if (rows < all_rows)
 			share = all_rows ? share - share * (all_rows - rows) / all_rows : 0;
 		receipt_delivered(receipts->items[i].receipt, share);
+		if (uncertain)
+			receipt_doubt(receipts->items[i].receipt);
 	}
 }
 
@@ -103,8 +106,11 @@ static int route_enqueue(struct route *route, struct sonde_batch *batch)
 	size_t bytes = batch_bytes(batch);
 
 	switch (route->when_full) {
-	case WHEN_FULL_WAIT: /* the sender looks at route_is_full() before it makes more */
-		return queue_push_over(&route->queue, batch);
+	case WHEN_FULL_WAIT:
+		/* A pipeline looks at route_is_full() before it makes more; an input has asked for
+		 * room, and what it sends beyond that is refused. */
+		return route->from_input ? queue_push(&route->queue, batch)
+					 : queue_push_over(&route->queue, batch);
 	case WHEN_FULL_DROP_OLDEST:
 		route_displace(route, bytes);
 		return queue_push_over(&route->queue, batch);
@@ -221,6 +227,8 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 	route->held.rows -= rows;
 	route->held.events -= events;
 	tally_add(&route->account->out, rows - lost_rows, events - lost_events);
+	if (uncertain)
+		tally_add(&route->account->repeated, rows, events);
 	if (lost_rows)
 		tally_add(&route->account->lost[loss], lost_rows, lost_events);
 	pthread_mutex_unlock(&route->mutex);
@@ -228,7 +236,7 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 		const struct receipts *receipts = batch_receipts(batch);
 
 		if (lost_rows < rows)
-			receipts_deliver(receipts, rows - lost_rows, rows);
+			receipts_deliver(receipts, rows - lost_rows, rows, uncertain);
 		if (lost_rows)
 			receipts_lose(receipts, lost_rows, rows, loss,
 				      reason ? reason : loss_name(loss), uncertain);
@@ -264,4 +272,14 @@ bool route_is_idle(struct route *route)
 	idle = !route->queue.count && !route->held.rows;
 	pthread_mutex_unlock(&route->mutex);
 	return idle;
+}
+
+bool route_is_empty(struct route *route)
+{
+	bool empty;
+
+	pthread_mutex_lock(&route->mutex);
+	empty = !route->queue.count;
+	pthread_mutex_unlock(&route->mutex);
+	return empty;
 }

@@ -22,6 +22,7 @@ struct route {
 	struct account *account;
 	enum when_full when_full;
 	bool final;                    /* ends at an output: settling tells the receipts */
+	bool from_input;               /* the sender asks for room before it sends */
 	bool wants_room;               /* the sender stopped and waits */
 	struct loop *sender_loop;      /* runs `room` when there is room again; may be NULL */
 	struct loop_task *room;
@@ -62,6 +63,7 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 		  enum sonde_loss loss, const char *reason, bool uncertain);
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot);
-bool route_is_idle(struct route *route);
+bool route_is_idle(struct route *route);   /* nothing queued, nothing held */
+bool route_is_empty(struct route *route);  /* nothing queued */
 
 #endif

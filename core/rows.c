@@ -183,7 +183,6 @@ void *rows_row(struct rows *rows, uint32_t schema)
 		builder->committed = 0;
 	}
 	if (!builder->batch) {
-		rows_rotate(rows);
 		builder->batch = rows_batch(rows, schema, builder->capacity);
 		if (!builder->batch)
 			goto refused;
@@ -343,4 +342,5 @@ void rows_flush(struct rows *rows, int64_t now_ns)
 		builder_send(rows, builder, capacity);
 		rows->sent_ns = now_ns;
 	}
+	rows_rotate(rows); /* no row refers to a code any more */
 }

@@ -23,7 +23,7 @@ static void instance_run_watch(void *data, int fd, uint32_t events)
 	struct instance *instance = data;
 	const struct sonde_plugin *plugin = instance->plugin->descriptor;
 
-	if (!plugin->ready || !instance_is_running(instance))
+	if (!plugin->ready || !instance_is_listening(instance))
 		return;
 	instance_enter(instance, CALLBACK_READY);
 	instance_leave(instance, CALLBACK_READY, plugin->ready(&instance->base, fd, events));
@@ -79,7 +79,7 @@ static void instance_run_timer(void *data)
 	struct instance *instance = timer->instance;
 	const struct sonde_plugin *plugin = instance->plugin->descriptor;
 
-	if (!plugin->timer || !instance_is_running(instance))
+	if (!plugin->timer || !instance_is_listening(instance))
 		return;
 	instance_enter(instance, CALLBACK_TIMER);
 	instance_leave(instance, CALLBACK_TIMER, plugin->timer(&instance->base, timer->id));

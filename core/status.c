@@ -10,13 +10,38 @@
 
 static const int64_t call_timeout_ns = 200ll * NS_PER_MS;
 
-/* What has to be read on the instance's own thread. */
+/* What has to be read on the instance's own thread; on the heap, as that may come to it late. */
 struct status_call {
 	struct instance *instance;
-	struct sonde_report *report;
+	struct arena *arena;         /* of the report */
+	struct sonde_report report;
 	struct tally held;
 	struct account numbers;
 };
+
+static void status_call_release(void *data)
+{
+	struct status_call *call = data;
+
+	arena_release(call->arena);
+	free(call);
+}
+
+static struct status_call *status_call_create(struct instance *instance)
+{
+	struct status_call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return NULL;
+	call->instance = instance;
+	call->arena = arena_create();
+	if (!call->arena) {
+		free(call);
+		return NULL;
+	}
+	report_init(&call->report, call->arena);
+	return call;
+}
 
 static void call_report(void *data)
 {
@@ -31,7 +56,7 @@ static void call_report(void *data)
 		return;
 	instance_enter(instance, CALLBACK_REPORT);
 	instance_leave(instance, CALLBACK_REPORT,
-		       plugin->report(&instance->base, call->report));
+		       plugin->report(&instance->base, &call->report));
 }
 
 static const char *instance_state_name(const struct status_instance *at)
@@ -80,23 +105,50 @@ static struct status_account *gathered_account(struct status *status,
 	return NULL;
 }
 
+/* Whether a loop did not answer before: it is not asked again. */
+static bool loop_is_silent(const struct status *status, const struct loop *loop)
+{
+	for (uint32_t i = 0; i + 1 < status->instance_count; i++) {
+		if (status->instances[i].silent && status->instances[i].instance->loop == loop)
+			return true;
+	}
+	return false;
+}
+
+/* The answer of the instance's thread; NULL: none in time. */
+static struct status_call *instance_ask(struct status *status, struct instance *instance)
+{
+	struct status_call *call = loop_is_silent(status, instance->loop)
+					   ? NULL
+					   : status_call_create(instance);
+
+	if (!call || loop_call_owned(instance->loop, call_report, status_call_release, call,
+				     call_timeout_ns))
+		return NULL;
+	return call;
+}
+
 static void gather_instance(struct status *status, struct instance *instance, const char *section)
 {
 	struct status_instance *at = &status->instances[status->instance_count++];
 	struct status_account *account = gathered_account(status, instance->account);
-	struct status_call call = { .instance = instance, .report = &at->report };
+	struct status_call *call = instance_ask(status, instance);
 
 	at->instance = instance;
 	at->section = section;
-	report_init(&at->report, status->arena);
-	at->silent = loop_call(instance->loop, call_report, &call, call_timeout_ns) != 0;
-	at->held = call.held;
+	at->answer = call;
+	at->silent = !call;
+	if (call) {
+		at->report = call->report;
+		at->held = call->held;
+	}
 	gather_health(status, at, instance);
 	if (account) {
 		account->known = true;
-		account->held = call.held;
-		if (!at->silent)
-			account->numbers = call.numbers;
+		account->silent = at->silent;
+		account->held = at->held;
+		if (call)
+			account->numbers = call->numbers;
 	}
 	account = gathered_account(status, instance->kernel);
 	if (account)
@@ -112,6 +164,7 @@ static void gather_route(struct status *status, struct route *route)
 		return;
 	route_snapshot(route, &snapshot);
 	account->known = true;
+	account->numbers.repeated = tally_read(&route->account->repeated);
 	account->numbers.in = snapshot.in;
 	account->numbers.out = snapshot.out;
 	memcpy(account->numbers.reduced, snapshot.reduced, sizeof(snapshot.reduced));
@@ -196,7 +249,7 @@ static int status_fill(struct status *status)
 
 		close_account(at);
 		at->rate = watch_rate(sources->watch, at->account);
-		status->closes = status->closes && (at->closes || !at->known);
+		status->closes = status->closes && (at->closes || !at->known || at->silent);
 	}
 	status->thread_count = graph->started_count + 1;
 	return 0;
@@ -217,7 +270,7 @@ struct status *status_gather(const struct status_sources *sources)
 	status->uptime_s = (double)(clock_monotonic_ns() - sources->started_ns) / NS_PER_SECOND;
 	gather_process(status);
 	if (status_fill(status)) {
-		arena_release(arena);
+		status_release(status);
 		return NULL;
 	}
 	return status;
@@ -225,6 +278,11 @@ struct status *status_gather(const struct status_sources *sources)
 
 void status_release(struct status *status)
 {
-	if (status)
-		arena_release(status->arena);
+	if (!status)
+		return;
+	for (uint32_t i = 0; i < status->instance_count; i++) {
+		if (status->instances[i].answer)
+			status_call_release(status->instances[i].answer);
+	}
+	arena_release(status->arena);
 }

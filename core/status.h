@@ -20,6 +20,8 @@ struct status_sources {
 	int64_t started_ns;          /* monotonic */
 };
 
+struct status_call;
+
 struct status_instance {
 	const struct instance *instance;
 	const char *section;         /* "input", "processor", "output" */
@@ -30,6 +32,7 @@ struct status_instance {
 	uint64_t failure_count, retry_count;
 	struct sonde_report report;
 	bool silent;                 /* its thread did not answer: report and held are missing */
+	struct status_call *answer;  /* owns what report shows; NULL: silent */
 	struct tally held;
 };
 
@@ -38,6 +41,7 @@ struct status_account {
 	struct account numbers;      /* at one moment */
 	struct tally queued, held;   /* of routes, and of processors that keep rows */
 	bool known;                  /* it belongs to something that runs now */
+	bool silent;                 /* its thread did not answer: whether it closes is not known */
 	bool closes;
 	uint64_t bytes, limit_bytes, high_bytes;
 	struct watch_rate rate;

@@ -56,12 +56,17 @@ static void put_account(struct json *json, const struct status_account *at)
 	json_key(json, "running");
 	json_boolean(json, at->known);
 	json_key(json, "closes");
-	json_boolean(json, at->closes);
+	if (at->silent)
+		json_null(json);
+	else
+		json_boolean(json, at->closes);
 	put_tally(json, "in", numbers->in);
 	put_tally(json, "made", numbers->made);
 	put_tally(json, "out", numbers->out);
 	put_tallies(json, "reduced", numbers->reduced, SONDE_REDUCTION_COUNT, reduction_name);
 	put_tallies(json, "lost", numbers->lost, SONDE_LOSS_COUNT, loss_name);
+	if (numbers->repeated.rows)
+		put_tally(json, "possibly_repeated", numbers->repeated);
 	put_tally(json, "queued", at->queued);
 	put_tally(json, "held", at->held);
 	put_double(json, "rows_per_second", at->rate.rows);

@@ -115,7 +115,7 @@ static void print_account(const struct status_account *at, struct printer *p)
 		short_number((double)lost_count, gone), p->plain,
 		short_number((double)count_of(at, reduced), less),
 		short_number((double)(at->queued.rows + at->held.rows), waiting),
-		at->closes ? p->green : p->red, at->closes ? "yes" : "NO", p->plain);
+		at->silent ? p->yellow : at->closes ? p->green : p->red, at->silent ? "busy" : at->closes ? "yes" : "NO", p->plain);
 }
 
 static void print_ledger(const struct status *status, struct printer *p)

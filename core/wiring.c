@@ -21,6 +21,12 @@ static void stage_check(const struct config *config, const struct pipeline_confi
 	const struct config_reference **first = &firsts[stage->instance - config->instances];
 	const char *name = stage->instance->name;
 
+	if (pipeline->threads > 1 && stage->instance->plugin &&
+	    stage->instance->plugin->descriptor->replication == SONDE_BY_KEY)
+		problems_add(problems, PROBLEM_ERROR, stage->place,
+			     "pipelines.%s.through: \"%s\" needs the rows of a key together, and "
+			     "this version deals rows out in turn: give the pipeline one thread",
+			     pipeline->name, name);
 	if (!is_single(stage->instance))
 		return;
 	if (pipeline->threads > 1)

@@ -14,7 +14,9 @@
  * hands over stay its own unless a comment says otherwise.
  *
  * Interface version 1.0. Within a major version members and services are only added, at the end
- * of a struct, and every struct carries its own size or is walked by the size that its owner states.
+ * of a struct: one that grows carries its own size or is walked by the size that its owner states. The
+ * small value structs (texts, groups, histograms, sonde_any) never change. In C++ say `struct` before
+ * the names that are also functions: sonde_text, sonde_column, sonde_report.
  */
 #ifndef SONDE_PLUGIN_H
 #define SONDE_PLUGIN_H
@@ -83,7 +85,7 @@ enum sonde_role {
 	SONDE_ROLE_ATTRIBUTES,     /* [any] map of attributes that have no column, by scope */
 	SONDE_ROLE_DROPPED,        /* number of attributes dropped before, by scope */
 	SONDE_ROLE_FLAGS,          /* flags as OTLP has them, for the signal */
-	SONDE_ROLE_PARENT_ROW,     /* [u32] in a child table: the row of the parent that this belongs to */
+	SONDE_ROLE_PARENT_ROW,     /* [u32] in a child table: the row of the parent; never descending */
 	SONDE_ROLE_SCOPE_NAME,     /* instrumentation scope */
 	SONDE_ROLE_SCOPE_VERSION,
 	SONDE_ROLE_SCHEMA_URL,     /* of the resource or of the scope, by scope */
@@ -437,6 +439,8 @@ enum sonde_metric_kind {
 };
 
 struct sonde_metric {
+	uint32_t size;             /* of this struct; 0: as in version 1.0 */
+	uint32_t reserved;
 	struct sonde_text name, unit, description;
 	struct sonde_text metadata; /* encoded AnyValue map; empty: none. Only written: see
 				     * sonde_metric_metadata() */
@@ -580,9 +584,11 @@ struct sonde_host {
 	struct sonde_batch *(*batch_table)(struct sonde_instance *, const char *schema,
 					   uint32_t signal, uint32_t row_count);
 	struct sonde_batch *(*batch_derive)(struct sonde_instance *, struct sonde_batch *);
-	struct sonde_column *(*batch_add)(struct sonde_batch *, const struct sonde_field *,
+	struct sonde_column *(*batch_add)(struct sonde_instance *, struct sonde_batch *,
+					  const struct sonde_field *,
 					  struct sonde_dictionary *);
-	struct sonde_column *(*batch_constant)(struct sonde_batch *, const struct sonde_field *,
+	struct sonde_column *(*batch_constant)(struct sonde_instance *, struct sonde_batch *,
+					       const struct sonde_field *,
 					       struct sonde_dictionary *, const void *value);
 	int (*batch_remove)(struct sonde_batch *, uint32_t column);
 	unsigned char *(*batch_valid)(struct sonde_batch *, uint32_t column);
@@ -637,7 +643,7 @@ static void sonde_log(struct sonde_instance *instance, enum sonde_level level,
 		      const char *format, ...)
 {
 	SONDE_FORMAT_(text, format);
-	instance->host->log(instance, (uint32_t)level, text);
+	(instance->host->log)(instance, (uint32_t)level, text); /* no macro of <tgmath.h> */
 }
 
 /* Says why a callback cannot do its work: logs it, marks the instance degraded until the same
@@ -666,7 +672,7 @@ static void sonde_note(struct sonde_instance *instance, const char *format, ...)
 	instance->host->note(instance, text);
 }
 
-/* Wall clock, ns since the epoch. Within one callback it does not go backwards. */
+/* Wall clock, ns since the epoch. It may be stepped: measure intervals by a clock of your own. */
 static inline int64_t sonde_now_ns(struct sonde_instance *instance)
 {
 	return instance->host->now_ns(instance);
@@ -675,7 +681,8 @@ static inline int64_t sonde_now_ns(struct sonde_instance *instance)
 /* ---- fds, timers, wake-ups: for every kind ---------------------------------------------------- */
 
 /* Calls ready() while fd is readable or writable (SONDE_READABLE | SONDE_WRITABLE). Called again,
- * changes what is watched. The fd stays the plugin's; unwatch it before closing it. */
+ * changes what is watched. The fd stays the plugin's; unwatch it before closing it, in
+ * stop() too. */
 static inline int sonde_watch(struct sonde_instance *instance, int fd, uint32_t events)
 {
 	return instance->host->watch(instance, fd, events);
@@ -840,7 +847,7 @@ static inline struct sonde_column *sonde_batch_add(struct sonde_instance *instan
 						   const struct sonde_field *field,
 						   struct sonde_dictionary *dictionary)
 {
-	return instance->host->batch_add(batch, field, dictionary);
+	return instance->host->batch_add(instance, batch, field, dictionary);
 }
 
 /* The same with one value for all rows, copied from `value`. */
@@ -850,7 +857,7 @@ static inline struct sonde_column *sonde_batch_constant(struct sonde_instance *i
 							struct sonde_dictionary *dictionary,
 							const void *value)
 {
-	return instance->host->batch_constant(batch, field, dictionary, value);
+	return instance->host->batch_constant(instance, batch, field, dictionary, value);
 }
 
 /* Takes a column out of a batch that is not emitted yet. -ERANGE: there is no such column. */
@@ -946,8 +953,8 @@ static inline size_t sonde_batch_bytes(struct sonde_instance *instance, struct s
 /* ---- processors that hold rows back, and what is booked --------------------------------------- */
 
 /* Processor, in process(): the rows of the batch go on later, in others. Adds whoever waits for
- * them to `receipts` (NULL: new ones) and returns those, or NULL: no memory, nothing was kept. The
- * batch itself need not be held. */
+ * them to `receipts` (NULL: new ones) and returns those, or NULL: no memory, nothing was kept
+ * (and `receipts` is as it was: keep the old pointer). The batch itself need not be held. */
 static inline struct sonde_receipts *sonde_keep(struct sonde_instance *instance,
 						struct sonde_batch *batch,
 						struct sonde_receipts *receipts)
@@ -956,15 +963,16 @@ static inline struct sonde_receipts *sonde_keep(struct sonde_instance *instance,
 }
 
 /* Emits a batch that stands for kept rows: rows kept less rows emitted are booked as aggregated.
- * Takes over both references. batch NULL: nothing is left of them. */
+ * Takes over both references. receipts is not NULL; batch NULL: nothing is left of them. */
 static inline int sonde_emit_folded(struct sonde_instance *instance,
 				    struct sonde_receipts *receipts, struct sonde_batch *batch)
 {
 	return instance->host->fold(instance, receipts, batch);
 }
 
-/* Processor, in process(): books rows that do not go on under a reason other than the one that its
- * descriptor names. What process() neither emits, keeps, reduces nor loses is booked as
+/* Processor: books rows that do not go on under a reason other than the one that its descriptor
+ * names; in process() those that it was given, elsewhere those that it keeps. Input: rows that it
+ * reduced itself. What process() neither emits, keeps, reduces nor loses is booked as
  * `reduces` of the descriptor. */
 static inline void sonde_reduce(struct sonde_instance *instance, uint64_t rows, uint64_t events,
 				enum sonde_reduction reduction)
@@ -1010,8 +1018,9 @@ static inline void sonde_drained(struct sonde_instance *instance)
 	instance->host->drained(instance);
 }
 
-/* Sets a knob, "INSTANCE.KNOB", as the user's `set` does: checked, applied on that instance's
- * thread, and falling back after for_ns (0: it stays). */
+/* Sets a knob, "INSTANCE.KNOB", as the user's `set` does: checked and applied on that
+ * instance's thread, after this call has returned, and falling back after for_ns (0: it stays). 0: it
+ * is on its way; what is refused then stands in the log. */
 static inline int sonde_set(struct sonde_instance *instance, const char *knob, const char *value,
 			    int64_t for_ns)
 {
@@ -1061,6 +1070,7 @@ static inline int64_t sonde_metric_encode(struct sonde_instance *instance,
 static inline int sonde_metric_decode(struct sonde_instance *instance, const void *data,
 				      size_t length, struct sonde_metric *ret_metric)
 {
+	ret_metric->size = sizeof(*ret_metric);
 	return instance->host->metric_decode(data, length, ret_metric);
 }
 
@@ -1123,7 +1133,9 @@ struct sonde_plugin {
 	int (*ready)(struct sonde_instance *, int fd, uint32_t events);
 	int (*timer)(struct sonde_instance *, int id);
 	int (*woken)(struct sonde_instance *);
-	/* Emit what is held; for an input: read what is left and emit no more after it. */
+	/* The end is near. Input: read what is left; once this is done only settled(), report() and
+	 * stop() follow. Processor: emit what is held. Output: hand over what is held and hold nothing
+	 * back from now on; deliveries may still come. */
 	int (*drain)(struct sonde_instance *);
 	/* Tables for `status` (sonde_report). */
 	int (*report)(struct sonde_instance *, struct sonde_report *);

@@ -29,6 +29,24 @@ static int keep_emitted(struct sonde_instance *self, struct sonde_batch *batch,
 	return 0;
 }
 
+static struct sonde_column *table_batch_add(struct sonde_instance *base, struct sonde_batch *batch,
+						const struct sonde_field *field,
+						struct sonde_dictionary *texts)
+{
+	(void)base;
+	return batch_add(batch, field, texts);
+}
+
+static struct sonde_column *table_batch_constant(struct sonde_instance *base,
+						     struct sonde_batch *batch,
+						     const struct sonde_field *field,
+						     struct sonde_dictionary *texts,
+						     const void *value)
+{
+	(void)base;
+	return batch_constant(batch, field, texts, value);
+}
+
 static const struct sonde_host host = {
 	.size = sizeof(host),
 	.abi_major = SONDE_ABI_MAJOR,
@@ -37,8 +55,8 @@ static const struct sonde_host host = {
 	.dictionary_add = dictionary_add,
 	.dictionary_release = dictionary_release,
 	.batch_table = table_create,
-	.batch_add = batch_add,
-	.batch_constant = batch_constant,
+	.batch_add = table_batch_add,
+	.batch_constant = table_batch_constant,
 	.batch_valid = batch_valid,
 	.batch_heap = batch_heap,
 	.batch_adopt = batch_adopt,

@@ -136,6 +136,24 @@ static void service_drained(struct sonde_instance *instance)
 }
 
 /* Services that no plugin under this host has needed yet are NULL: calling one crashes the test. */
+static struct sonde_column *fake_batch_add(struct sonde_instance *base, struct sonde_batch *batch,
+						const struct sonde_field *field,
+						struct sonde_dictionary *dictionary)
+{
+	(void)base;
+	return batch_add(batch, field, dictionary);
+}
+
+static struct sonde_column *fake_batch_constant(struct sonde_instance *base,
+						     struct sonde_batch *batch,
+						     const struct sonde_field *field,
+						     struct sonde_dictionary *dictionary,
+						     const void *value)
+{
+	(void)base;
+	return batch_constant(batch, field, dictionary, value);
+}
+
 static const struct sonde_host services = {
 	.size = sizeof(struct sonde_host),
 	.abi_major = SONDE_ABI_MAJOR,
@@ -158,8 +176,8 @@ static const struct sonde_host services = {
 	.batch_resize = batch_resize,
 	.batch_table = service_batch_table,
 	.batch_derive = service_batch_derive,
-	.batch_add = batch_add,
-	.batch_constant = batch_constant,
+	.batch_add = fake_batch_add,
+	.batch_constant = fake_batch_constant,
 	.batch_remove = batch_remove,
 	.batch_valid = batch_valid,
 	.batch_heap = batch_heap,

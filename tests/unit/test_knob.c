@@ -98,6 +98,12 @@ struct setting {
 	char error[256];
 };
 
+static void wait_for_start(struct graph *graph)
+{
+	while (__atomic_load_n(&graph->starting_count, __ATOMIC_ACQUIRE))
+		clock_sleep_ns(NS_PER_MS);
+}
+
 static void open_graph(struct setting *at)
 {
 	struct queue_config queue = { .memory_bytes = 1 << 20 };
@@ -135,7 +141,8 @@ static void open_graph(struct setting *at)
 				      .pipelines = &at->pipeline };
 	assert_int_equal(ledger_open(NULL, &at->ledger), 0);
 	assert_int_equal(graph_create(&at->config, at->ledger, &at->graph), 0);
-	assert_int_equal(graph_start(at->graph), 0);
+	assert_int_equal(graph_start(at->graph, NULL, NULL), 0);
+	wait_for_start(at->graph);
 	at->loop = loop_create("main");
 	at->knobs = knobs_create(at->graph, at->loop);
 }

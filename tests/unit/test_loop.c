@@ -390,21 +390,47 @@ static void a_call_that_did_not_start_in_time_never_runs(void **state)
 	join(loop);
 }
 
-static void sleep_long(void *data)
+/* Data of a call that is left behind; its release says that it was. */
+struct left {
+	uint32_t *run_count;
+};
+
+static uint32_t left_run_count;
+static bool left_released;
+
+static void left_run(void *data)
 {
-	clock_sleep_ns(50 * NS_PER_MS);
-	count_up(data);
+	struct left *left = data;
+
+	clock_sleep_ns(200ll * NS_PER_MS);
+	++*left->run_count;
 }
 
-static void a_call_that_started_in_time_is_waited_for_to_its_end(void **state)
+static void left_release(void *data)
+{
+	left_released = true;
+	free(data);
+}
+
+static void left_look(void *data)
+{
+	(void)data;
+}
+
+static void a_call_that_does_not_return_in_time_is_left_behind_with_its_data(void **state)
 {
 	struct loop *loop = loop_create("test");
-	uint32_t runs = 0;
+	struct left *left = calloc(1, sizeof(*left));
 
+	left->run_count = &left_run_count;
 	assert_int_equal(loop_start(loop), 0);
-	assert_int_equal(loop_call(loop, sleep_long, &runs, 10 * NS_PER_MS), 0);
-	assert_int_equal(runs, 1);
-	join(loop);
+	assert_int_equal(loop_call_owned(loop, left_run, left_release, left, 10 * NS_PER_MS),
+			 -EINPROGRESS);
+	assert_int_equal(loop_call(loop, left_look, NULL, 10ll * NS_PER_SECOND), 0);
+	assert_int_equal(left_run_count, 1); /* it came to its end, and its data went after that */
+	assert_true(left_released);
+	assert_int_equal(loop_join(loop, clock_monotonic_ns() + 10ll * NS_PER_SECOND), 0);
+	loop_release(loop);
 }
 
 static void a_call_that_a_loop_never_came_to_goes_with_the_loop(void **state)
@@ -539,7 +565,8 @@ int main(void)
 		cmocka_unit_test(an_idle_loop_hardly_wakes),
 		cmocka_unit_test(a_call_runs_on_the_loop_and_is_waited_for),
 		cmocka_unit_test(a_call_that_did_not_start_in_time_never_runs),
-		cmocka_unit_test(a_call_that_started_in_time_is_waited_for_to_its_end),
+		cmocka_unit_test(
+			a_call_that_does_not_return_in_time_is_left_behind_with_its_data),
 		cmocka_unit_test(a_call_that_a_loop_never_came_to_goes_with_the_loop),
 		cmocka_unit_test(a_callback_that_does_not_return_cannot_be_joined_until_it_does),
 		cmocka_unit_test(a_watched_fd_is_told_of_what_is_asked_for_and_of_its_end),
