@@ -72,7 +72,7 @@ static void sections_check(struct loading *loading)
 	}
 }
 
-/* ---- sonde ---------------------------------------------------------------------------------- */
+/* ---- sonde ------------------------------------------------------------------------------- */
 
 /* An attribute is "key=value", and its key stands once. */
 static void resource_check(struct loading *loading)
@@ -138,7 +138,7 @@ static void daemon_read(struct loading *loading)
 	reader->given = NULL;
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 /* Whether an instance or pipeline may be called so; else a problem says why not. */
 static bool name_check(struct loading *loading, enum section section,
@@ -176,7 +176,7 @@ static bool name_check(struct loading *loading, enum section section,
 	return false;
 }
 
-/* ---- instances ------------------------------------------------------------------------------ */
+/* ---- instances --------------------------------------------------------------------------- */
 
 /* The names of plugins that there are. */
 struct plugin_names {
@@ -359,7 +359,7 @@ struct place config_place(const struct instance_config *instance, const char *op
 	return given ? given->place : instance->place;
 }
 
-/* ---- pipelines ------------------------------------------------------------------------------ */
+/* ---- pipelines --------------------------------------------------------------------------- */
 
 /* Names come first: a pipeline may be named by one that stands before it. */
 static void pipeline_add(struct loading *loading, enum section section,
@@ -429,7 +429,7 @@ static void pipeline_check(struct loading *loading, enum section section,
 		references_check(&loading->reader, loading->config, pipeline, setting, path);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 static void count_member(struct loading *loading, enum section section,
 			 const config_setting_t *setting)

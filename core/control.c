@@ -321,8 +321,7 @@ void control_close(struct control *control)
 	free(control);
 }
 
-/* ---- client -----------------------------------------------------------------------------------
- */
+/* ---- client ------------------------------------------------------------------------------ */
 
 static int move_all(int fd, void *data, size_t length, bool writing)
 {

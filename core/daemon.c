@@ -22,7 +22,7 @@
 
 struct daemon {
 	const struct config *config;
-	struct loop *loop;           /* the main thread's: signals, control socket, knobs */
+	struct loop *loop; /* the main thread's: signals, control socket, knobs */
 	struct state *state;
 	struct ledger *ledger;
 	struct graph *graph;
@@ -31,7 +31,7 @@ struct daemon {
 	struct control *control;
 	struct loop_fd *signals;
 	struct loop_timer end;
-	struct loop_task ready;      /* every start() has returned */
+	struct loop_task ready; /* every start() has returned */
 	int signal_fd;
 	int64_t started_ns;
 };
@@ -55,14 +55,17 @@ void daemon_check(const struct config *config, struct problems *problems)
 	}
 }
 
-/* ---- control ---------------------------------------------------------------------------------- */
+/* ---- control ----------------------------------------------------------------------------- */
 
 static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_t count,
 			      FILE *reply)
 {
 	struct status_sources sources = {
-		.graph = daemon->graph, .ledger = daemon->ledger, .watch = daemon->watch,
-		.knobs = daemon->knobs, .state_path = state_path(daemon->state),
+		.graph = daemon->graph,
+		.ledger = daemon->ledger,
+		.watch = daemon->watch,
+		.knobs = daemon->knobs,
+		.state_path = state_path(daemon->state),
 		.started_ns = daemon->started_ns,
 	};
 	struct status *status = status_gather(&sources);
@@ -147,7 +150,7 @@ static int daemon_set(struct sonde_instance *from, const char *knob, const char 
 	return 0;
 }
 
-/* ---- signals ---------------------------------------------------------------------------------- */
+/* ---- signals ----------------------------------------------------------------------------- */
 
 static void daemon_signal(void *data, int fd, uint32_t events)
 {
@@ -200,12 +203,12 @@ static int daemon_watch_signals(struct daemon *daemon)
 	daemon->signals = calloc(1, sizeof(*daemon->signals));
 	if (!daemon->signals)
 		return -ENOMEM;
-	*daemon->signals = (struct loop_fd){ .run = daemon_signal, .data = daemon,
-					     .fd = daemon->signal_fd };
+	*daemon->signals =
+		(struct loop_fd){ .run = daemon_signal, .data = daemon, .fd = daemon->signal_fd };
 	return loop_watch(daemon->loop, daemon->signals, SONDE_READABLE);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static int daemon_fail(int error, const char *what)
 {
@@ -226,7 +229,8 @@ static int daemon_open_state(struct daemon *daemon)
 	if (result)
 		log_write(SONDE_ERROR, NULL, "cannot open the ledger %s: %s%s",
 			  state_ledger_path(daemon->state), strerror(-result),
-			  result == -EBADMSG ? " (not a ledger of this version: move it away)" : "");
+			  result == -EBADMSG ? " (not a ledger of this version: move it away)"
+					     : "");
 	return result;
 }
 
@@ -245,11 +249,13 @@ static int daemon_open_control(struct daemon *daemon)
 		}
 	}
 	if (!result)
-		result = control_listen(daemon->loop, path, daemon_answer, daemon,
-					&daemon->control);
+		result =
+			control_listen(daemon->loop, path, daemon_answer, daemon, &daemon->control);
 	if (result)
-		log_write(SONDE_ERROR, NULL, "cannot listen on the control socket %s: %s (name "
-			  "another with sonde.control)", path, strerror(-result));
+		log_write(SONDE_ERROR, NULL,
+			  "cannot listen on the control socket %s: %s (name "
+			  "another with sonde.control)",
+			  path, strerror(-result));
 	return result;
 }
 
@@ -271,8 +277,8 @@ static int daemon_open(struct daemon *daemon)
 	if (result)
 		return daemon_fail(result, "cannot build the pipelines");
 	daemon->knobs = knobs_create(daemon->graph, daemon->loop);
-	daemon->watch = watch_create(daemon->graph, daemon->ledger, daemon->loop,
-				     config->daemon.slow_ns);
+	daemon->watch =
+		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);
 	if (!daemon->knobs || !daemon->watch)
 		return daemon_fail(-ENOMEM, "cannot start");
 	return daemon_open_control(daemon);
@@ -366,10 +372,10 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	code = daemon_stop(&daemon);
 	daemon_release_graph(&daemon);
 	if (ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN) != lost_before) {
-		log_write(SONDE_WARNING, NULL, "%llu rows were not handed over in time",
-			  (unsigned long long)(ledger_lost_rows(daemon.ledger,
-								SONDE_LOST_SHUTDOWN) -
-					       lost_before));
+		log_write(
+			SONDE_WARNING, NULL, "%llu rows were not handed over in time",
+			(unsigned long long)(ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN) -
+					     lost_before));
 		code = EXIT_CODE_UNDRAINED;
 	}
 	daemon_close(&daemon);

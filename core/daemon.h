@@ -8,11 +8,11 @@
 /* Exit codes of the program, the same for every command; docs/cli.md lists them. */
 enum exit_code {
 	EXIT_CODE_OK = 0,
-	EXIT_CODE_FAILED = 1,       /* the machine refused something: memory, a file, a thread */
-	EXIT_CODE_INPUT = 2,        /* usage, config or argument: mend it and try again */
-	EXIT_CODE_UNREACHABLE = 3,  /* no daemon answers on the control socket */
-	EXIT_CODE_REFUSED = 4,      /* the daemon said no */
-	EXIT_CODE_UNDRAINED = 5,    /* it ended, but not everything was handed over in time */
+	EXIT_CODE_FAILED = 1,      /* the machine refused something: memory, a file, a thread */
+	EXIT_CODE_INPUT = 2,       /* usage, config or argument: mend it and try again */
+	EXIT_CODE_UNREACHABLE = 3, /* no daemon answers on the control socket */
+	EXIT_CODE_REFUSED = 4,     /* the daemon said no */
+	EXIT_CODE_UNDRAINED = 5,   /* it ended, but not everything was handed over in time */
 };
 
 /* Runs check() of every instance that a pipeline names; problems are added. */

@@ -9,8 +9,7 @@
 #include "log.h"
 #include "processor.h"
 
-/* ---- building ---------------------------------------------------------------------------------
- */
+/* ---- building ---------------------------------------------------------------------------- */
 
 static void *array_add(void **array, uint32_t *count, size_t item_size)
 {
@@ -163,8 +162,7 @@ static int graph_add_pipeline(struct graph *graph, struct graph_pipeline *pipeli
 	return 0;
 }
 
-/* ---- routes -----------------------------------------------------------------------------------
- */
+/* ---- routes ------------------------------------------------------------------------------ */
 
 /* One end of a route: whose loop it is on, and the task that the other end posts there. */
 struct graph_end {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The graph of a config at work: instances, pipelines, outputs, the routes between them, their loops. */
+/* The graph of a config at work: instances, pipelines, outputs, the routes between them, their
+ * loops. */
 #ifndef SONDE_GRAPH_H
 #define SONDE_GRAPH_H
 
@@ -11,9 +12,10 @@
 struct graph_node {
 	const struct instance_config *config;
 	uint32_t count;
-	struct instance **instances; /* inputs and outputs: one a replica; processors: one a stage */
-	struct fan *fans;            /* inputs: one a replica */
-	struct output *outputs;      /* outputs: one a replica */
+	struct instance *
+		*instances;     /* inputs and outputs: one a replica; processors: one a stage */
+	struct fan *fans;       /* inputs: one a replica */
+	struct output *outputs; /* outputs: one a replica */
 };
 
 struct graph_pipeline {
@@ -32,15 +34,15 @@ struct graph_start {
 struct graph {
 	const struct config *config;
 	struct ledger *ledger;
-	struct loop **loops;         /* [0]: shared by inputs without threads of their own */
+	struct loop **loops; /* [0]: shared by inputs without threads of their own */
 	uint32_t loop_count, started_count;
-	struct graph_node *nodes;    /* as the config's instances; unrouted ones have no replica */
+	struct graph_node *nodes; /* as the config's instances; unrouted ones have no replica */
 	struct graph_pipeline *pipelines;
 	struct route **routes;
 	uint32_t route_count;
 	struct graph_start *starts;
 	uint32_t start_count;
-	uint32_t starting_count;     /* atomic: starts that have not returned */
+	uint32_t starting_count; /* atomic: starts that have not returned */
 	struct loop *ready_loop;
 	struct loop_task *ready;
 };

@@ -492,8 +492,7 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 	return result;
 }
 
-/* ---- services ---------------------------------------------------------------------------------
- */
+/* ---- services ---------------------------------------------------------------------------- */
 
 int instance_fail(struct instance *instance, int error, const char *message)
 {

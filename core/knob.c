@@ -119,8 +119,8 @@ static int knob_restore(struct graph_node *node, const char *knob, const struct 
 		if (!call)
 			return -ENOMEM;
 		call->before = before[i];
-		called = loop_call_owned(call->instance->loop, call_restore, knob_call_release, call,
-					 call_timeout_ns);
+		called = loop_call_owned(call->instance->loop, call_restore, knob_call_release,
+					 call, call_timeout_ns);
 		if (!called)
 			knob_call_release(call);
 		else

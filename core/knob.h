@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Knobs: options that change while running, by one path whoever asks, and fall back by themselves. */
+/* Knobs: options that change while running, by one path whoever asks, and fall back by themselves.
+ */
 #ifndef SONDE_KNOB_H
 #define SONDE_KNOB_H
 

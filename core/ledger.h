@@ -25,9 +25,10 @@ enum { LEDGER_NAME_BYTES = 224 };
 
 /* One account, as it lies in the file; 1,024 bytes. Counters only rise. */
 struct account {
-	uint32_t kind;       /* enum account_kind */
+	uint32_t kind; /* enum account_kind */
 	uint32_t reserved;
-	char name[LEDGER_NAME_BYTES]; /* "calls", "calls > main", "main / who": unique with the kind */
+	char name[LEDGER_NAME_BYTES]; /* "calls", "calls > main", "main / who": unique with the kind
+				       */
 	struct tally in, made, out;
 	struct tally reduced[SONDE_REDUCTION_COUNT];
 	struct tally lost[SONDE_LOSS_COUNT];
@@ -43,8 +44,8 @@ struct ledger;
 int ledger_open(const char *path, struct ledger **ret_ledger);
 void ledger_close(struct ledger *ledger);
 
-/* The account of that kind and name, made if it is new. NULL: the file is full. The pointer is valid
- * until ledger_close(). Any thread. */
+/* The account of that kind and name, made if it is new. NULL: the file is full. The pointer is
+ * valid until ledger_close(). Any thread. */
 struct account *ledger_account(struct ledger *ledger, enum account_kind kind, const char *name);
 
 /* The account at a position from 0; NULL: past the last. Any thread. */

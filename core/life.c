@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting a graph, and ending it within a bound: sources first, so that what is under way arrives. */
+/* Starting a graph, and ending it within a bound: sources first, so that what is under way arrives.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -10,7 +11,7 @@
 
 enum { POLL_NS = NS_PER_MS };
 
-/* ---- starting --------------------------------------------------------------------------------- */
+/* ---- starting ---------------------------------------------------------------------------- */
 
 static void graph_started(struct graph *graph)
 {
@@ -74,7 +75,7 @@ int graph_start(struct graph *graph, struct loop *ready_loop, struct loop_task *
 	return 0;
 }
 
-/* ---- stopping --------------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------------- */
 
 static void call_drain(void *data)
 {
@@ -165,8 +166,8 @@ static void graph_drain_inputs(struct graph *graph, int64_t deadline_ns)
 	}
 }
 
-/* An output that gathers hands over what it has when it is told to drain, and holds nothing back from
- * then on: so it is told first, and its routes run empty after it. */
+/* An output that gathers hands over what it has when it is told to drain, and holds nothing back
+ * from then on: so it is told first, and its routes run empty after it. */
 static void graph_drain_outputs(struct graph *graph, int64_t deadline_ns)
 {
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
@@ -227,7 +228,8 @@ int graph_stop(struct graph *graph, int64_t deadline_ns)
 	graph_end_pipelines(graph);
 	graph_stop_kind(graph, SONDE_PROCESSOR, deadline_ns);
 	graph_stop_kind(graph, SONDE_OUTPUT, deadline_ns);
-	graph_stop_kind(graph, SONDE_INPUT, deadline_ns); /* last: they hear what became of their rows */
+	graph_stop_kind(graph, SONDE_INPUT,
+			deadline_ns); /* last: they hear what became of their rows */
 	for (uint32_t i = 0; i < graph->started_count; i++) {
 		if (loop_join(graph->loops[i], clock_monotonic_ns() + left_ns(deadline_ns)))
 			result = -ETIMEDOUT;

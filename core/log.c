@@ -77,9 +77,8 @@ void log_write(enum sonde_level level, const char *subject, const char *format, 
 		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
 		if (held_down)
 			snprintf(repeats, sizeof(repeats), " (and %u times before)", held_down);
-		length = snprintf(line, sizeof(line), "%s %s %s%s%s%s\n", clock,
-				  level_names[level], subject ? subject : "",
-				  subject ? ": " : "", message, repeats);
+		length = snprintf(line, sizeof(line), "%s %s %s%s%s%s\n", clock, level_names[level],
+				  subject ? subject : "", subject ? ": " : "", message, repeats);
 		if (length >= (int)sizeof(line))
 			length = sizeof(line) - 1;
 		if (write(STDERR_FILENO, line, (size_t)length) < 0)

@@ -30,14 +30,16 @@ static const char usage[] =
 	"\n"
 	"  run CONFIG [--for DURATION]       run until SIGINT or SIGTERM, or for that long\n"
 	"  check CONFIG                      find every problem of a config; touches nothing\n"
-	"  show CONFIG                       the effective config, defaults filled in, secrets masked\n"
+	"  show CONFIG                       the effective config, defaults filled in, secrets "
+	"masked\n"
 	"  plugins [NAME]                    the plugins that there are; the manual of one\n"
 	"  status [--json]                   what a running sonde does, loses and costs\n"
 	"  set INSTANCE.KNOB VALUE [--for DURATION]\n"
 	"                                    change a knob of a running sonde\n"
 	"\n"
 	"  CONFIG is a file, or a directory whose *.conf are read together.\n"
-	"  status and set find the daemon by --socket PATH, or by --state DIRECTORY as in its config.\n"
+	"  status and set find the daemon by --socket PATH, or by --state DIRECTORY as in its "
+	"config.\n"
 	"  --version, --help\n"
 	"\n"
 	"exit codes: 0 all is well; 1 the machine refused something; 2 usage or config: mend it;\n"
@@ -261,9 +263,12 @@ static int command_set(const struct arguments *arguments)
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {
-		{ "for", required_argument, NULL, 'f' },   { "json", no_argument, NULL, 'j' },
-		{ "socket", required_argument, NULL, 's' }, { "state", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },        { 0 },
+		{ "for", required_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "state", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	int option;
 
@@ -300,9 +305,9 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(const struct arguments *);
 	} commands[] = {
-		{ "run", command_run },         { "check", command_check },
-		{ "show", command_show },       { "plugins", command_plugins },
-		{ "status", command_status },   { "set", command_set },
+		{ "run", command_run },       { "check", command_check },
+		{ "show", command_show },     { "plugins", command_plugins },
+		{ "status", command_status }, { "set", command_set },
 	};
 	struct arguments arguments = { 0 };
 

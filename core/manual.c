@@ -23,7 +23,7 @@ static void heading_print(struct page *page, const char *heading)
 	page_end(page);
 }
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------- */
 
 static const char *option_type(const struct sonde_option *option)
 {
@@ -141,7 +141,7 @@ static void daemon_options_print(struct page *page, const struct sonde_plugin *p
 	group_print(page, "retry", "a group: when what failed is offered again", retry_options);
 }
 
-/* ---- rows and counters ---------------------------------------------------------------------- */
+/* ---- rows and counters ------------------------------------------------------------------- */
 
 /* "SONDE_ROLE_START_TIME" behind its prefix in lower case with blanks. */
 static const char *plain_name(const char *name, const char *prefix, char buffer[WORD_LENGTH])
@@ -274,7 +274,7 @@ static void counters_print(struct page *page, const struct sonde_counter *counte
 	}
 }
 
-/* ---- example -------------------------------------------------------------------------------- */
+/* ---- example ----------------------------------------------------------------------------- */
 
 /* A value for an option that has no default, as a config would say it. */
 static void example_value(const struct sonde_option *option, char line[LINE_LENGTH])
@@ -359,7 +359,7 @@ static void example_print(struct page *page, const struct sonde_plugin *plugin)
 	example_line(page, INDENT, "};");
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 static void title_print(struct page *page, const struct plugin *plugin)
 {

@@ -206,7 +206,7 @@ int metric_decode(const void *data, size_t length, struct sonde_metric *ret_metr
 	if (next)
 		return next;
 	metric.size = ret_metric->size && ret_metric->size < sizeof(metric) ? ret_metric->size
-									   : sizeof(metric);
+									    : sizeof(metric);
 	memcpy(ret_metric, &metric, metric.size); /* an older plugin knows less of it */
 	return 0;
 }

@@ -30,8 +30,8 @@ void output_init(struct output *output, struct instance *instance);
  * flight or to be offered again is booked as lost by shutdown. */
 void output_stop(struct output *output);
 
-/* The answer to a delivery, from the plugin: of one of its batches, or of all (-1). One that has its
- * answers already is refused with a line in the log. */
+/* The answer to a delivery, from the plugin: of one of its batches, or of all (-1). One that has
+ * its answers already is refused with a line in the log. */
 void output_answer(struct output *output, struct sonde_delivery *delivery, int64_t batch,
 		   const struct sonde_outcome *outcome);
 

@@ -9,8 +9,7 @@
 
 enum { PIPELINE_BATCHES_PER_TURN = 16 };
 
-/* ---- fans -------------------------------------------------------------------------------------
- */
+/* ---- fans -------------------------------------------------------------------------------- */
 
 struct fan_branch *fan_add(struct fan *fan, uint32_t replica_count)
 {
@@ -109,8 +108,7 @@ void fan_unreserve(struct fan *fan, size_t bytes)
 	fan->reserved_bytes -= bytes;
 }
 
-/* ---- emitting ---------------------------------------------------------------------------------
- */
+/* ---- emitting ---------------------------------------------------------------------------- */
 
 void input_emit(struct instance *instance, struct sonde_batch *batch)
 {
@@ -120,8 +118,7 @@ void input_emit(struct instance *instance, struct sonde_batch *batch)
 	fan_push(instance->owner, batch);
 }
 
-/* ---- pipelines --------------------------------------------------------------------------------
- */
+/* ---- pipelines --------------------------------------------------------------------------- */
 
 void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch *batch)
 {
@@ -157,7 +154,8 @@ static void pipeline_run(void *data)
 	struct route *route;
 
 	for (uint32_t i = 0; i < PIPELINE_BATCHES_PER_TURN; i++) {
-		if (__atomic_load_n(&pipeline->ended, __ATOMIC_ACQUIRE) || fan_is_full(&pipeline->fan))
+		if (__atomic_load_n(&pipeline->ended, __ATOMIC_ACQUIRE) ||
+		    fan_is_full(&pipeline->fan))
 			return; /* `room` posts the task again */
 		batch = pipeline_pop(pipeline, &route);
 		if (!batch)

@@ -30,8 +30,7 @@ struct catalog {
 	struct entry *entries;
 };
 
-/* ---- the catalog ------------------------------------------------------------------------------
- */
+/* ---- the catalog ------------------------------------------------------------------------- */
 
 static const char *const *copy_directories(struct arena *arena, const char *const *directories)
 {
@@ -92,8 +91,7 @@ void catalog_release(struct catalog *catalog)
 	arena_release(catalog->arena);
 }
 
-/* ---- what there is ----------------------------------------------------------------------------
- */
+/* ---- what there is ----------------------------------------------------------------------- */
 
 /* Plugins by name, sorted; of two with one name that of the earlier directory. */
 struct listing {
@@ -201,8 +199,7 @@ int catalog_walk(struct catalog *catalog,
 	return result;
 }
 
-/* ---- finding ----------------------------------------------------------------------------------
- */
+/* ---- finding ----------------------------------------------------------------------------- */
 
 static int refuse_unknown(struct catalog *catalog, const char *name, char *error, size_t size)
 {
@@ -271,8 +268,7 @@ static int check_kind(const struct refusal *refusal, const struct plugin *plugin
 		      kind_name(kind), plugin->descriptor->name, found);
 }
 
-/* ---- loading ----------------------------------------------------------------------------------
- */
+/* ---- loading ----------------------------------------------------------------------------- */
 
 /* A directory that holds only a link to the plugin decides as well what is loaded. */
 static int check_link(const struct refusal *refusal, const char *path)

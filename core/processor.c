@@ -43,8 +43,7 @@ static void book(struct tally *counter, struct tally size)
 	tally_add(counter, size.rows, size.events);
 }
 
-/* ---- shares -----------------------------------------------------------------------------------
- */
+/* ---- shares ------------------------------------------------------------------------------ */
 
 /* The rows of a batch lie on a line, and whatever becomes of some of them takes the next piece of
  * it, so that the shares of each who waits add up to what he waits for. */
@@ -131,8 +130,7 @@ static void receipts_pass(struct instance *instance, struct sonde_batch *batch, 
 		receipts->items[i].rows = share_of(all->items[i].rows, piece);
 }
 
-/* ---- emitting ---------------------------------------------------------------------------------
- */
+/* ---- emitting ---------------------------------------------------------------------------- */
 
 void processor_emit(struct instance *instance, struct sonde_batch *batch)
 {
@@ -195,8 +193,7 @@ void processor_run(struct instance *instance, struct sonde_batch *batch)
 	batch_release(batch);
 }
 
-/* ---- keeping ----------------------------------------------------------------------------------
- */
+/* ---- keeping ----------------------------------------------------------------------------- */
 
 static struct sonde_receipts *receipts_create(struct instance *instance)
 {
@@ -325,8 +322,7 @@ void processor_give_up(struct instance *instance)
 	instance->taken = (struct tally){ 0 };
 }
 
-/* ---- by the plugin's own word -----------------------------------------------------------------
- */
+/* ---- by the plugin's own word ------------------------------------------------------------ */
 
 /* Outside process() they are rows that it kept, or such as it made itself. */
 static void processor_take_kept(struct instance *instance, struct tally size)

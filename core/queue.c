@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bounded queue of batches: first in, first out, limited by the memory that the batches retain. */
+/* A bounded queue of batches: first in, first out, limited by the memory that the batches retain.
+ */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bounded queue of batches: first in, first out, limited by the memory that the batches retain. */
+/* A bounded queue of batches: first in, first out, limited by the memory that the batches retain.
+ */
 #ifndef SONDE_QUEUE_H
 #define SONDE_QUEUE_H
 
@@ -7,7 +8,7 @@
 
 /* Not locked: whoever shares it between threads (route.c) locks. */
 struct queue {
-	size_t limit_bytes;    /* retained by what is queued */
+	size_t limit_bytes; /* retained by what is queued */
 	size_t bytes;
 	size_t reserved_bytes; /* promised to whoever asked before reading */
 	uint64_t rows, events;

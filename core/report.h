@@ -8,7 +8,7 @@
 
 struct report_cell {
 	const char *table, *row, *column, *unit;
-	const char *text;   /* NULL: a number */
+	const char *text; /* NULL: a number */
 	double number;
 	struct report_cell *next;
 };
@@ -17,7 +17,7 @@ struct report_cell {
 struct sonde_report {
 	struct arena *arena;
 	struct report_cell *first, **last;
-	uint32_t count;     /* at most REPORT_CELL_LIMIT; more are dropped */
+	uint32_t count; /* at most REPORT_CELL_LIMIT; more are dropped */
 };
 
 enum { REPORT_CELL_LIMIT = 4096 };

@@ -15,20 +15,20 @@
 #include "queue.h"
 
 struct route {
-	const char *from, *to;         /* names; owned by the config */
-	pthread_mutex_t mutex;         /* over everything below */
+	const char *from, *to; /* names; owned by the config */
+	pthread_mutex_t mutex; /* over everything below */
 	struct queue queue;
-	struct tally held;             /* popped and not settled */
+	struct tally held; /* popped and not settled */
 	struct account *account;
 	enum when_full when_full;
-	bool final;                    /* ends at an output: settling tells the receipts */
-	bool from_input;               /* the sender asks for room before it sends */
-	bool wants_room;               /* the sender stopped and waits */
-	struct loop *sender_loop;      /* runs `room` when there is room again; may be NULL */
+	bool final;               /* ends at an output: settling tells the receipts */
+	bool from_input;          /* the sender asks for room before it sends */
+	bool wants_room;          /* the sender stopped and waits */
+	struct loop *sender_loop; /* runs `room` when there is room again; may be NULL */
 	struct loop_task *room;
-	struct loop *receiver_loop;    /* runs `arrived` when it was empty */
+	struct loop *receiver_loop; /* runs `arrived` when it was empty */
 	struct loop_task *arrived;
-	uint64_t high_bytes;           /* most that was ever queued, for status */
+	uint64_t high_bytes; /* most that was ever queued, for status */
 };
 
 /* Numbers of a route at one moment. */
@@ -44,11 +44,12 @@ void route_init(struct route *route, const char *from, const char *to,
 /* What is queued is booked as lost by shutdown. */
 void route_clear(struct route *route);
 
-/* Takes over the reference to a finished batch. Whatever happens to it is booked: it never fails for
- * the caller. A batch that keeps few of its rows is compacted first. */
+/* Takes over the reference to a finished batch. Whatever happens to it is booked: it never fails
+ * for the caller. A batch that keeps few of its rows is compacted first. */
 void route_push(struct route *route, struct sonde_batch *batch);
 
-/* Whether a sender that waits must stop; if so, `room` will run. Always false for routes that drop. */
+/* Whether a sender that waits must stop; if so, `room` will run. Always false for routes that drop.
+ */
 bool route_is_full(struct route *route);
 
 int route_reserve(struct route *route, size_t bytes);
@@ -63,7 +64,7 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 		  enum sonde_loss loss, const char *reason, bool uncertain);
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot);
-bool route_is_idle(struct route *route);   /* nothing queued, nothing held */
-bool route_is_empty(struct route *route);  /* nothing queued */
+bool route_is_idle(struct route *route);  /* nothing queued, nothing held */
+bool route_is_empty(struct route *route); /* nothing queued */
 
 #endif

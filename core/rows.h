@@ -12,14 +12,14 @@ struct rows_builder;
 /* The rows of one instance. Only on its thread. */
 struct rows {
 	const struct sonde_plugin *plugin;
-	struct rows_builder *builders;       /* one for each schema */
+	struct rows_builder *builders; /* one for each schema */
 	uint32_t count;
 	struct sonde_dictionary *dictionary; /* texts of fields that are not bound */
 	void *scratch;                       /* handed out when memory is refused */
 	uint64_t refused_rows;               /* handed out as scratch and not booked yet */
 	void (*send)(void *data, struct sonde_batch *batch); /* takes over the reference */
 	void *data;
-	int64_t sent_ns;                     /* monotonic: when a batch was sent last */
+	int64_t sent_ns; /* monotonic: when a batch was sent last */
 };
 
 int rows_init(struct rows *rows, const struct sonde_plugin *plugin, uint32_t schema_count,
@@ -42,8 +42,8 @@ void rows_emit(struct rows *rows);
 /* Takes back rows handed out and not committed: at the end of every callback. */
 void rows_settle(struct rows *rows);
 
-/* Whether committed rows wait to be sent; and sends them. Amid a callback a schema of which a row is
- * handed out and not committed waits on. */
+/* Whether committed rows wait to be sent; and sends them. Amid a callback a schema of which a row
+ * is handed out and not committed waits on. */
 bool rows_waiting(const struct rows *rows);
 void rows_flush(struct rows *rows, int64_t now_ns);
 

@@ -11,8 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- who may write it -------------------------------------------------------------------------
- */
+/* ---- who may write it -------------------------------------------------------------------- */
 
 /* Besides root the owner of our binary is trusted: who can replace that needs no plugin. */
 static uid_t trusted_owner(void)
@@ -78,8 +77,7 @@ int shared_object_trust_directory(const struct refusal *refusal, const char *dir
 	return 0;
 }
 
-/* ---- whether it is whole and for this machine -------------------------------------------------
- */
+/* ---- whether it is whole and for this machine -------------------------------------------- */
 
 static const char *machine_name(unsigned int machine)
 {
@@ -219,8 +217,7 @@ static int check_file(const struct refusal *refusal, int directory_fd, const cha
 	return result;
 }
 
-/* ---- loading ----------------------------------------------------------------------------------
- */
+/* ---- loading ----------------------------------------------------------------------------- */
 
 /* A path through the checked directory's fd: what is loaded is what was checked, as nobody else may
  * write there, and $ORIGIN still means that directory. The dynamic linker takes two files of one

@@ -73,13 +73,17 @@ static int state_lock(struct state *state, char *error, size_t error_size)
 	snprintf(path, sizeof(path), "%s/lock", state->path);
 	state->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (state->lock_fd < 0) {
-		snprintf(error, error_size, "cannot write to the state directory %s: %s (name "
-			 "another with sonde.state)", state->path, strerror(errno));
+		snprintf(error, error_size,
+			 "cannot write to the state directory %s: %s (name "
+			 "another with sonde.state)",
+			 state->path, strerror(errno));
 		return -errno;
 	}
 	if (flock(state->lock_fd, LOCK_EX | LOCK_NB)) {
-		snprintf(error, error_size, "another sonde uses the state directory %s (give each "
-			 "its own with sonde.state)", state->path);
+		snprintf(error, error_size,
+			 "another sonde uses the state directory %s (give each "
+			 "its own with sonde.state)",
+			 state->path);
 		return -EBUSY;
 	}
 	return 0;
@@ -100,8 +104,10 @@ int state_open(const char *path, struct state **ret_state, char *error, size_t e
 	snprintf(state->ledger, sizeof(state->ledger), "%s/ledger", state->path);
 	result = directory_make(state->path, 0750);
 	if (result)
-		snprintf(error, error_size, "cannot make the state directory %s: %s (name another "
-			 "with sonde.state)", state->path, strerror(-result));
+		snprintf(error, error_size,
+			 "cannot make the state directory %s: %s (name another "
+			 "with sonde.state)",
+			 state->path, strerror(-result));
 	else
 		result = state_lock(state, error, error_size);
 	if (result) {

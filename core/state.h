@@ -21,7 +21,8 @@ const char *state_ledger_path(const struct state *state);
  * -ENAMETOOLONG beyond what an address takes. */
 int control_path(const char *control, const char *state, char *buffer, size_t size);
 
-/* Makes a directory and those above it; mode of the last. 0 or a negative errno; there already: 0. */
+/* Makes a directory and those above it; mode of the last. 0 or a negative errno; there already: 0.
+ */
 int directory_make(const char *path, unsigned int mode);
 
 #endif

@@ -13,7 +13,7 @@ static const int64_t call_timeout_ns = 200ll * NS_PER_MS;
 /* What has to be read on the instance's own thread; on the heap, as that may come to it late. */
 struct status_call {
 	struct instance *instance;
-	struct arena *arena;         /* of the report */
+	struct arena *arena; /* of the report */
 	struct sonde_report report;
 	struct tally held;
 	struct account numbers;
@@ -55,8 +55,7 @@ static void call_report(void *data)
 	if (!plugin->report || !instance_is_running(instance))
 		return;
 	instance_enter(instance, CALLBACK_REPORT);
-	instance_leave(instance, CALLBACK_REPORT,
-		       plugin->report(&instance->base, &call->report));
+	instance_leave(instance, CALLBACK_REPORT, plugin->report(&instance->base, &call->report));
 }
 
 static const char *instance_state_name(const struct status_instance *at)
@@ -88,15 +87,14 @@ static void gather_health(struct status *status, struct status_instance *at,
 		at->problem = arena_copy(status->arena, instance->problem);
 	pthread_mutex_unlock(&instance->mutex);
 	if (busy_since_ns) {
-		at->callback = callback_name(__atomic_load_n(&instance->callback,
-							     __ATOMIC_ACQUIRE));
+		at->callback =
+			callback_name(__atomic_load_n(&instance->callback, __ATOMIC_ACQUIRE));
 		at->busy_s = (double)(clock_monotonic_ns() - busy_since_ns) / NS_PER_SECOND;
 	}
 	at->state = instance_state_name(at);
 }
 
-static struct status_account *gathered_account(struct status *status,
-					       const struct account *account)
+static struct status_account *gathered_account(struct status *status, const struct account *account)
 {
 	for (uint32_t i = 0; i < status->account_count; i++) {
 		if (status->accounts[i].account == account)
@@ -118,9 +116,8 @@ static bool loop_is_silent(const struct status *status, const struct loop *loop)
 /* The answer of the instance's thread; NULL: none in time. */
 static struct status_call *instance_ask(struct status *status, struct instance *instance)
 {
-	struct status_call *call = loop_is_silent(status, instance->loop)
-					   ? NULL
-					   : status_call_create(instance);
+	struct status_call *call =
+		loop_is_silent(status, instance->loop) ? NULL : status_call_create(instance);
 
 	if (!call || loop_call_owned(instance->loop, call_report, status_call_release, call,
 				     call_timeout_ns))

@@ -17,31 +17,31 @@ struct status_sources {
 	const struct watch *watch;
 	const struct knobs *knobs;
 	const char *state_path;
-	int64_t started_ns;          /* monotonic */
+	int64_t started_ns; /* monotonic */
 };
 
 struct status_call;
 
 struct status_instance {
 	const struct instance *instance;
-	const char *section;         /* "input", "processor", "output" */
-	const char *state;           /* "running", "degraded", "waiting", "stopped", "busy" */
-	const char *problem;         /* NULL: none */
-	const char *callback;        /* that it is in for long; NULL: none */
+	const char *section;  /* "input", "processor", "output" */
+	const char *state;    /* "running", "degraded", "waiting", "stopped", "busy" */
+	const char *problem;  /* NULL: none */
+	const char *callback; /* that it is in for long; NULL: none */
 	double busy_s;
 	uint64_t failure_count, retry_count;
 	struct sonde_report report;
-	bool silent;                 /* its thread did not answer: report and held are missing */
-	struct status_call *answer;  /* owns what report shows; NULL: silent */
+	bool silent;                /* its thread did not answer: report and held are missing */
+	struct status_call *answer; /* owns what report shows; NULL: silent */
 	struct tally held;
 };
 
 struct status_account {
 	const struct account *account;
-	struct account numbers;      /* at one moment */
-	struct tally queued, held;   /* of routes, and of processors that keep rows */
-	bool known;                  /* it belongs to something that runs now */
-	bool silent;                 /* its thread did not answer: whether it closes is not known */
+	struct account numbers;    /* at one moment */
+	struct tally queued, held; /* of routes, and of processors that keep rows */
+	bool known;                /* it belongs to something that runs now */
+	bool silent;               /* its thread did not answer: whether it closes is not known */
 	bool closes;
 	uint64_t bytes, limit_bytes, high_bytes;
 	struct watch_rate rate;
@@ -57,7 +57,7 @@ struct status {
 	uint32_t instance_count, account_count;
 	struct status_instance *instances;
 	struct status_account *accounts;
-	bool closes;                 /* every account of this run does */
+	bool closes; /* every account of this run does */
 };
 
 /* On the main loop's thread; asks every loop, each for at most 200 ms. NULL: no memory. */

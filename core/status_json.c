@@ -117,7 +117,8 @@ static void put_report(struct json *json, const struct sonde_report *report)
 	json_close_object(json);
 }
 
-static void put_knobs(struct json *json, const struct status *status, const struct instance *instance)
+static void put_knobs(struct json *json, const struct status *status,
+		      const struct instance *instance)
 {
 	const struct sonde_option *option = instance->plugin->descriptor->options;
 	char value[512];
@@ -148,8 +149,8 @@ static void put_counters(struct json *json, const struct instance *instance)
 	json_key(json, "counters");
 	json_open_object(json);
 	for (; counter && counter->name; counter++) {
-		const uint64_t *at = (const void *)((const char *)instance->base.self +
-						    counter->offset);
+		const uint64_t *at =
+			(const void *)((const char *)instance->base.self + counter->offset);
 
 		put_unsigned(json, counter->name, __atomic_load_n(at, __ATOMIC_RELAXED));
 	}

@@ -26,8 +26,11 @@ static const char *short_number(double value, char buffer[16])
 	if (at == 0 && value == (double)(uint64_t)value)
 		snprintf(buffer, 16, "%.0f", value);
 	else
-		snprintf(buffer, 16, "%.*f%s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value,
-			 prefixes[at]);
+		snprintf(buffer, 16, "%.*f%s",
+			 value < 9.995   ? 2
+			 : value < 99.95 ? 1
+					 : 0,
+			 value, prefixes[at]);
 	return buffer;
 }
 
@@ -66,9 +69,9 @@ static void print_instances(const struct status *status, struct printer *p)
 		const struct status_instance *at = &status->instances[i];
 		bool well = !strcmp(at->state, "running");
 
-		fprintf(p->file, "%-18s %-10s %-12s %s%-9s%s", at->instance->base.name,
-			at->section, at->instance->plugin->descriptor->name,
-			well ? p->green : p->red, at->state, p->plain);
+		fprintf(p->file, "%-18s %-10s %-12s %s%-9s%s", at->instance->base.name, at->section,
+			at->instance->plugin->descriptor->name, well ? p->green : p->red, at->state,
+			p->plain);
 		if (at->callback)
 			fprintf(p->file, " in %s for %.0f s", at->callback, at->busy_s);
 		if (at->problem)
@@ -115,7 +118,13 @@ static void print_account(const struct status_account *at, struct printer *p)
 		short_number((double)lost_count, gone), p->plain,
 		short_number((double)count_of(at, reduced), less),
 		short_number((double)(at->queued.rows + at->held.rows), waiting),
-		at->silent ? p->yellow : at->closes ? p->green : p->red, at->silent ? "busy" : at->closes ? "yes" : "NO", p->plain);
+		at->silent   ? p->yellow
+		: at->closes ? p->green
+			     : p->red,
+		at->silent   ? "busy"
+		: at->closes ? "yes"
+			     : "NO",
+		p->plain);
 }
 
 static void print_ledger(const struct status *status, struct printer *p)
@@ -210,8 +219,8 @@ static void print_knobs(const struct status *status, const struct status_instanc
 
 	for (; option && option->name && !at->silent; option++) {
 		int64_t left_ns = option->knob ? knob_left_ns(status->sources->knobs,
-							      at->instance->base.name,
-							      option->name) : 0;
+							      at->instance->base.name, option->name)
+					       : 0;
 		char value[128];
 
 		if (left_ns <= 0)
@@ -225,8 +234,14 @@ static void print_knobs(const struct status *status, const struct status_instanc
 
 void status_print_text(const struct status *status, FILE *file, uint32_t width, bool colour)
 {
-	struct printer p = { .file = file, .width = width, .bold = "", .dim = "", .red = "",
-			     .yellow = "", .green = "", .plain = "" };
+	struct printer p = { .file = file,
+			     .width = width,
+			     .bold = "",
+			     .dim = "",
+			     .red = "",
+			     .yellow = "",
+			     .green = "",
+			     .plain = "" };
 
 	if (colour) {
 		p.bold = "\033[1m";

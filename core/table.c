@@ -26,7 +26,7 @@ struct table {
 	uint32_t size;   /* of ours */
 };
 
-/* ---- tables --------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------ */
 
 static bool is_zero(const unsigned char *bytes, uint32_t length)
 {
@@ -87,7 +87,7 @@ static int copy_table(const struct reader *reader, const struct table *table, vo
 	return 0;
 }
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------- */
 
 /* A struct that options or fields point into. */
 struct container {
@@ -305,7 +305,7 @@ int table_options(const struct reader *reader, const struct sonde_option **ret_o
 	return copy_options(reader, reader->own->options, "", &self, 1, ret_options, ret_count);
 }
 
-/* ---- counters and schemas ------------------------------------------------------------------- */
+/* ---- counters and schemas ---------------------------------------------------------------- */
 
 static int check_counter(const struct reader *reader, const struct sonde_counter *counter,
 			 const struct sonde_counter *others, uint32_t count)

@@ -12,8 +12,7 @@ enum { ANY_TEXT = 1, ANY_BOOL, ANY_INTEGER, ANY_DOUBLE, ANY_ARRAY, ANY_MAP, ANY_
 enum { LIST_VALUES = 1 };
 enum { PAIR_KEY = 1, PAIR_VALUE };
 
-/* ---- values written ---------------------------------------------------------------------------
- */
+/* ---- values written ---------------------------------------------------------------------- */
 
 static int64_t any_size(const struct sonde_any *any, uint32_t depth);
 
@@ -137,8 +136,7 @@ int64_t any_encode(const struct sonde_any *any, void *buffer, size_t capacity)
 	return size;
 }
 
-/* ---- values read ------------------------------------------------------------------------------
- */
+/* ---- values read ------------------------------------------------------------------------- */
 
 struct decoder {
 	struct sonde_any *items;

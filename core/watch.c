@@ -11,15 +11,15 @@ enum { WATCH_TICKS_PER_SAMPLE = 5, WATCH_TICKS_PER_TRIM = 10 };
 
 struct watch_sample {
 	const struct account *account;
-	struct tally before, now;     /* `in` at the last two samples */
+	struct tally before, now; /* `in` at the last two samples */
 };
 
 struct watch_instance {
 	struct instance *instance;
-	uint64_t callback_count;      /* at the last tick */
+	uint64_t callback_count; /* at the last tick */
 	uint32_t callback;
-	int64_t since_ns;             /* first tick that saw this call; 0: none runs */
-	int64_t said_ns;              /* how long it had run when the log named it; 0: not yet */
+	int64_t since_ns; /* first tick that saw this call; 0: none runs */
+	int64_t said_ns;  /* how long it had run when the log named it; 0: not yet */
 };
 
 struct watch {
@@ -31,7 +31,7 @@ struct watch {
 	struct watch_sample *samples;
 	uint32_t sample_count, tick;
 	struct ledger *ledger;
-	int64_t before_ns, now_ns;    /* of the samples, monotonic */
+	int64_t before_ns, now_ns; /* of the samples, monotonic */
 };
 
 static void watch_look(struct watch_instance *at, int64_t now_ns, int64_t slow_ns)
@@ -50,8 +50,7 @@ static void watch_look(struct watch_instance *at, int64_t now_ns, int64_t slow_n
 		at->said_ns = 0;
 		at->callback = callback;
 		at->callback_count = count;
-	} else if (now_ns - at->since_ns >= slow_ns &&
-		   now_ns - at->since_ns >= 2 * at->said_ns) {
+	} else if (now_ns - at->since_ns >= slow_ns && now_ns - at->since_ns >= 2 * at->said_ns) {
 		at->said_ns = now_ns - at->since_ns;
 		log_write(SONDE_WARNING, instance->base.name,
 			  "%s has been running for %lld s and holds its thread",
@@ -66,15 +65,15 @@ static void watch_extend(struct watch *watch)
 	const struct account *account;
 
 	while ((account = ledger_at(watch->ledger, watch->sample_count))) {
-		struct watch_sample *samples = realloc(watch->samples, (watch->sample_count + 1) *
-								       sizeof(*samples));
+		struct watch_sample *samples =
+			realloc(watch->samples, (watch->sample_count + 1) * sizeof(*samples));
 
 		if (!samples)
 			return; /* this account has no rate for now */
 		watch->samples = samples;
-		samples[watch->sample_count++] = (struct watch_sample){
-			.account = account, .now = tally_read(&account->in)
-		};
+		samples[watch->sample_count++] =
+			(struct watch_sample){ .account = account,
+					       .now = tally_read(&account->in) };
 	}
 }
 

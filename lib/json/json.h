@@ -25,8 +25,7 @@ void json_clear(struct json *json);
 /* Room for `bytes` more; NULL when memory is refused. Adding to `length` is the caller's part. */
 char *json_room(struct json *json, size_t bytes);
 
-/* ---- checked: commas and colons come by themselves --------------------------------------------
- */
+/* ---- checked: commas and colons come by themselves --------------------------------------- */
 
 void json_open_object(struct json *json);
 void json_close_object(struct json *json);
@@ -53,8 +52,7 @@ void json_base64(struct json *json, const void *data, size_t length);
 /* A line break between documents of a file of JSON lines. */
 void json_newline(struct json *json);
 
-/* ---- raw: each writes at `at`, which has the room stated, and returns the end ------------------
- */
+/* ---- raw: each writes at `at`, which has the room stated, and returns the end ------------ */
 
 enum {
 	JSON_NUMBER_SIZE = 32, /* any integer or double */

@@ -48,8 +48,7 @@ void lines_release(struct lines *lines)
 	free(lines);
 }
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 static int64_t load_integer(const void *value, uint32_t type)
 {
@@ -234,8 +233,7 @@ void lines_write_value(struct lines *lines, const struct sonde_column *column, u
 		write_varying(lines, column, row, out);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 static inline char *copy_block(char *at, const char *from, uint32_t length)
 {

@@ -97,8 +97,7 @@ char *json_put_double(char *at, double value)
 	return put_word(at, text);
 }
 
-/* ---- times ------------------------------------------------------------------------------------
- */
+/* ---- times ------------------------------------------------------------------------------- */
 
 /* Days since the epoch to year, month and day, over eras of 400 years that begin in March. */
 static void date_put(char *at, int64_t days)
@@ -142,8 +141,7 @@ void json_put_second(char *at, int64_t second)
 	at[20] = '.';
 }
 
-/* ---- texts ------------------------------------------------------------------------------------
- */
+/* ---- texts ------------------------------------------------------------------------------- */
 
 /* Bytes of the UTF-8 character that begins here; 0: it is none. */
 static uint32_t character_length(const unsigned char *text, size_t length)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the daemon itself costs a row: batches of 1,000 through a saturated pipeline with no processor.
+/* What the daemon itself costs a row: batches of 1,000 through a saturated pipeline with no
+ * processor.
  *
  * sonde: the CPU time of build/sonde with `generate` and `null`, over the rows that its ledger says
  * were handed over, less that of a run with one row. floor: three threads, two bounded rings with a
@@ -47,7 +48,7 @@ static void pause_ms(long ms)
 	nanosleep(&time, NULL);
 }
 
-/* ---- the daemon ------------------------------------------------------------------------------- */
+/* ---- the daemon -------------------------------------------------------------------------- */
 
 static void write_config(const char *directory, uint64_t rows)
 {
@@ -131,7 +132,7 @@ static double daemon_s(const char *program, uint64_t rows)
 	return usage_s(&usage);
 }
 
-/* ---- the floor -------------------------------------------------------------------------------- */
+/* ---- the floor --------------------------------------------------------------------------- */
 
 /* A bounded ring of one sender and one receiver; whoever waits sleeps on `word`. */
 struct ring {
@@ -228,7 +229,7 @@ static double floor_s(void)
 	return usage_s(&after) - usage_s(&before);
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 static int compare_doubles(const void *left, const void *right)
 {
@@ -275,7 +276,8 @@ int main(int argc, char **argv)
 	}
 	sonde_ns = median(sonde, &spread);
 	least_ns = median(floor_ns, &spread);
-	fprintf(stderr, "pipeline.transport: Fluent Bit is not among Debian's packages: not beside it\n");
+	fprintf(stderr,
+		"pipeline.transport: Fluent Bit is not among Debian's packages: not beside it\n");
 	printf("{\"name\":\"pipeline.transport\",\"unit\":\"ns/row\",\"sonde\":%.4g,\"floor\":%.4g,"
 	       "\"peer\":null,\"peer_name\":null,\"vs_floor\":%.3g,\"vs_peer\":null,"
 	       "\"better\":\"less\",\"spread\":%.3g,\"runs\":%d}\n",

@@ -21,7 +21,7 @@
 #define FLOOR_BATCHES 16
 #define FLOOD_CALLS   6000000
 
-/* ---- a host of a few services, on the core's own batches ---- */
+/* ---- a host of a few services, on the core's own batches --------------------------------- */
 
 static struct sonde_dictionary *bound[4][32];
 static uint64_t emitted_rows;
@@ -89,7 +89,7 @@ static bool reader_open(void)
 	return true;
 }
 
-/* ---- the floor: an own loop that copies events into rows ---- */
+/* ---- the floor: an own loop that copies events into rows --------------------------------- */
 
 static struct sonde_syscall_event (*floor_batches)[FLOOR_ROWS];
 static uint32_t floor_batch, floor_row;
@@ -117,7 +117,7 @@ static uint64_t floor_read(void)
 	return count;
 }
 
-/* ---- measuring ---- */
+/* ---- measuring --------------------------------------------------------------------------- */
 
 static const struct probe_settings all_events = { .mode = SONDE_SYSCALLS_EVENTS,
 						  .time_one_in = 1,

@@ -30,18 +30,17 @@ static int keep_emitted(struct sonde_instance *self, struct sonde_batch *batch,
 }
 
 static struct sonde_column *table_batch_add(struct sonde_instance *base, struct sonde_batch *batch,
-						const struct sonde_field *field,
-						struct sonde_dictionary *texts)
+					    const struct sonde_field *field,
+					    struct sonde_dictionary *texts)
 {
 	(void)base;
 	return batch_add(batch, field, texts);
 }
 
 static struct sonde_column *table_batch_constant(struct sonde_instance *base,
-						     struct sonde_batch *batch,
-						     const struct sonde_field *field,
-						     struct sonde_dictionary *texts,
-						     const void *value)
+						 struct sonde_batch *batch,
+						 const struct sonde_field *field,
+						 struct sonde_dictionary *texts, const void *value)
 {
 	(void)base;
 	return batch_constant(batch, field, texts, value);

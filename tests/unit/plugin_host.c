@@ -18,8 +18,7 @@ static struct plugin_host *host_of(struct sonde_instance *instance)
 	return (struct plugin_host *)(void *)instance;
 }
 
-/* ---- services ---------------------------------------------------------------------------------
- */
+/* ---- services ---------------------------------------------------------------------------- */
 
 static int64_t service_now_ns(struct sonde_instance *instance)
 {
@@ -137,18 +136,18 @@ static void service_drained(struct sonde_instance *instance)
 
 /* Services that no plugin under this host has needed yet are NULL: calling one crashes the test. */
 static struct sonde_column *fake_batch_add(struct sonde_instance *base, struct sonde_batch *batch,
-						const struct sonde_field *field,
-						struct sonde_dictionary *dictionary)
+					   const struct sonde_field *field,
+					   struct sonde_dictionary *dictionary)
 {
 	(void)base;
 	return batch_add(batch, field, dictionary);
 }
 
 static struct sonde_column *fake_batch_constant(struct sonde_instance *base,
-						     struct sonde_batch *batch,
-						     const struct sonde_field *field,
-						     struct sonde_dictionary *dictionary,
-						     const void *value)
+						struct sonde_batch *batch,
+						const struct sonde_field *field,
+						struct sonde_dictionary *dictionary,
+						const void *value)
 {
 	(void)base;
 	return batch_constant(batch, field, dictionary, value);
@@ -194,8 +193,7 @@ static const struct sonde_host services = {
 	.metric_decode = metric_decode,
 };
 
-/* ---- the instance -----------------------------------------------------------------------------
- */
+/* ---- the instance ------------------------------------------------------------------------ */
 
 static void option_apply(struct plugin_host *host, const char *name, size_t length,
 			 const char *value)

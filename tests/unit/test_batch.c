@@ -103,8 +103,7 @@ static void assert_text_at(const struct sonde_batch *batch, uint32_t column, uin
 	assert_memory_equal(text.data, wanted, text.length);
 }
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making ------------------------------------------------------------------------------ */
 
 static void the_columns_of_a_created_batch_are_views_of_its_rows(void **state)
 {
@@ -196,8 +195,7 @@ static void a_batch_publishes_the_dictionary_entries_that_there_were(void **stat
 	batch_release(derived);
 }
 
-/* ---- signals and events -----------------------------------------------------------------------
- */
+/* ---- signals and events ------------------------------------------------------------------ */
 
 static uint32_t signal_of(uint32_t signal, uint16_t role)
 {
@@ -223,8 +221,7 @@ static void the_signal_follows_from_the_columns_where_it_is_not_said(void **stat
 	assert_int_equal(signal_of(SONDE_SIGNAL_EXEMPLAR, SONDE_ROLE_VALUE), SONDE_SIGNAL_EXEMPLAR);
 }
 
-/* ---- selecting and deriving -------------------------------------------------------------------
- */
+/* ---- selecting and deriving -------------------------------------------------------------- */
 
 static void selections_intersect(void **state)
 {
@@ -359,11 +356,9 @@ static void deriving_carries_the_receipts_on(void **state)
 	assert_int_equal(settled_count, 1);
 }
 
-/* ---- columns ----------------------------------------------------------------------------------
- */
+/* ---- columns ----------------------------------------------------------------------------- */
 
-/* ---- memory and threads -----------------------------------------------------------------------
- */
+/* ---- memory and threads ------------------------------------------------------------------ */
 
 static void its_bytes_are_those_of_all_that_it_keeps(void **state)
 {

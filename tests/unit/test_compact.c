@@ -276,8 +276,7 @@ static void the_receipts_are_carried_on(void **state)
 	assert_int_equal(settled_count, 1);
 }
 
-/* ---- heaps ------------------------------------------------------------------------------------
- */
+/* ---- heaps ------------------------------------------------------------------------------- */
 
 static uint32_t words_add(struct sonde_batch *batch, uint32_t column, uint32_t count,
 			  uint64_t first)
@@ -380,8 +379,7 @@ static void lengths_beyond_the_heap_are_not_followed(void **state)
 	batch_release(batch);
 }
 
-/* ---- children ---------------------------------------------------------------------------------
- */
+/* ---- children ---------------------------------------------------------------------------- */
 
 /* A child with `each` rows for every row of its parent, and numbers that say which is which. */
 static struct sonde_batch *make_child(uint32_t parent_count, uint32_t each)

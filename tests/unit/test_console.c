@@ -113,8 +113,7 @@ static void draw(struct plugin_host *host)
 	assert_int_equal(plugin_host_fire(host, TIMER_DRAW), 0);
 }
 
-/* ---- batches ----------------------------------------------------------------------------------
- */
+/* ---- batches ----------------------------------------------------------------------------- */
 
 static struct sonde_dictionary *texts;
 
@@ -257,8 +256,7 @@ static void set_number(struct sonde_batch *batch, uint32_t column, uint32_t row,
 	set(batch, column, row, &value); /* little-endian: the low bytes come first */
 }
 
-/* ---- tables -----------------------------------------------------------------------------------
- */
+/* ---- tables ------------------------------------------------------------------------------ */
 
 static void a_table_shows_rates_shares_quantiles_and_bars(void **state)
 {
@@ -504,8 +502,7 @@ static void a_table_without_utf_8_is_ascii(void **state)
 		assert_true((unsigned char)*at < 0x80);
 }
 
-/* ---- long metrics -----------------------------------------------------------------------------
- */
+/* ---- long metrics ------------------------------------------------------------------------ */
 
 static void set_metric(struct sonde_batch *batch, uint32_t row, const char *name, const char *unit,
 		       enum sonde_metric_kind kind)
@@ -570,8 +567,7 @@ static void long_rows_show_each_metric_in_its_unit(void **state)
 	assert_shows_not("total");
 }
 
-/* ---- lines ------------------------------------------------------------------------------------
- */
+/* ---- lines ------------------------------------------------------------------------------- */
 
 static struct sonde_batch *events(uint32_t count)
 {
@@ -748,8 +744,7 @@ static void format_table_leaves_other_rows_out(void **state)
 	assert_string_equal(output(), "");
 }
 
-/* ---- pipes ------------------------------------------------------------------------------------
- */
+/* ---- pipes ------------------------------------------------------------------------------- */
 
 static void a_closed_pipe_is_named(void **state)
 {
@@ -833,8 +828,7 @@ static void a_slow_pipe_is_waited_for_and_loses_nothing(void **state)
 	free(text);
 }
 
-/* ---- terminals --------------------------------------------------------------------------------
- */
+/* ---- terminals --------------------------------------------------------------------------- */
 
 static int terminal_open(uint16_t width, uint16_t height)
 {

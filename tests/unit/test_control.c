@@ -9,8 +9,7 @@
 
 #include "control_server.h"
 
-/* ---- requests ---------------------------------------------------------------------------------
- */
+/* ---- requests ---------------------------------------------------------------------------- */
 
 static void words_go_there_and_a_text_with_a_code_comes_back(void **state)
 {
@@ -193,8 +192,7 @@ static void words_are_split_in_place(void **state)
 	assert_int_equal(control_split(payload, 3, words, &count), -EBADMSG);
 }
 
-/* ---- many and slow clients --------------------------------------------------------------------
- */
+/* ---- many and slow clients --------------------------------------------------------------- */
 
 static bool is_closed(int fd)
 {

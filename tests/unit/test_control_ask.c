@@ -9,8 +9,7 @@
 
 #include "control_server.h"
 
-/* ---- the socket -------------------------------------------------------------------------------
- */
+/* ---- the socket -------------------------------------------------------------------------- */
 
 static void the_socket_is_for_its_owner_and_group_whatever_the_umask_says(void **state)
 {
@@ -116,8 +115,7 @@ static void a_path_beyond_what_an_address_takes_is_refused(void **state)
 	loop_release(loop);
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 static void where_no_daemon_runs_asking_says_so(void **state)
 {

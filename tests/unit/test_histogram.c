@@ -151,8 +151,7 @@ static void bounds_beyond_doubles_are_infinite_or_zero(void **state)
 	assert_true(histogram_bound(histogram_index(0x1.8p-1074, 3) - 1, 3) == 0x1p-1074);
 }
 
-/* ---- recording --------------------------------------------------------------------------------
- */
+/* ---- recording --------------------------------------------------------------------------- */
 
 static uint64_t bucket_sum(const struct histogram *histogram)
 {
@@ -290,8 +289,7 @@ static void downscaling_is_as_if_recorded_so(void **state)
 	}
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static int compare_doubles(const void *a, const void *b)
 {

@@ -247,8 +247,7 @@ static void bytes_are_base64_and_ids_hex(void **state)
 	json_release(&json);
 }
 
-/* ---- lines ------------------------------------------------------------------------------------
- */
+/* ---- lines ------------------------------------------------------------------------------- */
 
 static void assert_lines(struct sonde_batch *batch, bool schema, const char *expected)
 {

@@ -188,8 +188,7 @@ static void run(struct setting *at, int64_t ns)
 	loop_run(at->loop);
 }
 
-/* ---- setting ----------------------------------------------------------------------------------
- */
+/* ---- setting ----------------------------------------------------------------------------- */
 
 static void a_knob_is_set_in_all_replicas_and_each_is_told(void **state)
 {
@@ -309,8 +308,7 @@ static void a_path_without_a_dot_is_explained(void **state)
 	close_graph(&at);
 }
 
-/* ---- falling back -----------------------------------------------------------------------------
- */
+/* ---- falling back ------------------------------------------------------------------------ */
 
 static void a_knob_falls_back_by_itself(void **state)
 {
@@ -380,8 +378,7 @@ static void knobs_fall_back_each_by_itself(void **state)
 	close_graph(&at); /* with a return that is still to come */
 }
 
-/* ---- threads ----------------------------------------------------------------------------------
- */
+/* ---- threads ----------------------------------------------------------------------------- */
 
 static void a_thread_that_is_held_up_gets_no_value_and_the_others_get_theirs_back(void **state)
 {

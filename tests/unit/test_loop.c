@@ -42,8 +42,7 @@ static void end_run(void *data)
 	loop_end(data);
 }
 
-/* ---- tasks ------------------------------------------------------------------------------------
- */
+/* ---- tasks ------------------------------------------------------------------------------- */
 
 static void a_task_runs_once_for_many_posts_that_come_before_it_runs(void **state)
 {
@@ -203,8 +202,7 @@ static void a_task_that_was_taken_back_can_be_posted_again(void **state)
 	loop_release(loop);
 }
 
-/* ---- timers -----------------------------------------------------------------------------------
- */
+/* ---- timers ------------------------------------------------------------------------------ */
 
 struct stamp {
 	struct loop *loop;
@@ -346,8 +344,7 @@ static void an_idle_loop_hardly_wakes(void **state)
 	loop_release(loop);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------
- */
+/* ---- calls ------------------------------------------------------------------------------- */
 
 struct held_up {
 	uint32_t entered, leave;
@@ -457,8 +454,7 @@ static void a_callback_that_does_not_return_cannot_be_joined_until_it_does(void 
 	join(loop);
 }
 
-/* ---- fds --------------------------------------------------------------------------------------
- */
+/* ---- fds --------------------------------------------------------------------------------- */
 
 struct seen {
 	struct loop *loop;
@@ -565,8 +561,7 @@ int main(void)
 		cmocka_unit_test(an_idle_loop_hardly_wakes),
 		cmocka_unit_test(a_call_runs_on_the_loop_and_is_waited_for),
 		cmocka_unit_test(a_call_that_did_not_start_in_time_never_runs),
-		cmocka_unit_test(
-			a_call_that_does_not_return_in_time_is_left_behind_with_its_data),
+		cmocka_unit_test(a_call_that_does_not_return_in_time_is_left_behind_with_its_data),
 		cmocka_unit_test(a_call_that_a_loop_never_came_to_goes_with_the_loop),
 		cmocka_unit_test(a_callback_that_does_not_return_cannot_be_joined_until_it_does),
 		cmocka_unit_test(a_watched_fd_is_told_of_what_is_asked_for_and_of_its_end),

@@ -94,8 +94,7 @@ static void check_origin(const struct sonde_batch *batch, uint32_t row)
 	check_text(table_find(batch, SONDE_ROLE_SCHEMA_URL, SCOPE, NULL), row, "https://s/1");
 }
 
-/* ---- logs -------------------------------------------------------------------------------------
- */
+/* ---- logs -------------------------------------------------------------------------------- */
 
 static void logs_keep_every_field_of_their_records(void **state)
 {
@@ -188,8 +187,7 @@ static void logs_keep_every_field_of_their_records(void **state)
 	assert_false(sonde_valid(sonde_column(emitted, port), 2));
 }
 
-/* ---- spans ------------------------------------------------------------------------------------
- */
+/* ---- spans ------------------------------------------------------------------------------- */
 
 /* The columns that events and links have in common. */
 static void fill_child(struct sonde_batch *child)

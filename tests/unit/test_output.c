@@ -175,8 +175,7 @@ static void answer(struct bench *bench, uint32_t kept, int64_t batch, struct son
 				   (uint32_t)batch, &outcome);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers ----------------------------------------------------------------------------- */
 
 static void what_is_answered_at_once_is_delivered(void **state)
 {
@@ -321,8 +320,7 @@ static void an_outcome_of_an_older_plugin_is_read_as_far_as_it_goes(void **state
 	close_bench(&bench);
 }
 
-/* ---- offering again ---------------------------------------------------------------------------
- */
+/* ---- offering again ---------------------------------------------------------------------- */
 
 static void a_failed_write_is_offered_again_with_the_same_sequence(void **state)
 {
@@ -461,8 +459,7 @@ static void what_is_older_than_the_retries_that_the_config_allows_expires(void *
 	close_bench(&bench);
 }
 
-/* ---- limits -----------------------------------------------------------------------------------
- */
+/* ---- limits ------------------------------------------------------------------------------ */
 
 static void no_more_deliveries_are_kept_at_once_than_the_plugin_said(void **state)
 {
@@ -536,8 +533,7 @@ static void an_output_that_could_not_start_gets_nothing_until_it_has(void **stat
 	close_bench(&bench);
 }
 
-/* ---- the end ----------------------------------------------------------------------------------
- */
+/* ---- the end ----------------------------------------------------------------------------- */
 
 static void what_a_plugin_keeps_is_readable_and_can_be_answered_until_stop_returns(void **state)
 {

@@ -73,8 +73,7 @@ static void a_resend_is_asked_for_only_where_no_branch_took_a_row(void **state)
 	close_line(&line);
 }
 
-/* ---- waiting and fans -------------------------------------------------------------------------
- */
+/* ---- waiting and fans -------------------------------------------------------------------- */
 
 static void a_pipeline_before_a_full_route_that_waits_takes_no_more(void **state)
 {

@@ -130,8 +130,7 @@ static void assert_refused(const char *fixture, const char *name, int result, co
 	place_close(&place);
 }
 
-/* ---- finding ----------------------------------------------------------------------------------
- */
+/* ---- finding ----------------------------------------------------------------------------- */
 
 static void a_plugin_is_found_by_its_name_and_loaded_once(void **state)
 {
@@ -274,8 +273,7 @@ static void a_walk_visits_every_plugin_once_by_name(void **state)
 	place_close(&late);
 }
 
-/* ---- what the file is -------------------------------------------------------------------------
- */
+/* ---- what the file is -------------------------------------------------------------------- */
 
 static void a_file_that_is_no_elf_file_is_refused(void **state)
 {
@@ -384,8 +382,7 @@ static void a_refused_plugin_may_be_mended_and_found(void **state)
 	place_close(&place);
 }
 
-/* ---- who may write it -------------------------------------------------------------------------
- */
+/* ---- who may write it -------------------------------------------------------------------- */
 
 static void a_file_that_others_may_write_is_refused(void **state)
 {

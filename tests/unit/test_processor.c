@@ -10,8 +10,7 @@
 
 #include "line.h"
 
-/* ---- processors -------------------------------------------------------------------------------
- */
+/* ---- processors -------------------------------------------------------------------------- */
 
 static int pass_process(struct sonde_instance *instance, struct sonde_batch *batch)
 {
@@ -227,8 +226,7 @@ static int never_start(struct sonde_instance *instance)
 static const struct sonde_plugin unstarted = { SONDE_PLUGIN_PROCESSOR, .name = "unstarted",
 					       .start = never_start, .process = pass_process };
 
-/* ---- tests ------------------------------------------------------------------------------------
- */
+/* ---- tests ------------------------------------------------------------------------------- */
 
 static void what_a_filter_drops_is_reduced_and_the_origin_hears_so(void **state)
 {

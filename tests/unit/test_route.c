@@ -243,8 +243,7 @@ static void a_batch_that_keeps_few_of_its_rows_is_compacted_before_it_is_charged
 	close_route(&at);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------
- */
+/* ---- waiting ----------------------------------------------------------------------------- */
 
 struct ends {
 	struct loop *loop;
@@ -436,8 +435,7 @@ static void room_comes_when_a_batch_was_smaller_than_its_promise(void **state)
 	close_ends(&at, &ends);
 }
 
-/* ---- under load -------------------------------------------------------------------------------
- */
+/* ---- under load -------------------------------------------------------------------------- */
 
 struct traffic {
 	struct route *route;

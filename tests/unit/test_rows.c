@@ -100,8 +100,7 @@ static void assert_numbered(const struct sent *sent, uint64_t count)
 	assert_int_equal(expected, count);
 }
 
-/* ---- refusing memory --------------------------------------------------------------------------
- */
+/* ---- refusing memory --------------------------------------------------------------------- */
 
 static bool refusing;
 
@@ -141,8 +140,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 	return refusing ? NULL : __real_aligned_alloc(alignment, size);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 static void a_row_comes_zeroed(void **state)
 {
@@ -356,8 +354,7 @@ static void histograms_keep_their_buckets(void **state)
 	close_rows(&rows, &sent);
 }
 
-/* ---- texts ------------------------------------------------------------------------------------
- */
+/* ---- texts ------------------------------------------------------------------------------- */
 
 static void assert_text(const struct sonde_batch *batch, uint32_t row, const char *expected)
 {
@@ -484,8 +481,7 @@ static void only_a_field_of_texts_can_be_bound(void **state)
 	close_rows(&rows, &sent);
 }
 
-/* ---- memory -----------------------------------------------------------------------------------
- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 /* So that blocks that wait to be used again cannot hide a refusal. */
 static void refuse(bool now)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one header that a sonde plugin includes: everything in it is the binary interface.
  *
- * A plugin is a shared object that exports one function, sonde_plugin(), which SONDE_EXPORT() writes.
- * It returns a constant descriptor: what the plugin is called, a private struct of a given size,
- * tables that say what lies where in it (options, counters) and in its rows (schemas), and callbacks.
- * The daemon allocates and zeroes the private struct, fills the options, and calls back.
+ * A plugin is a shared object that exports one function, sonde_plugin(), which SONDE_EXPORT()
+ * writes. It returns a constant descriptor: what the plugin is called, a private struct of a given
+ * size, tables that say what lies where in it (options, counters) and in its rows (schemas), and
+ * callbacks. The daemon allocates and zeroes the private struct, fills the options, and calls back.
  *
  * The promise: all callbacks of an instance run on one thread, one after the other; no locks are
  * needed. Only sonde_wake() may be called from any other thread.
@@ -14,9 +14,9 @@
  * hands over stay its own unless a comment says otherwise.
  *
  * Interface version 1.0. Within a major version members and services are only added, at the end
- * of a struct: one that grows carries its own size or is walked by the size that its owner states. The
- * small value structs (texts, groups, histograms, sonde_any) never change. In C++ say `struct` before
- * the names that are also functions: sonde_text, sonde_column, sonde_report.
+ * of a struct: one that grows carries its own size or is walked by the size that its owner states.
+ * The small value structs (texts, groups, histograms, sonde_any) never change. In C++ say `struct`
+ * before the names that are also functions: sonde_text, sonde_column, sonde_report.
  */
 #ifndef SONDE_PLUGIN_H
 #define SONDE_PLUGIN_H
@@ -35,82 +35,84 @@ extern "C" {
 #define SONDE_ABI_MAJOR 1
 #define SONDE_ABI_MINOR 0
 
-/* ---- types and roles -------------------------------------------------------------------------- */
+/* ---- types and roles --------------------------------------------------------------------- */
 
 /* What a value is. A column may have any type up to SONDE_ANY; an option may have those marked "o",
  * with the C type of its member in brackets. */
 enum sonde_type {
 	SONDE_NONE = 0,
-	SONDE_BOOL,        /* o [bool]; one byte in rows */
-	SONDE_I8,          /* [int8_t] */
-	SONDE_I16,         /* [int16_t] */
-	SONDE_I32,         /* o [int32_t] */
-	SONDE_I64,         /* o [int64_t] */
-	SONDE_U8,          /* [uint8_t] */
-	SONDE_U16,         /* [uint16_t] */
-	SONDE_U32,         /* o [uint32_t] */
-	SONDE_U64,         /* o [uint64_t] */
-	SONDE_DOUBLE,      /* o [double] */
-	SONDE_TEXT,        /* o [const char *]; in rows a code [uint32_t] into a dictionary, UTF-8 */
-	SONDE_BYTES,       /* a code [uint32_t] into a dictionary, any bytes */
-	SONDE_ID8,         /* 8 bytes, such as a span id */
-	SONDE_ID16,        /* 16 bytes, such as a trace id */
-	SONDE_TIME,        /* [int64_t] ns since the epoch */
-	SONDE_DURATION,    /* o [int64_t] ns */
+	SONDE_BOOL,     /* o [bool]; one byte in rows */
+	SONDE_I8,       /* [int8_t] */
+	SONDE_I16,      /* [int16_t] */
+	SONDE_I32,      /* o [int32_t] */
+	SONDE_I64,      /* o [int64_t] */
+	SONDE_U8,       /* [uint8_t] */
+	SONDE_U16,      /* [uint16_t] */
+	SONDE_U32,      /* o [uint32_t] */
+	SONDE_U64,      /* o [uint64_t] */
+	SONDE_DOUBLE,   /* o [double] */
+	SONDE_TEXT,     /* o [const char *]; in rows a code [uint32_t] into a dictionary, UTF-8 */
+	SONDE_BYTES,    /* a code [uint32_t] into a dictionary, any bytes */
+	SONDE_ID8,      /* 8 bytes, such as a span id */
+	SONDE_ID16,     /* 16 bytes, such as a trace id */
+	SONDE_TIME,     /* [int64_t] ns since the epoch */
+	SONDE_DURATION, /* o [int64_t] ns */
 	SONDE_EXPONENTIAL, /* [struct sonde_exponential] exponential histogram */
 	SONDE_EXPLICIT,    /* [struct sonde_explicit] histogram of explicit bounds */
 	SONDE_QUANTILES,   /* [struct sonde_quantiles] summary of quantiles */
 	SONDE_ANY,         /* a code [uint32_t] into a dictionary of encoded OTLP AnyValues */
 
-	SONDE_SIZE = 64,   /* o [uint64_t] bytes; "64MiB" */
-	SONDE_RATIO,       /* o [double] 0 to 1; "1%", "0.25", "1/16" */
-	SONDE_CHOICE,      /* o [uint32_t] index into choices */
-	SONDE_SECRET,      /* o [const char *] text that no one may print; must come from ${} */
-	SONDE_TEXTS,       /* o [struct sonde_texts] a list of texts */
-	SONDE_GROUPS,      /* o [struct sonde_groups] a list of groups, each read by `options` */
+	SONDE_SIZE = 64, /* o [uint64_t] bytes; "64MiB" */
+	SONDE_RATIO,     /* o [double] 0 to 1; "1%", "0.25", "1/16" */
+	SONDE_CHOICE,    /* o [uint32_t] index into choices */
+	SONDE_SECRET,    /* o [const char *] text that no one may print; must come from ${} */
+	SONDE_TEXTS,     /* o [struct sonde_texts] a list of texts */
+	SONDE_GROUPS,    /* o [struct sonde_groups] a list of groups, each read by `options` */
 };
 
 /* What a column means. Outputs read roles and types, never names. 0 is an attribute. */
 enum sonde_role {
 	SONDE_ROLE_ATTRIBUTE = 0,
 	/* any row */
-	SONDE_ROLE_TIME,           /* when it happened or was measured */
-	SONDE_ROLE_START_TIME,     /* begin of a span, or of what a sum or histogram covers */
-	SONDE_ROLE_END_TIME,       /* end of a span */
-	SONDE_ROLE_OBSERVED_TIME,  /* when it was first seen by a collector */
-	SONDE_ROLE_DURATION,       /* how long an event took; an attribute that a histogram can be made of */
-	SONDE_ROLE_WEIGHT,         /* how many unsampled rows this row stands for; 1 if there is none */
-	SONDE_ROLE_EVENTS,         /* how many origin events were folded into this row; 1 if there is none */
-	SONDE_ROLE_CLOCK_OFFSET,   /* [duration] wall clock minus boottime when the row was stamped */
-	SONDE_ROLE_ATTRIBUTES,     /* [any] map of attributes that have no column, by scope */
-	SONDE_ROLE_DROPPED,        /* number of attributes dropped before, by scope */
-	SONDE_ROLE_FLAGS,          /* flags as OTLP has them, for the signal */
-	SONDE_ROLE_PARENT_ROW,     /* [u32] in a child table: the row of the parent; never descending */
-	SONDE_ROLE_SCOPE_NAME,     /* instrumentation scope */
+	SONDE_ROLE_TIME,          /* when it happened or was measured */
+	SONDE_ROLE_START_TIME,    /* begin of a span, or of what a sum or histogram covers */
+	SONDE_ROLE_END_TIME,      /* end of a span */
+	SONDE_ROLE_OBSERVED_TIME, /* when it was first seen by a collector */
+	SONDE_ROLE_DURATION, /* how long an event took; an attribute that a histogram can be made of
+			      */
+	SONDE_ROLE_WEIGHT,   /* how many unsampled rows this row stands for; 1 if there is none */
+	SONDE_ROLE_EVENTS,   /* how many origin events were folded into this row; 1 if there is none
+			      */
+	SONDE_ROLE_CLOCK_OFFSET, /* [duration] wall clock minus boottime when the row was stamped */
+	SONDE_ROLE_ATTRIBUTES,   /* [any] map of attributes that have no column, by scope */
+	SONDE_ROLE_DROPPED,      /* number of attributes dropped before, by scope */
+	SONDE_ROLE_FLAGS,        /* flags as OTLP has them, for the signal */
+	SONDE_ROLE_PARENT_ROW, /* [u32] in a child table: the row of the parent; never descending */
+	SONDE_ROLE_SCOPE_NAME, /* instrumentation scope */
 	SONDE_ROLE_SCOPE_VERSION,
-	SONDE_ROLE_SCHEMA_URL,     /* of the resource or of the scope, by scope */
-	SONDE_ROLE_ENTITIES,       /* [any] array of maps: the entities that a resource stands for */
+	SONDE_ROLE_SCHEMA_URL, /* of the resource or of the scope, by scope */
+	SONDE_ROLE_ENTITIES,   /* [any] array of maps: the entities that a resource stands for */
 	/* measures, wide: each such column is one metric */
-	SONDE_ROLE_SUM = 32,       /* needs a temporality */
+	SONDE_ROLE_SUM = 32, /* needs a temporality */
 	SONDE_ROLE_GAUGE,
-	SONDE_ROLE_HISTOGRAM,      /* exponential, explicit or quantiles; needs a temporality */
+	SONDE_ROLE_HISTOGRAM, /* exponential, explicit or quantiles; needs a temporality */
 	/* measures, long: each row is one data point */
-	SONDE_ROLE_METRIC,         /* [bytes] which metric: see struct sonde_metric; in exemplars of wide
-				    * rows [text]: the name of the parent's measure */
-	SONDE_ROLE_VALUE,          /* its value; several such columns of different types, one valid a row */
+	SONDE_ROLE_METRIC, /* [bytes] which metric: see struct sonde_metric; in exemplars of wide
+			    * rows [text]: the name of the parent's measure */
+	SONDE_ROLE_VALUE,  /* its value; several such columns of different types, one valid a row */
 	/* logs */
-	SONDE_ROLE_SEVERITY = 48,  /* 1 to 24, as OTLP numbers them */
+	SONDE_ROLE_SEVERITY = 48, /* 1 to 24, as OTLP numbers them */
 	SONDE_ROLE_SEVERITY_TEXT,
-	SONDE_ROLE_BODY,           /* [text or any] */
-	SONDE_ROLE_EVENT_NAME,     /* name of an event, of a log or of a span */
+	SONDE_ROLE_BODY,       /* [text or any] */
+	SONDE_ROLE_EVENT_NAME, /* name of an event, of a log or of a span */
 	/* spans, links, exemplars */
 	SONDE_ROLE_TRACE_ID = 64,  /* [id16] */
 	SONDE_ROLE_SPAN_ID,        /* [id8] */
 	SONDE_ROLE_PARENT_SPAN_ID, /* [id8] */
 	SONDE_ROLE_TRACE_STATE,
 	SONDE_ROLE_SPAN_NAME,
-	SONDE_ROLE_SPAN_KIND,      /* 1 internal, 2 server, 3 client, 4 producer, 5 consumer */
-	SONDE_ROLE_STATUS_CODE,    /* 0 unset, 1 ok, 2 error */
+	SONDE_ROLE_SPAN_KIND,   /* 1 internal, 2 server, 3 client, 4 producer, 5 consumer */
+	SONDE_ROLE_STATUS_CODE, /* 0 unset, 1 ok, 2 error */
 	SONDE_ROLE_STATUS_MESSAGE,
 	SONDE_ROLE_DROPPED_EVENTS,
 	SONDE_ROLE_DROPPED_LINKS,
@@ -126,7 +128,7 @@ enum sonde_signal {
 	SONDE_SIGNAL_SPAN_EVENT, /* these three are child tables */
 	SONDE_SIGNAL_SPAN_LINK,
 	SONDE_SIGNAL_EXEMPLAR,
-	SONDE_SIGNAL_LEDGER,     /* sonde's own counters */
+	SONDE_SIGNAL_LEDGER, /* sonde's own counters */
 };
 
 /* To whom an attribute belongs. */
@@ -135,22 +137,22 @@ enum sonde_scope { SONDE_SCOPE_ROW = 0, SONDE_SCOPE_SCOPE, SONDE_SCOPE_RESOURCE 
 /* What a sum or histogram covers: since the last row of the same series, or since start time. */
 enum sonde_temporality { SONDE_UNSPECIFIED = 0, SONDE_DELTA = 1, SONDE_CUMULATIVE = 2 };
 
-/* ---- values of several members ---------------------------------------------------------------- */
+/* ---- values of several members ----------------------------------------------------------- */
 
 /* An exponential histogram as OTLP defines it: bucket i holds (base^i, base^(i+1)],
  * base = 2^(2^-scale), scale -10 to 20. Its bucket counts lie in the column's heap as uint64_t. */
 struct sonde_exponential {
-	uint64_t count;           /* of all values, zeros and negative ones included */
-	uint64_t zero_count;      /* of values whose magnitude is at most zero_threshold */
-	double   sum;             /* of all values; see flags */
-	double   minimum, maximum;
-	double   zero_threshold;
-	int32_t  scale;
-	uint32_t flags;           /* SONDE_HAS_... */
-	int32_t  positive_offset; /* bucket index of the first positive bucket */
-	uint32_t positive_start;  /* where the positive counts begin in the heap */
+	uint64_t count;      /* of all values, zeros and negative ones included */
+	uint64_t zero_count; /* of values whose magnitude is at most zero_threshold */
+	double sum;          /* of all values; see flags */
+	double minimum, maximum;
+	double zero_threshold;
+	int32_t scale;
+	uint32_t flags;          /* SONDE_HAS_... */
+	int32_t positive_offset; /* bucket index of the first positive bucket */
+	uint32_t positive_start; /* where the positive counts begin in the heap */
 	uint32_t positive_length;
-	int32_t  negative_offset;
+	int32_t negative_offset;
 	uint32_t negative_start;
 	uint32_t negative_length;
 };
@@ -161,9 +163,9 @@ enum { SONDE_HAS_SUM = 1, SONDE_HAS_MINIMUM = 2, SONDE_HAS_MAXIMUM = 4 };
  * bounds (double) in the column's heap; length 0 has neither. */
 struct sonde_explicit {
 	uint64_t count;
-	double   sum;
-	double   minimum, maximum;
-	uint32_t flags;           /* SONDE_HAS_... */
+	double sum;
+	double minimum, maximum;
+	uint32_t flags; /* SONDE_HAS_... */
 	uint32_t counts_start, bounds_start;
 	uint32_t length;
 };
@@ -171,7 +173,7 @@ struct sonde_explicit {
 /* A summary: `length` pairs of doubles (quantile 0 to 1, value) in the column's heap. */
 struct sonde_quantiles {
 	uint64_t count;
-	double   sum;
+	double sum;
 	uint32_t pairs_start;
 	uint32_t length;
 };
@@ -179,84 +181,84 @@ struct sonde_quantiles {
 /* A list of texts, owned by the daemon. */
 struct sonde_texts {
 	const char *const *items;
-	uint32_t           count;
+	uint32_t count;
 };
 
 /* A list of structs that a nested option table describes, owned by the daemon. */
 struct sonde_groups {
-	void    *items; /* count structs of the option's item_size */
+	void *items; /* count structs of the option's item_size */
 	uint32_t count;
 };
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------ */
 
 /* Names a member in a table: where it lies and how large it is. */
-#define SONDE_MEMBER(type_, member_) \
+#define SONDE_MEMBER(type_, member_)                                                               \
 	.offset = offsetof(type_, member_), .size = sizeof(((type_ *)0)->member_)
 
 /* One option of a plugin, read from the config into a member of the private struct. Texts, defaults
  * and bounds are written as in a config. */
 struct sonde_option {
-	const char *name;          /* lower case, words joined by '_' */
-	uint32_t    type;          /* enum sonde_type */
-	uint32_t    offset, size;  /* SONDE_MEMBER() */
-	const char *value;         /* default; NULL: zero, or an error where `required` */
+	const char *name;              /* lower case, words joined by '_' */
+	uint32_t type;                 /* enum sonde_type */
+	uint32_t offset, size;         /* SONDE_MEMBER() */
+	const char *value;             /* default; NULL: zero, or an error where `required` */
 	const char *minimum, *maximum; /* inclusive; NULL: the type's own */
-	const char *const *choices;    /* for SONDE_CHOICE, ends with NULL; for others allowed texts */
-	const char *unit;          /* of a plain number, for the manual */
-	const char *help;          /* one line: "time between two readings" */
-	bool        knob;          /* may change while running: `set` is called then */
-	bool        required;
+	const char *const *choices; /* for SONDE_CHOICE, ends with NULL; for others allowed texts */
+	const char *unit;           /* of a plain number, for the manual */
+	const char *help;           /* one line: "time between two readings" */
+	bool knob;                  /* may change while running: `set` is called then */
+	bool required;
 	const struct sonde_option *options; /* SONDE_GROUPS: the options of a group */
-	uint32_t    item_size;     /* SONDE_GROUPS: size of the struct of a group */
-	uint32_t    reserved;
+	uint32_t item_size;                 /* SONDE_GROUPS: size of the struct of a group */
+	uint32_t reserved;
 };
 
 /* One counter of a plugin, shown by `status`: a uint64_t of the private struct that only
  * sonde_count() changes. */
 struct sonde_counter {
 	const char *name;
-	uint32_t    offset, size;  /* SONDE_MEMBER() */
-	const char *unit;          /* UCUM; "{row}" */
+	uint32_t offset, size; /* SONDE_MEMBER() */
+	const char *unit;      /* UCUM; "{row}" */
 	const char *help;
 };
 
 /* One member of a row: one column of every batch of the schema. */
 struct sonde_field {
-	const char *name;          /* dotted lower case, as semantic conventions have it */
-	uint32_t    type;          /* enum sonde_type, up to SONDE_ANY */
-	uint32_t    offset, size;  /* SONDE_MEMBER() */
-	uint16_t    role;          /* enum sonde_role */
-	uint8_t     scope;         /* enum sonde_scope */
-	uint8_t     temporality;   /* enum sonde_temporality, for sums and histograms */
-	bool        monotonic;     /* for sums: never falls */
-	bool        zero_is_null;  /* a value of all zero bytes means that there is none */
-	const char *unit;          /* UCUM: "ns", "By", "{call}", "1" */
+	const char *name;      /* dotted lower case, as semantic conventions have it */
+	uint32_t type;         /* enum sonde_type, up to SONDE_ANY */
+	uint32_t offset, size; /* SONDE_MEMBER() */
+	uint16_t role;         /* enum sonde_role */
+	uint8_t scope;         /* enum sonde_scope */
+	uint8_t temporality;   /* enum sonde_temporality, for sums and histograms */
+	bool monotonic;        /* for sums: never falls */
+	bool zero_is_null;     /* a value of all zero bytes means that there is none */
+	const char *unit;      /* UCUM: "ns", "By", "{call}", "1" */
 	const char *help;
 };
 
 /* What a row of a plugin looks like. */
 struct sonde_schema {
-	const char *name;          /* unique in the plugin; dotted lower case */
-	uint32_t    row_size;      /* sizeof the row struct */
-	uint32_t    signal;        /* enum sonde_signal */
+	const char *name;  /* unique in the plugin; dotted lower case */
+	uint32_t row_size; /* sizeof the row struct */
+	uint32_t signal;   /* enum sonde_signal */
 	const struct sonde_field *fields;
 	const char *help;
 };
 
-/* ---- reading batches -------------------------------------------------------------------------- */
+/* ---- reading batches --------------------------------------------------------------------- */
 
 struct sonde_text {
-	const char *data;          /* not ended by a zero byte */
-	uint32_t    length;
-	uint32_t    hash;          /* private */
+	const char *data; /* not ended by a zero byte */
+	uint32_t length;
+	uint32_t hash; /* private */
 };
 
 /* Strings by code. Append-only: an entry never moves or changes. Chunk k holds 64 << k entries. */
 struct sonde_dictionary {
-	uint32_t size;             /* of this struct */
-	uint32_t length;           /* entries so far; readers use the length in their column */
-	uint32_t distinct;         /* not 0: equal codes are the only ones with equal values */
+	uint32_t size;     /* of this struct */
+	uint32_t length;   /* entries so far; readers use the length in their column */
+	uint32_t distinct; /* not 0: equal codes are the only ones with equal values */
 	uint32_t reserved;
 	struct sonde_text *chunks[26];
 };
@@ -264,33 +266,33 @@ struct sonde_dictionary {
 /* A column of a batch, as readers see it. Value r lies at base + r * stride. */
 struct sonde_column {
 	const char *name, *unit, *help;
-	uint32_t    type;          /* enum sonde_type */
-	uint16_t    role;          /* enum sonde_role */
-	uint8_t     scope, temporality;
-	bool        monotonic;
-	uint32_t    stride;        /* bytes from one row to the next; 0: one value for all rows */
-	uint32_t    value_size;    /* bytes of one value */
-	uint32_t    dictionary_length; /* codes below this may be read */
-	unsigned char *base;       /* read-only once the batch is emitted */
-	const unsigned char *valid;/* bit r % 8 of byte r / 8: row r has a value; NULL: all have */
+	uint32_t type; /* enum sonde_type */
+	uint16_t role; /* enum sonde_role */
+	uint8_t scope, temporality;
+	bool monotonic;
+	uint32_t stride;            /* bytes from one row to the next; 0: one value for all rows */
+	uint32_t value_size;        /* bytes of one value */
+	uint32_t dictionary_length; /* codes below this may be read */
+	unsigned char *base;        /* read-only once the batch is emitted */
+	const unsigned char *valid; /* bit r % 8 of byte r / 8: row r has a value; NULL: all have */
 	const struct sonde_dictionary *dictionary; /* of text, bytes and any */
-	const uint64_t *heap;      /* of histograms: counts, and bounds as bits of doubles */
-	uint32_t    heap_length;   /* in words of 8 bytes */
-	uint32_t    reserved;
+	const uint64_t *heap; /* of histograms: counts, and bounds as bits of doubles */
+	uint32_t heap_length; /* in words of 8 bytes */
+	uint32_t reserved;
 };
 
 /* A table: columns of one length. Counted, and unchanging once emitted. */
 struct sonde_batch {
-	uint32_t size;             /* of this struct */
-	uint32_t column_size;      /* bytes from one column view to the next */
+	uint32_t size;        /* of this struct */
+	uint32_t column_size; /* bytes from one column view to the next */
 	uint32_t column_count;
-	uint32_t row_count;        /* rows in storage, dropped ones included */
-	uint32_t selected_count;   /* rows that count */
+	uint32_t row_count;      /* rows in storage, dropped ones included */
+	uint32_t selected_count; /* rows that count */
 	uint32_t child_count;
-	uint64_t event_count;      /* origin events that the selected rows stand for */
+	uint64_t event_count;          /* origin events that the selected rows stand for */
 	const unsigned char *selected; /* bit r % 8 of byte r / 8: row r counts; NULL: all do */
-	const char *schema;        /* its name */
-	uint32_t signal;           /* enum sonde_signal, never AUTO */
+	const char *schema;            /* its name */
+	uint32_t signal;               /* enum sonde_signal, never AUTO */
 	struct sonde_column *columns;
 	struct sonde_batch *const *children; /* span events, links, exemplars */
 };
@@ -397,7 +399,7 @@ static inline double sonde_number_at(const struct sonde_column *column, uint32_t
 	}
 }
 
-/* ---- nested values ---------------------------------------------------------------------------- */
+/* ---- nested values ----------------------------------------------------------------------- */
 
 enum sonde_any_kind {
 	SONDE_ANY_EMPTY = 0,
@@ -413,16 +415,16 @@ enum sonde_any_kind {
 /* A self-describing value, as a tree in memory. Encoded, it is an OTLP AnyValue message (without
  * its own tag and length), which is what SONDE_ANY columns keep in their dictionary. */
 struct sonde_any {
-	uint32_t kind;             /* enum sonde_any_kind */
-	uint32_t length;           /* bytes of text or bytes; items of array or map */
-	const char *key;           /* in a map; key_length bytes */
+	uint32_t kind;   /* enum sonde_any_kind */
+	uint32_t length; /* bytes of text or bytes; items of array or map */
+	const char *key; /* in a map; key_length bytes */
 	uint32_t key_length;
 	uint32_t reserved;
 	union {
 		bool boolean;
 		int64_t integer;
 		double number;
-		const char *data;          /* text, bytes */
+		const char *data;              /* text, bytes */
 		const struct sonde_any *items; /* array, map */
 	} as;
 };
@@ -439,7 +441,7 @@ enum sonde_metric_kind {
 };
 
 struct sonde_metric {
-	uint32_t size;             /* of this struct; 0: as in version 1.0 */
+	uint32_t size; /* of this struct; 0: as in version 1.0 */
 	uint32_t reserved;
 	struct sonde_text name, unit, description;
 	struct sonde_text metadata; /* encoded AnyValue map; empty: none. Only written: see
@@ -449,59 +451,59 @@ struct sonde_metric {
 	bool monotonic;
 };
 
-/* ---- deliveries ------------------------------------------------------------------------------- */
+/* ---- deliveries -------------------------------------------------------------------------- */
 
 enum sonde_verdict {
-	SONDE_DONE = 0,            /* handed over */
-	SONDE_RETRY,               /* not now: offer it again */
-	SONDE_REJECTED,            /* never: lost, with the reason */
+	SONDE_DONE = 0, /* handed over */
+	SONDE_RETRY,    /* not now: offer it again */
+	SONDE_REJECTED, /* never: lost, with the reason */
 };
 
 /* What became of a batch. Start from zeros, and set size. */
 struct sonde_outcome {
-	uint32_t    size;          /* sizeof(struct sonde_outcome) */
-	uint32_t    verdict;       /* enum sonde_verdict */
-	uint64_t    rejected_rows; /* of a batch that was taken but for some */
-	int64_t     retry_after_ns;/* with SONDE_RETRY: not before; 0: as the daemon backs off */
-	bool        uncertain;     /* a resend may reach the receiver twice */
-	const char *reason;        /* one word or two for the ledger and log; copied; may be NULL */
+	uint32_t size;          /* sizeof(struct sonde_outcome) */
+	uint32_t verdict;       /* enum sonde_verdict */
+	uint64_t rejected_rows; /* of a batch that was taken but for some */
+	int64_t retry_after_ns; /* with SONDE_RETRY: not before; 0: as the daemon backs off */
+	bool uncertain;         /* a resend may reach the receiver twice */
+	const char *reason;     /* one word or two for the ledger and log; copied; may be NULL */
 };
 
 /* Batches handed to an output together. They stay readable until settled. */
 struct sonde_delivery {
-	uint32_t size;             /* of this struct */
+	uint32_t size; /* of this struct */
 	uint32_t batch_count;
 	struct sonde_batch *const *batches;
-	uint64_t sequence;         /* of this output, rising; the same when offered again */
-	uint32_t attempt;          /* 1 at first */
+	uint64_t sequence; /* of this output, rising; the same when offered again */
+	uint32_t attempt;  /* 1 at first */
 	uint32_t reserved;
 };
 
 /* What became of the rows emitted with a token, when every branch has let go of them. */
 struct sonde_settlement {
-	uint32_t size;             /* of this struct */
-	uint32_t verdict;          /* DONE; RETRY: no branch took a row, send it again; REJECTED */
-	uint64_t delivered_rows;   /* over all branches */
-	uint64_t reduced_rows;     /* filtered, sampled or folded on purpose */
+	uint32_t size;           /* of this struct */
+	uint32_t verdict;        /* DONE; RETRY: no branch took a row, send it again; REJECTED */
+	uint64_t delivered_rows; /* over all branches */
+	uint64_t reduced_rows;   /* filtered, sampled or folded on purpose */
 	uint64_t lost_rows;
-	bool     uncertain;
-	const char *reason;        /* of the first loss; NULL: none; valid during the call */
+	bool uncertain;
+	const char *reason; /* of the first loss; NULL: none; valid during the call */
 };
 
-/* ---- the instance and its services ------------------------------------------------------------ */
+/* ---- the instance and its services ------------------------------------------------------- */
 
-struct sonde_report;               /* rows for `status`; see sonde_report() */
-struct sonde_receipts;             /* who waits for rows that a processor holds; see sonde_keep() */
+struct sonde_report;   /* rows for `status`; see sonde_report() */
+struct sonde_receipts; /* who waits for rows that a processor holds; see sonde_keep() */
 struct sonde_host;
 
 /* A plugin with its options, as named in the config. Only grows. */
 struct sonde_instance {
-	uint32_t    size;          /* of this struct */
-	uint32_t    replica;       /* 0 to replica_count - 1 */
-	uint32_t    replica_count;
-	uint32_t    reserved;
-	void       *self;          /* the private struct: self_size bytes, zero before the options */
-	const char *name;          /* as in the config */
+	uint32_t size;    /* of this struct */
+	uint32_t replica; /* 0 to replica_count - 1 */
+	uint32_t replica_count;
+	uint32_t reserved;
+	void *self;       /* the private struct: self_size bytes, zero before the options */
+	const char *name; /* as in the config */
 	const struct sonde_host *host;
 };
 
@@ -533,10 +535,10 @@ enum sonde_loss {
 /* The kernel side's ledger, cumulative since the input started:
  * produced = emitted + reduced + lost, in events. An input reports it when it reads its maps. */
 struct sonde_tally {
-	uint32_t size;             /* of this struct */
+	uint32_t size; /* of this struct */
 	uint32_t reserved;
-	uint64_t produced;         /* events that reached the input's programs */
-	uint64_t emitted;          /* in rows that were emitted: one by one, or folded as their events */
+	uint64_t produced; /* events that reached the input's programs */
+	uint64_t emitted;  /* in rows that were emitted: one by one, or folded as their events */
 	uint64_t reduced[SONDE_REDUCTION_COUNT]; /* by enum sonde_reduction */
 	uint64_t lost[SONDE_LOSS_COUNT];         /* by enum sonde_loss */
 };
@@ -548,9 +550,9 @@ enum { SONDE_READABLE = 1, SONDE_WRITABLE = 2, SONDE_HANGUP = 4 };
 
 /* The daemon's services. Append-only; plugins use the inline functions below. */
 struct sonde_host {
-	uint32_t    size;          /* of this struct */
-	uint16_t    abi_major, abi_minor;
-	const char *version;       /* of the daemon */
+	uint32_t size; /* of this struct */
+	uint16_t abi_major, abi_minor;
+	const char *version; /* of the daemon */
 
 	int64_t (*now_ns)(struct sonde_instance *);
 	void (*log)(struct sonde_instance *, uint32_t level, const char *message);
@@ -585,8 +587,7 @@ struct sonde_host {
 					   uint32_t signal, uint32_t row_count);
 	struct sonde_batch *(*batch_derive)(struct sonde_instance *, struct sonde_batch *);
 	struct sonde_column *(*batch_add)(struct sonde_instance *, struct sonde_batch *,
-					  const struct sonde_field *,
-					  struct sonde_dictionary *);
+					  const struct sonde_field *, struct sonde_dictionary *);
 	struct sonde_column *(*batch_constant)(struct sonde_instance *, struct sonde_batch *,
 					       const struct sonde_field *,
 					       struct sonde_dictionary *, const void *value);
@@ -630,17 +631,16 @@ struct sonde_host {
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
-#define SONDE_FORMAT_(out_, format_)                                       \
-	char out_[512];                                                    \
-	va_list arguments_;                                                \
-	va_start(arguments_, format_);                                     \
-	(void)vsnprintf(out_, sizeof(out_), format_, arguments_);          \
+#define SONDE_FORMAT_(out_, format_)                                                               \
+	char out_[512];                                                                            \
+	va_list arguments_;                                                                        \
+	va_start(arguments_, format_);                                                             \
+	(void)vsnprintf(out_, sizeof(out_), format_, arguments_);                                  \
 	va_end(arguments_)
 
 /* Logs a line under the instance's name. Repeats are rate-limited by the daemon. */
-__attribute__((format(printf, 3, 4), unused))
-static void sonde_log(struct sonde_instance *instance, enum sonde_level level,
-		      const char *format, ...)
+__attribute__((format(printf, 3, 4), unused)) static void
+sonde_log(struct sonde_instance *instance, enum sonde_level level, const char *format, ...)
 {
 	SONDE_FORMAT_(text, format);
 	(instance->host->log)(instance, (uint32_t)level, text); /* no macro of <tgmath.h> */
@@ -648,25 +648,25 @@ static void sonde_log(struct sonde_instance *instance, enum sonde_level level,
 
 /* Says why a callback cannot do its work: logs it, marks the instance degraded until the same
  * callback succeeds, and returns -error, for the callback to return. error is a positive errno. */
-__attribute__((format(printf, 3, 4), unused))
-static int sonde_fail(struct sonde_instance *instance, int error, const char *format, ...)
+__attribute__((format(printf, 3, 4), unused)) static int
+sonde_fail(struct sonde_instance *instance, int error, const char *format, ...)
 {
 	SONDE_FORMAT_(text, format);
-	return (instance->host->fail)(instance, error, text); /* test libraries have a macro fail() */
+	return (instance->host->fail)(instance, error,
+				      text); /* test libraries have a macro fail() */
 }
 
 /* In `check`: a problem with an option, shown with its file and line. option may be NULL. */
-__attribute__((format(printf, 3, 4), unused))
-static void sonde_problem(struct sonde_instance *instance, const char *option,
-			  const char *format, ...)
+__attribute__((format(printf, 3, 4), unused)) static void
+sonde_problem(struct sonde_instance *instance, const char *option, const char *format, ...)
 {
 	SONDE_FORMAT_(text, format);
 	instance->host->problem(instance, option, text);
 }
 
 /* In `check`: a fact worth printing, such as the memory that the options ask for. */
-__attribute__((format(printf, 2, 3), unused))
-static void sonde_note(struct sonde_instance *instance, const char *format, ...)
+__attribute__((format(printf, 2, 3), unused)) static void
+sonde_note(struct sonde_instance *instance, const char *format, ...)
 {
 	SONDE_FORMAT_(text, format);
 	instance->host->note(instance, text);
@@ -678,7 +678,7 @@ static inline int64_t sonde_now_ns(struct sonde_instance *instance)
 	return instance->host->now_ns(instance);
 }
 
-/* ---- fds, timers, wake-ups: for every kind ---------------------------------------------------- */
+/* ---- fds, timers, wake-ups: for every kind ----------------------------------------------- */
 
 /* Calls ready() while fd is readable or writable (SONDE_READABLE | SONDE_WRITABLE). Called again,
  * changes what is watched. The fd stays the plugin's; unwatch it before closing it, in
@@ -714,11 +714,11 @@ static inline void sonde_wake(struct sonde_instance *instance)
 }
 
 /* Adds to a counter of the counter table; `status` reads it from another thread. */
-#define sonde_count(counter_, n_)                                                              \
-	__atomic_store_n((counter_), __atomic_load_n((counter_), __ATOMIC_RELAXED) + (n_),     \
+#define sonde_count(counter_, n_)                                                                  \
+	__atomic_store_n((counter_), __atomic_load_n((counter_), __ATOMIC_RELAXED) + (n_),         \
 			 __ATOMIC_RELAXED)
 
-/* ---- emitting row by row ---------------------------------------------------------------------- */
+/* ---- emitting row by row ----------------------------------------------------------------- */
 
 /* A zeroed row of the plugin's schema to fill. Never NULL: when memory is refused it is a scratch
  * row, whose loss is counted. Rows not emitted when the callback returns are dropped. */
@@ -769,7 +769,7 @@ static inline int sonde_emit(struct sonde_instance *instance)
 	return instance->host->emit(instance);
 }
 
-/* ---- dictionaries ----------------------------------------------------------------------------- */
+/* ---- dictionaries ------------------------------------------------------------------------ */
 
 /* Entries may only be added on the thread of the instance that created it. NULL: no memory.
  * distinct: adding an equal text again gives the same code. */
@@ -794,7 +794,7 @@ static inline void sonde_dictionary_release(struct sonde_instance *instance,
 	instance->host->dictionary_release(dictionary);
 }
 
-/* ---- whole batches ---------------------------------------------------------------------------- */
+/* ---- whole batches ----------------------------------------------------------------------- */
 
 /* An empty batch of the plugin's schema with room for rows, which is not zeroed: whoever counts a
  * row as filled has written all of its members. The caller owns the batch until it emits or
@@ -926,7 +926,7 @@ static inline int sonde_emit_token(struct sonde_instance *instance, struct sonde
 	return instance->host->batch_emit(instance, batch, &token);
 }
 
-/* ---- admission, for inputs that can make their source wait ------------------------------------ */
+/* ---- admission, for inputs that can make their source wait ------------------------------- */
 
 /* Asks for room for `bytes` in every pipeline that this input feeds, before reading them. 0: the
  * next batches, up to that size, will not be refused. -EAGAIN: full; room() is called when to ask
@@ -950,7 +950,7 @@ static inline size_t sonde_batch_bytes(struct sonde_instance *instance, struct s
 	return instance->host->batch_bytes(batch);
 }
 
-/* ---- processors that hold rows back, and what is booked --------------------------------------- */
+/* ---- processors that hold rows back, and what is booked ---------------------------------- */
 
 /* Processor, in process(): the rows of the batch go on later, in others. Adds whoever waits for
  * them to `receipts` (NULL: new ones) and returns those, or NULL: no memory, nothing was kept
@@ -993,7 +993,7 @@ static inline void sonde_tell(struct sonde_instance *instance, const struct sond
 	instance->host->tally(instance, tally);
 }
 
-/* ---- outputs ---------------------------------------------------------------------------------- */
+/* ---- outputs ----------------------------------------------------------------------------- */
 
 /* Answers a delivery: all of its batches, or one. When each has its answer the delivery is gone.
  * Only on the instance's thread; inside write() too, which then returns SONDE_LATER. */
@@ -1010,7 +1010,7 @@ static inline void sonde_settle_batch(struct sonde_instance *instance,
 	instance->host->settle(instance, delivery, (int64_t)batch, outcome);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
 /* After drain() returned SONDE_LATER: it is done now. */
 static inline void sonde_drained(struct sonde_instance *instance)
@@ -1019,8 +1019,8 @@ static inline void sonde_drained(struct sonde_instance *instance)
 }
 
 /* Sets a knob, "INSTANCE.KNOB", as the user's `set` does: checked and applied on that
- * instance's thread, after this call has returned, and falling back after for_ns (0: it stays). 0: it
- * is on its way; what is refused then stands in the log. */
+ * instance's thread, after this call has returned, and falling back after for_ns (0: it stays). 0:
+ * it is on its way; what is refused then stands in the log. */
 static inline int sonde_set(struct sonde_instance *instance, const char *knob, const char *value,
 			    int64_t for_ns)
 {
@@ -1074,59 +1074,60 @@ static inline int sonde_metric_decode(struct sonde_instance *instance, const voi
 	return instance->host->metric_decode(data, length, ret_metric);
 }
 
-/* The metadata of an encoded metric as an encoded AnyValue map: the number of bytes, written only if
- * they fit in capacity; 0: none. -EBADMSG: not an encoded metric. */
+/* The metadata of an encoded metric as an encoded AnyValue map: the number of bytes, written only
+ * if they fit in capacity; 0: none. -EBADMSG: not an encoded metric. */
 static inline int64_t sonde_metric_metadata(struct sonde_instance *instance, const void *data,
 					    size_t length, void *buffer, size_t capacity)
 {
 	return instance->host->metric_metadata(data, length, buffer, capacity);
 }
 
-/* ---- the descriptor --------------------------------------------------------------------------- */
+/* ---- the descriptor ---------------------------------------------------------------------- */
 
 enum sonde_kind { SONDE_INPUT = 1, SONDE_PROCESSOR, SONDE_OUTPUT };
 
 /* How `threads = N` may multiply it. */
 enum sonde_replication {
-	SONDE_SINGLE = 0,          /* never; a processor named in two pipelines is an error */
-	SONDE_BY_KEY,              /* rows of one key must meet in one replica */
-	SONDE_ANY_REPLICA,         /* in any way */
+	SONDE_SINGLE = 0,  /* never; a processor named in two pipelines is an error */
+	SONDE_BY_KEY,      /* rows of one key must meet in one replica */
+	SONDE_ANY_REPLICA, /* in any way */
 };
 
 /* What callbacks return besides a negative errno. */
 enum {
-	SONDE_OK = 0,              /* done; write(): all of it is handed over */
-	SONDE_LATER = 1,           /* write(): kept, settled later; drain(): sonde_drained() follows */
-	SONDE_PASS = 2,            /* process(): the batch goes on as it is */
+	SONDE_OK = 0,    /* done; write(): all of it is handed over */
+	SONDE_LATER = 1, /* write(): kept, settled later; drain(): sonde_drained() follows */
+	SONDE_PASS = 2,  /* process(): the batch goes on as it is */
 };
 
 /* What the plugin is. Every callback may be NULL but process() of a processor and write() of an
  * output. A negative return marks the instance degraded and is tried again: start() after a
  * growing delay (stop() runs in between), write() with the same delivery, timers as they come. */
 struct sonde_plugin {
-	uint32_t    magic;
-	uint16_t    abi_major, abi_minor;
-	uint32_t    size;          /* of this struct; the SONDE_PLUGIN_ macros fill all up to kind */
-	uint32_t    option_size, counter_size, field_size, schema_size;
-	uint32_t    kind;          /* enum sonde_kind */
-	const char *name;          /* as the config says it; the file is NAME.so */
-	const char *summary;       /* one line, lower case, no full stop */
-	const char *version;       /* the plugin's own; NULL: the daemon's */
-	const char *manual;        /* paragraphs for `sonde plugins NAME`; may be NULL */
-	uint32_t    self_size;     /* of the private struct */
-	uint32_t    replication;   /* enum sonde_replication */
-	uint32_t    reduces;       /* processor: enum sonde_reduction of what does not go on */
-	uint32_t    in_flight;     /* output: deliveries kept at once; 0: 1 */
-	uint32_t    batch_limit;   /* output: batches handed over together when they wait; 0: 1 */
-	uint32_t    waits;         /* input, not 0: it reserves before it emits, and can be made to wait */
-	const struct sonde_option  *options;
+	uint32_t magic;
+	uint16_t abi_major, abi_minor;
+	uint32_t size; /* of this struct; the SONDE_PLUGIN_ macros fill all up to kind */
+	uint32_t option_size, counter_size, field_size, schema_size;
+	uint32_t kind;        /* enum sonde_kind */
+	const char *name;     /* as the config says it; the file is NAME.so */
+	const char *summary;  /* one line, lower case, no full stop */
+	const char *version;  /* the plugin's own; NULL: the daemon's */
+	const char *manual;   /* paragraphs for `sonde plugins NAME`; may be NULL */
+	uint32_t self_size;   /* of the private struct */
+	uint32_t replication; /* enum sonde_replication */
+	uint32_t reduces;     /* processor: enum sonde_reduction of what does not go on */
+	uint32_t in_flight;   /* output: deliveries kept at once; 0: 1 */
+	uint32_t batch_limit; /* output: batches handed over together when they wait; 0: 1 */
+	uint32_t waits; /* input, not 0: it reserves before it emits, and can be made to wait */
+	const struct sonde_option *options;
 	const struct sonde_counter *counters;
-	const struct sonde_schema  *schemas; /* inputs, and processors that make rows */
+	const struct sonde_schema *schemas; /* inputs, and processors that make rows */
 
 	/* Options are filled; find what is wrong without touching anything (sonde_problem). */
 	int (*check)(struct sonde_instance *);
 	int (*start)(struct sonde_instance *);
-	/* Always runs, even after a failed start; twice never. Everything watched or timed ends by itself. */
+	/* Always runs, even after a failed start; twice never. Everything watched or timed ends by
+	 * itself. */
 	void (*stop)(struct sonde_instance *);
 	/* A knob has its new value already; a negative return puts the old one back. */
 	int (*set)(struct sonde_instance *);
@@ -1134,8 +1135,8 @@ struct sonde_plugin {
 	int (*timer)(struct sonde_instance *, int id);
 	int (*woken)(struct sonde_instance *);
 	/* The end is near. Input: read what is left; once this is done only settled(), report() and
-	 * stop() follow. Processor: emit what is held. Output: hand over what is held and hold nothing
-	 * back from now on; deliveries may still come. */
+	 * stop() follow. Processor: emit what is held. Output: hand over what is held and hold
+	 * nothing back from now on; deliveries may still come. */
 	int (*drain)(struct sonde_instance *);
 	/* Tables for `status` (sonde_report). */
 	int (*report)(struct sonde_instance *, struct sonde_report *);
@@ -1149,11 +1150,10 @@ struct sonde_plugin {
 	int (*write)(struct sonde_instance *, struct sonde_delivery *);
 };
 
-#define SONDE_PLUGIN_(kind_)                                                              \
-	.magic = SONDE_MAGIC, .abi_major = SONDE_ABI_MAJOR, .abi_minor = SONDE_ABI_MINOR, \
-	.size = sizeof(struct sonde_plugin), .option_size = sizeof(struct sonde_option),  \
-	.counter_size = sizeof(struct sonde_counter),                                     \
-	.field_size = sizeof(struct sonde_field),                                         \
+#define SONDE_PLUGIN_(kind_)                                                                       \
+	.magic = SONDE_MAGIC, .abi_major = SONDE_ABI_MAJOR, .abi_minor = SONDE_ABI_MINOR,          \
+	.size = sizeof(struct sonde_plugin), .option_size = sizeof(struct sonde_option),           \
+	.counter_size = sizeof(struct sonde_counter), .field_size = sizeof(struct sonde_field),    \
 	.schema_size = sizeof(struct sonde_schema), .kind = kind_
 
 #define SONDE_PLUGIN_INPUT     SONDE_PLUGIN_(SONDE_INPUT)
@@ -1169,13 +1169,13 @@ typedef const struct sonde_plugin *sonde_plugin_function(const struct sonde_host
 #define SONDE_LINKAGE_ extern
 #endif
 
-#define SONDE_EXPORT(plugin_)                                                              \
-	SONDE_LINKAGE_ __attribute__((visibility("default")))                              \
-	const struct sonde_plugin *sonde_plugin(const struct sonde_host *host);            \
-	const struct sonde_plugin *sonde_plugin(const struct sonde_host *host)             \
-	{                                                                                  \
-		(void)host;                                                                \
-		return &plugin_;                                                           \
+#define SONDE_EXPORT(plugin_)                                                                      \
+	SONDE_LINKAGE_ __attribute__((visibility("default"))) const struct sonde_plugin *          \
+	sonde_plugin(const struct sonde_host *host);                                               \
+	const struct sonde_plugin *sonde_plugin(const struct sonde_host *host)                     \
+	{                                                                                          \
+		(void)host;                                                                        \
+		return &plugin_;                                                                   \
 	}
 
 #ifdef __cplusplus

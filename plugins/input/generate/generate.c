@@ -181,8 +181,7 @@ static const struct sonde_schema generate_schemas[] = {
 	{ 0 },
 };
 
-/* ---- how many rows ----------------------------------------------------------------------------
- */
+/* ---- how many rows ----------------------------------------------------------------------- */
 
 /* Replicas share the rows and the rate. */
 static uint64_t share_of_rows(const struct sonde_instance *instance)
@@ -234,8 +233,7 @@ static uint32_t rows_due(struct sonde_instance *instance)
 	return due < generate->batch ? (uint32_t)due : generate->batch;
 }
 
-/* ---- making rows ------------------------------------------------------------------------------
- */
+/* ---- making rows ------------------------------------------------------------------------- */
 
 /* A key is added the first time that it comes. */
 static int add_keys(struct sonde_instance *instance, uint32_t count)
@@ -313,8 +311,7 @@ static struct sonde_batch *make_batch(struct sonde_instance *instance, uint32_t 
 	return batch;
 }
 
-/* ---- sending them -----------------------------------------------------------------------------
- */
+/* ---- sending them ------------------------------------------------------------------------ */
 
 /* Emits what is pending. -EAGAIN: it stays pending, and room() will be called. */
 static int send_pending(struct sonde_instance *instance)
@@ -394,8 +391,7 @@ static int pace(struct sonde_instance *instance)
 			   generate->rate ? (int64_t)(interval_ms * MILLISECOND_NS) : 0);
 }
 
-/* ---- callbacks --------------------------------------------------------------------------------
- */
+/* ---- callbacks --------------------------------------------------------------------------- */
 
 static int generate_start(struct sonde_instance *instance)
 {

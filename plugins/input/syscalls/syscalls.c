@@ -112,7 +112,7 @@ static const struct sonde_counter syscalls_counters[] = {
 	{ 0 }
 };
 
-/* ---- options to settings ---- */
+/* ---- options to settings ----------------------------------------------------------------- */
 
 /* What the lists of the options name, resolved. */
 struct lists {
@@ -259,7 +259,7 @@ static int settings_apply(struct sonde_instance *instance)
 	return error;
 }
 
-/* ---- rows ---- */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 static void duration_fill(struct sonde_instance *instance, struct sonde_exponential *duration,
 			  const struct aggregate_delta *delta)
@@ -344,7 +344,7 @@ static void delta_emit(void *context, const struct aggregate_group *group, uint3
 		errors_emit(instance, group, row->call, row->compat, delta);
 }
 
-/* ---- the kernel's ledger ---- */
+/* ---- the kernel's ledger ----------------------------------------------------------------- */
 
 static void ledger_tell(struct sonde_instance *instance)
 {
@@ -374,7 +374,7 @@ static void ledger_tell(struct sonde_instance *instance)
 	sonde_tell(instance, &tally);
 }
 
-/* ---- callbacks ---- */
+/* ---- callbacks --------------------------------------------------------------------------- */
 
 static int aggregates_read(struct sonde_instance *instance)
 {

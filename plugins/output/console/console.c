@@ -111,8 +111,7 @@ static const struct sonde_counter console_counters[] = {
 	{ 0 }
 };
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static size_t pending(const struct console *console)
 {
@@ -165,8 +164,7 @@ static int flush(struct sonde_instance *instance)
 			  : 0;
 }
 
-/* ---- what comes -------------------------------------------------------------------------------
- */
+/* ---- what comes -------------------------------------------------------------------------- */
 
 static bool is_screen(const struct console *console)
 {
@@ -323,8 +321,7 @@ static int console_ready(struct sonde_instance *instance, int fd, uint32_t event
 	return result;
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------
- */
+/* ---- drawing ----------------------------------------------------------------------------- */
 
 static int draw_tables(struct sonde_instance *instance)
 {
@@ -394,8 +391,7 @@ static int console_drain(struct sonde_instance *instance)
 	return result == -EAGAIN ? 0 : result;
 }
 
-/* ---- start and stop ---------------------------------------------------------------------------
- */
+/* ---- start and stop ---------------------------------------------------------------------- */
 
 static bool is_on(uint32_t choice, bool automatic)
 {

@@ -28,8 +28,7 @@ void distribution_release(struct histogram *histogram)
 	free(histogram);
 }
 
-/* ---- other kinds ------------------------------------------------------------------------------
- */
+/* ---- other kinds ------------------------------------------------------------------------- */
 
 static bool in_heap(const struct sonde_column *column, uint32_t start, uint64_t length)
 {
@@ -172,8 +171,7 @@ double distribution_maximum(const struct histogram *histogram)
 	return 0;
 }
 
-/* ---- the axis ---------------------------------------------------------------------------------
- */
+/* ---- the axis ---------------------------------------------------------------------------- */
 
 /* The first and last bucket that hold something. false: none does. */
 static bool find_ends(const struct histogram *histogram, int32_t *ret_first, int32_t *ret_last)
@@ -280,8 +278,7 @@ void axis_draw(const struct axis *axis, struct draw *draw, uint32_t width)
 		draw_text(draw, line[column][0] ? line[column] : " ");
 }
 
-/* ---- bars -------------------------------------------------------------------------------------
- */
+/* ---- bars -------------------------------------------------------------------------------- */
 
 /* Shares out the counts of the buckets over the columns that they overlap. */
 static void share_out(const struct histogram *histogram, const struct axis *axis, double *columns,

@@ -3,8 +3,7 @@
 #include <string.h>
 #include "draw.h"
 
-/* ---- characters -------------------------------------------------------------------------------
- */
+/* ---- characters -------------------------------------------------------------------------- */
 
 /* Decodes the character at `text`: its bytes, or 0 if there is none. */
 static uint32_t decode(const char *text, size_t length, uint32_t *ret_character)
@@ -129,8 +128,7 @@ static uint32_t begin_of(struct label label, uint32_t width, uint32_t *ret_width
 	return place;
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------
- */
+/* ---- drawing ----------------------------------------------------------------------------- */
 
 void draw_bytes(struct draw *draw, const char *text, size_t length)
 {

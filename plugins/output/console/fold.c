@@ -32,8 +32,7 @@ struct order order_of(const struct layout *layout, const struct table *table, co
 	return (struct order){ PICTURE_VIEWS, SLOT_TEXT };
 }
 
-/* ---- adding up --------------------------------------------------------------------------------
- */
+/* ---- adding up --------------------------------------------------------------------------- */
 
 static int measure_add_histogram(struct measure *measure, struct histogram *histogram)
 {
@@ -97,8 +96,7 @@ static int add_row(struct folded *folded, const struct row *row)
 	return result == -ENOMEM ? result : 0; /* what does not merge otherwise is left out */
 }
 
-/* ---- finding equals ---------------------------------------------------------------------------
- */
+/* ---- finding equals ---------------------------------------------------------------------- */
 
 static uint64_t shown_hash(const struct layout *layout, const struct row *row)
 {
@@ -169,8 +167,7 @@ static int fold_sources(struct fold *fold, struct index *index, const struct tab
 	return result;
 }
 
-/* ---- sorting ----------------------------------------------------------------------------------
- */
+/* ---- sorting ----------------------------------------------------------------------------- */
 
 static double rank_of(const struct folded *folded, struct order order)
 {

@@ -52,8 +52,7 @@ bool label_copy(struct arena *arena, const char *text, size_t length, struct lab
 	return true;
 }
 
-/* ---- tables and their columns -----------------------------------------------------------------
- */
+/* ---- tables and their columns ------------------------------------------------------------ */
 
 /* A printable copy; NULL: no memory. */
 static char *name_copy(const char *name)
@@ -228,8 +227,7 @@ static void plan_make(struct plan *plan, struct table *table, const struct sonde
 		plan->views[index] = view_of(table, sonde_column(batch, index));
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 /* What was added since the row before, and how long that took. */
 static void fill_sum(const struct plan *plan, const struct source *source, const struct view *view,

@@ -18,8 +18,7 @@ static const char frame_begin[] = "\033[?2026h\033[H\033[K";
 static const char frame_line[] = "\n\033[K";
 static const char frame_end[] = "\033[J\033[?2026l";
 
-/* ---- the terminal -----------------------------------------------------------------------------
- */
+/* ---- the terminal ------------------------------------------------------------------------ */
 
 static uint32_t number_of(const char *name)
 {
@@ -85,8 +84,7 @@ bool screen_is_utf8(void)
 	return false;
 }
 
-/* ---- the last lines ---------------------------------------------------------------------------
- */
+/* ---- the last lines ---------------------------------------------------------------------- */
 
 void tail_add(struct tail *tail, const char *text, size_t length)
 {
@@ -137,8 +135,7 @@ static void tail_draw(const struct tail *tail, uint32_t count, struct draw *draw
 	draw_style(draw, STYLE_PLAIN);
 }
 
-/* ---- a screenful ------------------------------------------------------------------------------
- */
+/* ---- a screenful ------------------------------------------------------------------------- */
 
 static uint64_t row_count(const struct table *table)
 {
@@ -298,8 +295,7 @@ int screen_draw(struct screen *screen, struct picture *picture, int64_t now_ns,
 	return result;
 }
 
-/* ---- blocks -----------------------------------------------------------------------------------
- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 static int64_t newest_time(const struct table *table)
 {

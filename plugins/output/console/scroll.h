@@ -37,8 +37,7 @@ int64_t scroll_draw(struct scroll *scroll, const struct sonde_batch *batch,
 
 void scroll_release(struct scroll *scroll);
 
-/* ---- what lines of all kinds share ------------------------------------------------------------
- */
+/* ---- what lines of all kinds share ------------------------------------------------------- */
 
 /* The columns of a batch by what a line does with them. */
 struct line_columns {

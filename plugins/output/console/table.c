@@ -26,8 +26,7 @@ static void end_line(struct sheet *sheet)
 	sheet->lines++;
 }
 
-/* ---- title and headings -----------------------------------------------------------------------
- */
+/* ---- title and headings ------------------------------------------------------------------ */
 
 static double seconds_of(const struct table *table)
 {
@@ -120,8 +119,7 @@ static void draw_headings(struct sheet *sheet)
 	end_line(sheet);
 }
 
-/* ---- cells ------------------------------------------------------------------------------------
- */
+/* ---- cells ------------------------------------------------------------------------------- */
 
 static struct unit unit_at(const struct sheet *sheet, const struct slot *slot,
 			   const struct folded *folded)
@@ -271,8 +269,7 @@ static int draw_sum(struct sheet *sheet, const char *words, uint32_t first, uint
 	return result;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 /* The texts of the rows to be drawn say how wide their columns need be, or those drawn before did:
  * columns that move with each draw are hard to read. */

@@ -24,18 +24,24 @@ struct sleeper_row {
 static const char *const sleeper_callbacks[] = { "none", "start",  "timer", "set",
 						 "stop", "report", "drain", NULL };
 
-static const struct sonde_option sleeper_options[] = { { .name = "in",
-							 .type = SONDE_CHOICE,
-							 SONDE_MEMBER(struct sleeper, in),
-							 .value = "none",
-							 .choices = sleeper_callbacks,
-							 .knob = true },
-						       { .name = "sleep",
-							 .type = SONDE_DURATION,
-							 SONDE_MEMBER(struct sleeper, sleep_ns),
-							 .value = "3s",
-							 .knob = true },
-						       { 0 } };
+static const struct sonde_option sleeper_options[] = {
+	{ .name = "in",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct sleeper, in),
+	  .value = "none",
+	  .choices = sleeper_callbacks,
+	  .knob = true },
+	{ .name = "sleep",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct sleeper, sleep_ns),
+	  .value = "3s",
+	  .knob = true },
+	{ .name = "tokens",
+	  .type = SONDE_BOOL,
+	  SONDE_MEMBER(struct sleeper, tokens),
+	  .value = "false" },
+	{ 0 },
+};
 
 static const struct sonde_field sleeper_fields[] = {
 	{ .name = "time",

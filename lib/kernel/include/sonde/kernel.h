@@ -18,8 +18,7 @@ extern "C" {
 
 #define SONDE_KERNEL_API __attribute__((visibility("default")))
 
-/* ---- objects ----------------------------------------------------------------------------------
- */
+/* ---- objects ----------------------------------------------------------------------------- */
 
 struct sonde_kernel; /* a loaded object: programs and maps */
 
@@ -84,8 +83,7 @@ SONDE_KERNEL_API int sonde_kernel_map(struct sonde_kernel *kernel, const char *m
  * and writing, until the object is freed. NULL and errno: there is none, or it cannot be mapped. */
 SONDE_KERNEL_API void *sonde_kernel_memory(struct sonde_kernel *kernel, const char *map);
 
-/* ---- costs ------------------------------------------------------------------------------------
- */
+/* ---- costs ------------------------------------------------------------------------------- */
 
 struct sonde_kernel_cost {
 	const char *hook, *program; /* as in the plan */
@@ -107,8 +105,7 @@ SONDE_KERNEL_API int sonde_kernel_cost(struct sonde_kernel *kernel, uint32_t hoo
  * from then on. -EOPNOTSUPP: the variant cannot be attached here. */
 SONDE_KERNEL_API int sonde_kernel_calibrate(const char *variant);
 
-/* ---- rings ------------------------------------------------------------------------------------
- */
+/* ---- rings ------------------------------------------------------------------------------- */
 
 /* One CPU's ring, as the reader sees it. The members are the reader's own; use the functions. */
 struct sonde_ring {
@@ -165,8 +162,7 @@ SONDE_KERNEL_API uint32_t sonde_kernel_ring_count(const struct sonde_kernel *ker
 SONDE_KERNEL_API int sonde_kernel_rings_fd(const struct sonde_kernel *kernel);
 SONDE_KERNEL_API void sonde_kernel_rings_woken(struct sonde_kernel *kernel);
 
-/* ---- the host ---------------------------------------------------------------------------------
- */
+/* ---- the host ---------------------------------------------------------------------------- */
 
 /* CPUs that may ever come: how many blocks a map of CPUs needs. */
 SONDE_KERNEL_API uint32_t sonde_kernel_cpu_count(void);
