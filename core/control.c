@@ -332,10 +332,10 @@ static int move_all(int fd, void *data, size_t length, bool writing)
 
 		if (count < 0 && errno == EINTR)
 			continue;
+		if (!count || (count < 0 && (errno == EPIPE || errno == ECONNRESET)))
+			return -EPROTO; /* it hung up: another version, or too busy */
 		if (count < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		if (!count)
-			return -EPROTO; /* it hung up: another version, or too busy */
 		at += count;
 		length -= (size_t)count;
 	}

@@ -167,6 +167,30 @@ static void whoever_is_not_of_the_group_may_not_ask(void **state)
 	close_server(&server);
 }
 
+static void a_daemon_that_is_too_busy_hangs_up(void **state)
+{
+	char *word = malloc(CONTROL_REQUEST_LIMIT);
+	const char *const words[] = { word };
+	int fds[CONTROL_CLIENT_LIMIT];
+	struct server server;
+	uint16_t code;
+	size_t length;
+	char *reply;
+
+	open_server(&server);
+	for (int i = 0; i < CONTROL_CLIENT_LIMIT; i++)
+		fds[i] = client(&server);
+	memset(word, 'x', CONTROL_REQUEST_LIMIT - 1);
+	word[CONTROL_REQUEST_LIMIT - 1] = '\0';
+	for (int i = 0; i < 50; i++) /* it may hang up before, amid and after the request */
+		assert_int_equal(control_ask(server.path, words, 1, &code, &reply, &length),
+				 -EPROTO);
+	for (int i = 0; i < CONTROL_CLIENT_LIMIT; i++)
+		close(fds[i]);
+	free(word);
+	close_server(&server);
+}
+
 static void a_request_that_is_too_large_is_not_sent(void **state)
 {
 	char *word = malloc(CONTROL_REQUEST_LIMIT + 1);
@@ -243,6 +267,7 @@ int main(void)
 		cmocka_unit_test(a_path_beyond_what_an_address_takes_is_refused),
 		cmocka_unit_test(where_no_daemon_runs_asking_says_so),
 		cmocka_unit_test(whoever_is_not_of_the_group_may_not_ask),
+		cmocka_unit_test(a_daemon_that_is_too_busy_hangs_up),
 		cmocka_unit_test(a_request_that_is_too_large_is_not_sent),
 		cmocka_unit_test(an_answer_of_a_stranger_is_no_answer),
 	};
