@@ -38,7 +38,7 @@ static unsigned char *metric_recode(const unsigned char *bytes, size_t length, i
 {
 	int64_t map_length = metric_metadata(bytes, length, NULL, 0);
 	unsigned char *map = malloc(map_length > 0 ? (size_t)map_length : 1), *again = NULL;
-	struct sonde_metric metric;
+	struct sonde_metric metric = { 0 };
 
 	if (map && map_length >= 0 && !metric_decode(bytes, length, &metric)) {
 		metric_metadata(bytes, length, map, (size_t)map_length);
