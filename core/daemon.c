@@ -34,6 +34,7 @@ struct daemon {
 	struct loop_task ready; /* every start() has returned */
 	int signal_fd;
 	int64_t started_ns;
+	uint64_t lost_before; /* rows by shutdown, in earlier runs */
 };
 
 static struct daemon *running; /* the one that plugins' sonde_set() reaches */
@@ -317,7 +318,21 @@ static void daemon_unblock_signals(void)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static int daemon_stop(struct daemon *daemon)
+/* What did not get out is lost by shutdown; the exit code says whether there was any. */
+static int daemon_book_rest(struct daemon *daemon)
+{
+	uint64_t lost;
+
+	ledger_book_open(daemon->ledger, SONDE_LOST_SHUTDOWN);
+	lost = ledger_lost_rows(daemon->ledger, SONDE_LOST_SHUTDOWN) - daemon->lost_before;
+	if (!lost)
+		return EXIT_CODE_OK;
+	log_write(SONDE_WARNING, NULL, "%llu rows were not handed over in time",
+		  (unsigned long long)lost);
+	return EXIT_CODE_UNDRAINED;
+}
+
+static void daemon_stop(struct daemon *daemon)
 {
 	int64_t deadline_ns = clock_monotonic_ns() + daemon->config->daemon.drain_ns;
 
@@ -326,9 +341,10 @@ static int daemon_stop(struct daemon *daemon)
 	daemon->control = NULL;
 	if (graph_stop(daemon->graph, deadline_ns)) {
 		log_write(SONDE_ERROR, NULL, "a plugin did not return: leaving it behind");
+		graph_freeze(daemon->graph);
+		daemon_book_rest(daemon);
 		_exit(EXIT_CODE_UNDRAINED);
 	}
-	return EXIT_CODE_OK;
 }
 
 /* For backing off: many hosts that start together must not come back together. */
@@ -344,7 +360,6 @@ static void random_seed(void)
 int daemon_run(const struct config *config, int64_t for_ns)
 {
 	struct daemon daemon = { .config = config, .signal_fd = -1 };
-	uint64_t lost_before;
 	int code = EXIT_CODE_FAILED;
 
 	log_set_level((enum sonde_level)config->daemon.log_level);
@@ -357,7 +372,7 @@ int daemon_run(const struct config *config, int64_t for_ns)
 		daemon_close(&daemon);
 		return code;
 	}
-	lost_before = ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN);
+	daemon.lost_before = ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN);
 	daemon.ready = (struct loop_task){ .run = daemon_ready, .data = &daemon };
 	if (graph_start(daemon.graph, daemon.loop, &daemon.ready)) {
 		log_write(SONDE_ERROR, NULL, "cannot start threads: %s", strerror(errno));
@@ -369,15 +384,9 @@ int daemon_run(const struct config *config, int64_t for_ns)
 		loop_timer_after(daemon.loop, &daemon.end, for_ns);
 	loop_run(daemon.loop);
 	loop_timer_end(daemon.loop, &daemon.end);
-	code = daemon_stop(&daemon);
+	daemon_stop(&daemon);
 	daemon_release_graph(&daemon);
-	if (ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN) != lost_before) {
-		log_write(
-			SONDE_WARNING, NULL, "%llu rows were not handed over in time",
-			(unsigned long long)(ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN) -
-					     lost_before));
-		code = EXIT_CODE_UNDRAINED;
-	}
+	code = daemon_book_rest(&daemon);
 	daemon_close(&daemon);
 	return code;
 }

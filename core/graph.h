@@ -60,6 +60,10 @@ int graph_start(struct graph *graph, struct loop *ready_loop, struct loop_task *
  * shutdown. -ETIMEDOUT: a callback did not return; then nothing may be released. */
 int graph_stop(struct graph *graph, int64_t deadline_ns);
 
+/* After a graph_stop() that did not succeed: no route moves any more, for good, so that the ledger
+ * can be booked before the process ends. */
+void graph_freeze(struct graph *graph);
+
 void graph_release(struct graph *graph);
 
 /* The node of that name; NULL: none, or it is not routed. */

@@ -113,27 +113,23 @@ struct tally account_open(const struct account *account)
 	return open;
 }
 
-/* Books what a counter is open by: as lost, or as made where more went out than came in. */
-static void crash_book(struct account *account, int64_t rows, int64_t events)
+static void account_book_open(struct account *account, enum sonde_loss loss)
 {
-	tally_add(&account->lost[SONDE_LOST_CRASH], rows > 0 ? (uint64_t)rows : 0,
+	struct tally open = account_open(account);
+	int64_t rows = (int64_t)open.rows, events = (int64_t)open.events;
+
+	tally_add(&account->lost[loss], rows > 0 ? (uint64_t)rows : 0,
 		  events > 0 ? (uint64_t)events : 0);
 	tally_add(&account->made, rows < 0 ? (uint64_t)-rows : 0,
 		  events < 0 ? (uint64_t)-events : 0);
 }
 
-/* Rows that the last run had in memory when it ended are gone. What a processor makes is booked
- * after it went out, so a kill can come in between. */
-static void ledger_book_crash(struct ledger *ledger)
+void ledger_book_open(struct ledger *ledger, enum sonde_loss loss)
 {
 	for (uint32_t i = 0; i < LEDGER_ACCOUNTS; i++) {
-		struct account *account = &ledger->file->accounts[i];
-		struct tally open;
-
-		if (account->kind == ACCOUNT_FREE)
+		if (ledger->file->accounts[i].kind == ACCOUNT_FREE)
 			break;
-		open = account_open(account);
-		crash_book(account, (int64_t)open.rows, (int64_t)open.events);
+		account_book_open(&ledger->file->accounts[i], loss);
 	}
 }
 
@@ -202,7 +198,9 @@ int ledger_open(const char *path, struct ledger **ret_ledger)
 		ledger_close(ledger);
 		return result;
 	}
-	ledger_book_crash(ledger);
+	/* Rows that the last run had in memory when it ended are gone. What a processor makes is
+	 * booked after it went out, so a kill can come in between. */
+	ledger_book_open(ledger, SONDE_LOST_CRASH);
 	ledger->file->epoch++;
 	*ret_ledger = ledger;
 	return 0;

@@ -61,6 +61,10 @@ struct tally tally_read(const struct tally *tally);
 /* A copy of an account, each counter whole. */
 void account_read(const struct account *account, struct account *ret_account);
 
+/* Books what every account is open by as lost for that reason, or as made where more went out than
+ * came in. Nothing may move meanwhile. */
+void ledger_book_open(struct ledger *ledger, enum sonde_loss loss);
+
 /* What is neither out, reduced nor lost of all that came in. */
 struct tally account_open(const struct account *account);
 

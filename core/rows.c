@@ -142,30 +142,6 @@ static int builder_set_aside(struct rows_builder *builder)
 	return 0;
 }
 
-static bool rows_any_open(const struct rows *rows)
-{
-	for (uint32_t i = 0; i < rows->count; i++) {
-		if (rows->builders[i].handed || rows->builders[i].full_count)
-			return true;
-	}
-	return false;
-}
-
-/* A new dictionary when the old one has grown and no row refers to it. */
-static void rows_rotate(struct rows *rows)
-{
-	if (!rows->dictionary || dictionary_bytes(rows->dictionary) < ROWS_DICTIONARY_BYTES)
-		return;
-	if (rows_any_open(rows))
-		return;
-	for (uint32_t i = 0; i < rows->count; i++) {
-		batch_release(rows->builders[i].batch);
-		rows->builders[i].batch = NULL;
-	}
-	dictionary_release(rows->dictionary);
-	rows->dictionary = NULL;
-}
-
 void *rows_row(struct rows *rows, uint32_t schema)
 {
 	struct rows_builder *builder;
@@ -306,19 +282,6 @@ static void builder_take_back(struct rows_builder *builder)
 	builder->handed = builder->committed;
 }
 
-void rows_settle(struct rows *rows)
-{
-	for (uint32_t i = 0; i < rows->count; i++) {
-		struct rows_builder *builder = &rows->builders[i];
-
-		for (uint32_t b = 0; b < builder->full_count; b++)
-			rows_send(rows, builder->full[b].batch, builder->full[b].committed);
-		builder->full_count = 0;
-		if (builder->handed > builder->committed)
-			builder_take_back(builder);
-	}
-}
-
 bool rows_waiting(const struct rows *rows)
 {
 	for (uint32_t i = 0; i < rows->count; i++) {
@@ -342,5 +305,33 @@ void rows_flush(struct rows *rows, int64_t now_ns)
 		builder_send(rows, builder, capacity);
 		rows->sent_ns = now_ns;
 	}
-	rows_rotate(rows); /* no row refers to a code any more */
+}
+
+/* A new dictionary when the old one has grown. Between callbacks, since a text may be given its
+ * code before there is a row for it. */
+static void rows_rotate(struct rows *rows)
+{
+	if (!rows->dictionary || dictionary_bytes(rows->dictionary) < ROWS_DICTIONARY_BYTES)
+		return;
+	rows_flush(rows, rows->sent_ns);
+	for (uint32_t i = 0; i < rows->count; i++) {
+		batch_release(rows->builders[i].batch);
+		rows->builders[i].batch = NULL;
+	}
+	dictionary_release(rows->dictionary);
+	rows->dictionary = NULL;
+}
+
+void rows_settle(struct rows *rows)
+{
+	for (uint32_t i = 0; i < rows->count; i++) {
+		struct rows_builder *builder = &rows->builders[i];
+
+		for (uint32_t b = 0; b < builder->full_count; b++)
+			rows_send(rows, builder->full[b].batch, builder->full[b].committed);
+		builder->full_count = 0;
+		if (builder->handed > builder->committed)
+			builder_take_back(builder);
+	}
+	rows_rotate(rows);
 }

@@ -7,9 +7,15 @@
 #include "quantity.h"
 #include "status.h"
 
+enum {
+	NAME_WIDTH_LEAST = 24,
+	NUMBERS_WIDTH = 56, /* of the other columns of the ledger */
+	KERNEL_WIDTH = sizeof(" (kernel)") - 1,
+};
+
 struct printer {
 	FILE *file;
-	uint32_t width;
+	uint32_t width, name_width;
 	const char *bold, *dim, *red, *yellow, *green, *plain;
 };
 
@@ -110,7 +116,8 @@ static void print_account(const struct status_account *at, struct printer *p)
 
 	snprintf(name, sizeof(name), "%s%s", at->numbers.name,
 		 at->account->kind == ACCOUNT_KERNEL ? " (kernel)" : "");
-	fprintf(p->file, "%-24.24s %8s %8s %8s %s%8s%s %8s %8s  %s%s%s\n", name,
+	fprintf(p->file, "%-*.*s %7s %7s %7s %s%7s%s %7s %7s  %s%s%s\n", (int)p->name_width,
+		(int)p->name_width, name,
 		short_number(at->account->kind == ACCOUNT_KERNEL ? at->rate.events : at->rate.rows,
 			     rate),
 		short_number((double)count_of(at, at->numbers.in), in),
@@ -127,10 +134,30 @@ static void print_account(const struct status_account *at, struct printer *p)
 		p->plain);
 }
 
+/* As wide as the longest name where there is room for it. */
+static uint32_t name_width(const struct status *status, uint32_t width)
+{
+	uint32_t wanted = NAME_WIDTH_LEAST;
+
+	for (uint32_t i = 0; i < status->account_count; i++) {
+		const struct account *numbers = &status->accounts[i].numbers;
+		uint32_t length = (uint32_t)strlen(numbers->name) +
+				  (numbers->kind == ACCOUNT_KERNEL ? KERNEL_WIDTH : 0);
+
+		if (status->accounts[i].known && length > wanted)
+			wanted = length;
+	}
+	if (wanted + NUMBERS_WIDTH > width)
+		wanted = width > NUMBERS_WIDTH ? width - NUMBERS_WIDTH : 0;
+	return wanted > NAME_WIDTH_LEAST ? wanted : NAME_WIDTH_LEAST;
+}
+
 static void print_ledger(const struct status *status, struct printer *p)
 {
-	fprintf(p->file, "%s%-24s %8s %8s %8s %8s %8s %8s  %s%s\n", p->dim, "LEDGER (rows)", "in/s",
-		"in", "out", "lost", "reduced", "waiting", "closes", p->plain);
+	p->name_width = name_width(status, p->width);
+	fprintf(p->file, "%s%-*s %7s %7s %7s %7s %7s %7s  %s%s\n", p->dim, (int)p->name_width,
+		"LEDGER (rows)", "in/s", "in", "out", "lost", "reduced", "waiting", "closes",
+		p->plain);
 	for (uint32_t i = 0; i < status->account_count; i++) {
 		if (status->accounts[i].known)
 			print_account(&status->accounts[i], p);

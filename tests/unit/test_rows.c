@@ -403,15 +403,15 @@ static void a_grown_dictionary_gives_way_to_a_new_one_and_old_batches_keep_their
 
 	open_rows(&rows, &sent);
 	for (uint32_t i = 0; i < 40000; i++) {
-		struct made_row *row = add_row(&rows, i);
 		int length = snprintf(text, sizeof(text), "text %u", i);
 
-		row->text = rows_text(&rows, text, (size_t)length, i % 2 == 0);
+		uint32_t code =
+			rows_text(&rows, text, (size_t)length, i % 2 == 0); /* before its row */
+
+		add_row(&rows, i)->text = code;
 		rows_emit(&rows);
-		if (i % 777 == 0) { /* the end of a callback, and of what may linger */
+		if (i % 777 == 0) /* the end of a callback */
 			rows_settle(&rows);
-			rows_flush(&rows, 1);
-		}
 	}
 	rows_settle(&rows);
 	rows_flush(&rows, 1);
