@@ -44,7 +44,8 @@ struct control {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	control_answer *answer;
 	void *data;
-	int64_t time_limit_ns; /* of a connection */
+	int64_t time_limit_ns;    /* of a connection */
+	struct loop_timer resume; /* accepting again, after a pause */
 	struct control_client *clients;
 	uint32_t client_count;
 };
@@ -188,12 +189,28 @@ static void client_ready(void *data, int fd, uint32_t events)
 		client_release(client);
 }
 
+static void control_resume(void *data)
+{
+	struct control *control = data;
+
+	loop_watch_change(control->loop, control->watch, SONDE_READABLE);
+}
+
+/* Fds or memory ran out: whoever knocks stays at the door for a moment, and keeps nobody busy. */
+static void control_pause(struct control *control)
+{
+	loop_watch_change(control->loop, control->watch, 0);
+	loop_timer_after(control->loop, &control->resume, NS_PER_SECOND);
+}
+
 static void control_accept(void *data, int listen_fd, uint32_t events)
 {
 	struct control *control = data;
 	struct control_client *client;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		control_pause(control);
 	if (fd < 0)
 		return;
 	client = calloc(1, sizeof(*client));
@@ -287,6 +304,7 @@ int control_listen(struct loop *loop, const char *path, control_answer *answer, 
 				     .answer = answer,
 				     .data = data,
 				     .time_limit_ns = client_timeout_ns };
+	control->resume = (struct loop_timer){ .run = control_resume, .data = control };
 	if (strlen(path) >= sizeof(control->path)) {
 		free(control);
 		return -ENAMETOOLONG;
@@ -315,6 +333,7 @@ void control_close(struct control *control)
 		return;
 	while (control->clients)
 		client_release(control->clients);
+	loop_timer_end(control->loop, &control->resume);
 	loop_watch_end(control->loop, control->watch);
 	close(control->fd);
 	unlink(control->path);

@@ -275,6 +275,10 @@ static int daemon_open(struct daemon *daemon)
 	if (result)
 		return result;
 	result = graph_create(config, daemon->ledger, &daemon->graph);
+	if (result == -ENOSPC)
+		log_write(SONDE_ERROR, NULL,
+			  "the ledger %s is full, also of former configs: move it away",
+			  state_ledger_path(daemon->state));
 	if (result)
 		return daemon_fail(result, "cannot build the pipelines");
 	daemon->knobs = knobs_create(daemon->graph, daemon->loop);

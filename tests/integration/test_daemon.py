@@ -138,6 +138,7 @@ def test_a_blocked_output_holds_the_end_up_to_the_bound_and_its_rows_are_lost_by
         assert route.lost_rows("shutdown") == route.rows("in") == ledger["input", "gen"].rows("out")
 
 
+@pytest.mark.sanitizers
 def test_an_output_that_never_returns_does_not_hold_the_end_up_beyond_the_bound(tmp_path):
     body = SIMPLE.replace('plugin = "null";', f'plugin = "{PLUGINS}/stuck.so";')
     with Daemon(tmp_path, body, 'drain = "300ms";') as daemon:
@@ -207,6 +208,7 @@ def test_a_callback_that_sleeps_for_seconds_is_named(tmp_path):
         wait_for(lambda: "timer has returned after" in daemon.log(), "the log says that it is over")
 
 
+@pytest.mark.sanitizers
 def test_a_start_that_sleeps_holds_up_neither_status_nor_others(tmp_path):
     with sleeper(tmp_path, "start", "60s", 'slow = "1s"; drain = "500ms";') as daemon:
         daemon.start()
@@ -247,6 +249,7 @@ def test_a_setting_that_does_not_return_holds_up_nobody_else(tmp_path):
 
 # --- set and status -------------------------------------------------------------------------------------------------
 
+@pytest.mark.sanitizers
 def test_a_knob_that_is_set_for_a_time_falls_back(tmp_path):
     def rate():
         return daemon.status().instance("gen")["knobs"]["rate"]
@@ -426,6 +429,7 @@ def test_every_row_arrives_once_over_every_path(tmp_path):
         assert sorted(numbers_of(tmp_path / "all")) == sorted(one + two + one + two + one)
 
 
+@pytest.mark.sanitizers
 @pytest.mark.parametrize("threads", [1, 3])
 def test_replicas_share_the_rows_and_lose_none(tmp_path, threads):
     body = f'''

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import struct
 import time
 
 import pytest
@@ -55,6 +56,7 @@ def assert_ends_to_the_row(daemon, inputs=("gen",), pipeline="main", outputs=("s
     return ledger
 
 
+@pytest.mark.sanitizers
 @pytest.mark.parametrize("when_full", ["drop_oldest", "drop_newest", "wait"])
 def test_every_branch_closes_in_a_storm_before_a_slow_output(tmp_path, when_full):
     with storm(tmp_path, when_full, to='["slow"]') as daemon:
@@ -87,6 +89,7 @@ def test_an_input_that_does_not_wait_loses_what_does_not_fit_and_says_so(tmp_pat
         assert_ends_to_the_row(daemon, outputs=["slow"])
 
 
+@pytest.mark.sanitizers
 def test_every_branch_closes_through_processors_that_filter_fold_and_fail(tmp_path):
     with storm(tmp_path, to='["slow", "fast"]; through = ["fail", "part", "fold"]') as daemon:
         with open(daemon.config, "a") as config:
@@ -141,6 +144,7 @@ def test_the_source_hears_of_rows_that_were_filtered_and_folded(tmp_path):
         assert_ends_to_the_row(daemon, outputs=[])
 
 
+@pytest.mark.sanitizers
 def test_two_sources_and_pipelines_in_a_row_add_up_from_the_origin(tmp_path):
     body = '''
     inputs:    { one: { plugin = "generate"; }; two: { plugin = "generate"; rate = 300000; }; };
@@ -198,6 +202,7 @@ def test_an_output_blocked_for_a_minute_does_not_slow_the_other(tmp_path):
 
 # --- kills and restarts ---------------------------------------------------------------------------------------------
 
+@pytest.mark.sanitizers
 def test_the_ledger_closes_with_what_a_kill_took(tmp_path):
     with storm(tmp_path, to='["slow", "fast"]; through = ["part", "fold"]') as daemon:
         with open(daemon.config, "a") as config:
@@ -246,6 +251,16 @@ def test_accounts_of_a_former_config_stay_and_are_told_apart(tmp_path):
         assert daemon.status().route("gen > main").rows("out") == 1000
         assert "gen > main" not in daemon.ask("status").stdout
         assert daemon.stop() == 0
+
+
+def test_a_ledger_without_room_for_an_account_is_said_at_the_start(tmp_path):
+    accounts = b"".join(struct.pack("=II224s", 3, 0, b"former %d" % i).ljust(1024, b"\0") for i in range(1023))
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/ledger").write_bytes(struct.pack("=8sIIQ", b"sondeLG", 1, 1024, 1).ljust(1024, b"\0") + accounts)
+    with storm(tmp_path) as daemon:
+        daemon.start(ready=False)
+        assert daemon.wait() == 1
+        assert "is full, also of former configs: move it away" in daemon.log()
 
 
 def test_a_full_disk_is_said_at_the_start(tmp_path):

@@ -68,13 +68,19 @@ __attribute__((unused)) static void close_server(struct server *server)
 	assert_int_equal(rmdir(server->directory), 0);
 }
 
-__attribute__((unused)) static int client(const struct server *server)
+__attribute__((unused)) static void connect_to(const struct server *server, int fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", server->path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+__attribute__((unused)) static int client(const struct server *server)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	connect_to(server, fd);
 	return fd;
 }
 

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <poll.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 
 #include "control_server.h"
@@ -293,6 +294,29 @@ static void a_client_that_hangs_up_amid_its_reply_disturbs_nobody(void **state)
 	close_server(&server);
 }
 
+static void a_client_is_served_late_but_keeps_nobody_busy_while_there_are_no_fds(void **state)
+{
+	struct rlimit before, none = { 0 };
+	struct server server;
+	uint64_t turns;
+	int fd;
+
+	open_server(&server);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	none = (struct rlimit){ .rlim_cur = 3, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	connect_to(&server, fd);
+	turns = loop_turn_count(server.loop);
+	clock_sleep_ns(200 * NS_PER_MS);
+	turns = loop_turn_count(server.loop) - turns;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(turns < 20);
+	assert_serves(&server);
+	close(fd);
+	close_server(&server);
+}
+
 static void clients_are_let_go_with_the_daemon(void **state)
 {
 	struct server server;
@@ -327,6 +351,8 @@ int main(void)
 			a_client_that_does_not_finish_its_request_is_cut_off_after_its_time),
 		cmocka_unit_test(a_client_that_does_not_read_its_reply_is_cut_off_after_its_time),
 		cmocka_unit_test(a_client_that_hangs_up_amid_its_reply_disturbs_nobody),
+		cmocka_unit_test(
+			a_client_is_served_late_but_keeps_nobody_busy_while_there_are_no_fds),
 		cmocka_unit_test(clients_are_let_go_with_the_daemon),
 	};
 
