@@ -42,7 +42,7 @@ static int same(struct sonde_text one, struct sonde_text two)
 
 static void check_metric(const uint8_t *data, size_t size)
 {
-	struct sonde_metric metric, again;
+	struct sonde_metric metric = { 0 }, again = { 0 };
 	int64_t map_length = metric_metadata(data, size, NULL, 0), length;
 	unsigned char *map, *bytes;
 

@@ -93,10 +93,12 @@ void tail_add(struct tail *tail, const char *text, size_t length)
 	while (text < end) {
 		const char *line_end = memchr(text, '\n', (size_t)(end - text));
 		size_t line_length = (size_t)((line_end ? line_end : end) - text);
-		char *line = strndup(text, line_length);
+		char *line = malloc(line_length + 1);
 
 		if (!line)
 			return;
+		memcpy(line, text, line_length); /* which no zero byte ends */
+		line[line_length] = '\0';
 		free(tail->lines[tail->next]);
 		tail->lines[tail->next] = line;
 		tail->next = (tail->next + 1) % SCREEN_TAIL;
