@@ -50,18 +50,18 @@ static struct delivery *delivery_create(struct output *output)
 	return delivery;
 }
 
-/* Fills a new delivery from the sources, which take turns; NULL: they are empty. */
-static struct delivery *output_gather(struct output *output)
+/* Fills a new delivery from the sources, which take turns; NULL: they are empty. -ENOMEM. */
+static int output_gather(struct output *output, struct delivery **ret_delivery)
 {
-	struct delivery *delivery = NULL;
+	struct delivery *delivery = delivery_create(output);
 
+	if (!delivery)
+		return -ENOMEM;
 	for (uint32_t empty = 0; empty < output->source_count;) {
 		struct route *route = output->sources[output->next_source];
 		struct sonde_batch *batch;
 		uint32_t at;
 
-		if (!delivery && !(delivery = delivery_create(output)))
-			return NULL;
 		batch = route_pop(route);
 		output->next_source = (output->next_source + 1) % output->source_count;
 		if (!batch) {
@@ -75,15 +75,14 @@ static struct delivery *output_gather(struct output *output)
 		if (delivery->base.batch_count == output->batch_limit)
 			break;
 	}
-	if (delivery && !delivery->base.batch_count) {
+	if (!delivery->base.batch_count) {
 		free(delivery);
-		return NULL;
+		return 0;
 	}
-	if (delivery) {
-		delivery->base.sequence = ++output->sequence;
-		delivery->first_ns = loop_now_ns(output->instance->loop);
-	}
-	return delivery;
+	delivery->base.sequence = ++output->sequence;
+	delivery->first_ns = loop_now_ns(output->instance->loop);
+	*ret_delivery = delivery;
+	return 0;
 }
 
 /* Nothing is offered for a while, which doubles from one failure to the next. Deliveries that were
@@ -252,25 +251,17 @@ static void output_write(struct output *output, struct delivery *delivery)
 		delivery_end(delivery);
 }
 
-static struct delivery *output_next(struct output *output)
+static int output_next(struct output *output, struct delivery **ret_delivery)
 {
 	struct delivery *delivery = output->again;
 
 	if (!delivery)
-		return output_gather(output);
+		return output_gather(output, ret_delivery);
 	output->again = delivery->next;
 	if (!output->again)
 		output->again_last = &output->again;
-	return delivery;
-}
-
-static bool output_has_rows(const struct output *output)
-{
-	for (uint32_t i = 0; i < output->source_count; i++) {
-		if (!route_is_empty(output->sources[i]))
-			return true;
-	}
-	return false;
+	*ret_delivery = delivery;
+	return 0;
 }
 
 static void output_run(void *data)
@@ -278,14 +269,13 @@ static void output_run(void *data)
 	struct output *output = data;
 
 	for (uint32_t i = 0; i < OUTPUT_DELIVERIES_PER_TURN; i++) {
-		struct delivery *delivery;
+		struct delivery *delivery = NULL;
 
 		if (!instance_is_running(output->instance) || output->backing_off ||
 		    output->in_flight_count >= output->in_flight_limit)
 			return;
-		delivery = output_next(output);
-		if (!delivery && output_has_rows(output))
-			output_back_off(output, 0); /* memory was refused */
+		if (output_next(output, &delivery))
+			output_back_off(output, 0);
 		if (!delivery)
 			return;
 		output_write(output, delivery);

@@ -273,13 +273,3 @@ bool route_is_idle(struct route *route)
 	pthread_mutex_unlock(&route->mutex);
 	return idle;
 }
-
-bool route_is_empty(struct route *route)
-{
-	bool empty;
-
-	pthread_mutex_lock(&route->mutex);
-	empty = !route->queue.count;
-	pthread_mutex_unlock(&route->mutex);
-	return empty;
-}

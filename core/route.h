@@ -65,6 +65,5 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot);
 bool route_is_idle(struct route *route);  /* nothing queued, nothing held */
-bool route_is_empty(struct route *route); /* nothing queued */
 
 #endif
