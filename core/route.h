@@ -64,6 +64,6 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 		  enum sonde_loss loss, const char *reason, bool uncertain);
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot);
-bool route_is_idle(struct route *route);  /* nothing queued, nothing held */
+bool route_is_idle(struct route *route); /* nothing queued, nothing held */
 
 #endif
