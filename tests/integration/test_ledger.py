@@ -197,7 +197,7 @@ def test_a_blocked_output_does_not_slow_the_other(tmp_path):
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_an_output_blocked_for_a_minute_does_not_slow_the_other(tmp_path):
-    assert share_that_is_kept(tmp_path, 60, "rate = 100000;") >= 0.99
+    assert share_that_is_kept(tmp_path, 60, "rate = 1000000;") >= 0.99
 
 
 # --- kills and restarts ---------------------------------------------------------------------------------------------
