@@ -23,7 +23,7 @@ static __always_inline bool call_is_wanted(struct call *call)
 }
 
 /* A call that ends its task is booked here, as no exit will be seen. */
-static __always_inline void call_ended(struct call *call, struct pt_regs *registers, long number)
+static __always_inline void call_ended(struct call *call, long number)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
 
@@ -38,20 +38,19 @@ static __always_inline void call_ended(struct call *call, struct pt_regs *regist
 		return;
 	cpu->ended++;
 	if (call_is_wanted(call))
-		call_book(call, registers);
+		call_book(call);
 }
 
-static __always_inline void call_entered(struct sonde_syscalls_cpu *cpu, __u32 cpu_index,
-					 struct pt_regs *registers, long number)
+static __always_inline void call_entered(struct call call, long number)
 {
-	struct call call = { .cpu = cpu, .cpu_index = cpu_index };
+	struct sonde_syscalls_cpu *cpu = call.cpu;
 	__u32 one_in = control.time_one_in, index;
 	struct task_struct *task;
 	struct task_state *state;
 	__u64 now_ns;
 
 	if (unlikely((__u64)number < SONDE_SYSCALL_NUMBERS && control.may_end[number])) {
-		call_ended(&call, registers, number);
+		call_ended(&call, number);
 		if (call.trait & SONDE_SYSCALL_ENDS)
 			return;
 	}
@@ -95,8 +94,8 @@ static __always_inline bool call_outcome(struct call *call, long number, long va
 	return likely(!(call->trait & SONDE_SYSCALL_FORKS)) || value;
 }
 
-/* A program that was put in place may have another thread's id now, and its process another leader.
- */
+/* A program that was put in place may have another thread's id now, and its process another leader:
+ * what is known of the task holds no longer. */
 static __always_inline void task_replaced(struct call *call)
 {
 	struct task_state *state = state_of_task(bpf_get_current_task_btf(), false);
@@ -106,16 +105,17 @@ static __always_inline void task_replaced(struct call *call)
 		state->generation = 0;
 }
 
-static __always_inline void call_exited(struct sonde_syscalls_cpu *cpu, __u32 cpu_index,
-					struct pt_regs *registers, long number, long value)
+static __always_inline void call_exited(struct call call, long number, long value)
 {
-	struct call call = { .cpu = cpu, .cpu_index = cpu_index };
+	struct sonde_syscalls_cpu *cpu = call.cpu;
 
 	if (unlikely(!call_begin(&call))) {
 		cpu->lost[SONDE_KERNEL_LOSS_MAP_FULL]++;
 		return;
 	}
 	if (unlikely(!call_outcome(&call, number, value))) {
+		if (!has_task_storage) /* an earlier task may have had its thread id */
+			task_replaced(&call);
 		cpu->no_call++;
 		return;
 	}
@@ -133,11 +133,11 @@ static __always_inline void call_exited(struct sonde_syscalls_cpu *cpu, __u32 cp
 		call.duration_ns = call.end_ns - call.start_ns;
 		call.timed = true;
 	}
-	call_book(&call, registers);
+	call_book(&call);
 }
 
 /* The frame of every program: this CPU's block, the meter, and whoever comes behind on the hook. */
-#define PROGRAM(name_, section_, hook_, meter_, call_)                                             \
+#define PROGRAM(name_, section_, hook_, meter_, call_, registers_, can_cast_)                      \
 	SEC(section_) int name_(__u64 *ctx)                                                        \
 	{                                                                                          \
 		__u32 cpu_index = bpf_get_smp_processor_id();                                      \
@@ -145,29 +145,36 @@ static __always_inline void call_exited(struct sonde_syscalls_cpu *cpu, __u32 cp
 		__u64 started_ns;                                                                  \
                                                                                                    \
 		if (cpu) {                                                                         \
+			struct call call = { .cpu = cpu,                                           \
+					     .registers = registers_,                              \
+					     .cpu_index = cpu_index,                               \
+					     .can_cast = can_cast_ };                              \
+                                                                                                   \
 			started_ns = sonde_meter_begin(&cpu->meters[meter_]);                      \
 			call_;                                                                     \
 			sonde_meter_end(&cpu->meters[meter_], started_ns);                         \
 		}                                                                                  \
 		return sonde_hub_next(ctx, hook_);                                                 \
 	}
+#define ENTER(variant_, section_, registers_, can_cast_)                                           \
+	PROGRAM(enter__##variant_, section_ "sys_enter", sys_enter, SONDE_SYSCALLS_ENTER,          \
+		call_entered(call, ctx[1]), registers_, can_cast_)
+#define EXIT(variant_, section_, registers_, number_, value_, can_cast_)                           \
+	PROGRAM(exit__##variant_, section_ "sys_exit", sys_exit, SONDE_SYSCALLS_EXIT,              \
+		call_exited(call, number_, value_), registers_, can_cast_)
 
-#define REGISTERS(ctx_) ((struct pt_regs *)(ctx_)[0])
+#define REGISTERS ((struct pt_regs *)ctx[0])
 
-/* tp_btf: the registers are read directly. */
-PROGRAM(enter__tp_btf, "tp_btf/sys_enter", sys_enter, SONDE_SYSCALLS_ENTER,
-	call_entered(cpu, cpu_index, REGISTERS(ctx), ctx[1]))
-PROGRAM(exit__tp_btf, "tp_btf/sys_exit", sys_exit, SONDE_SYSCALLS_EXIT,
-	call_exited(cpu, cpu_index, REGISTERS(ctx), REGISTERS(ctx)->orig_ax, ctx[1]))
+/* tp_btf: the registers are read directly, and from 6.2 on the task too. */
+ENTER(tp_btf_cast, "tp_btf/", REGISTERS, true)
+EXIT(tp_btf_cast, "tp_btf/", REGISTERS, REGISTERS->orig_ax, ctx[1], true)
+ENTER(tp_btf, "tp_btf/", REGISTERS, false)
+EXIT(tp_btf, "tp_btf/", REGISTERS, REGISTERS->orig_ax, ctx[1], false)
 
 /* raw_tp: through a helper. */
-PROGRAM(enter__raw_tp, "raw_tp/sys_enter", sys_enter, SONDE_SYSCALLS_ENTER,
-	call_entered(cpu, cpu_index, REGISTERS(ctx), ctx[1]))
-PROGRAM(exit__raw_tp, "raw_tp/sys_exit", sys_exit, SONDE_SYSCALLS_EXIT,
-	call_exited(cpu, cpu_index, REGISTERS(ctx), BPF_CORE_READ(REGISTERS(ctx), orig_ax), ctx[1]))
+ENTER(raw_tp, "raw_tp/", REGISTERS, false)
+EXIT(raw_tp, "raw_tp/", REGISTERS, BPF_CORE_READ(REGISTERS, orig_ax), ctx[1], false)
 
 /* Classic tracepoints: the record holds {common fields, number, value}, and no registers. */
-PROGRAM(enter__tracepoint, "tracepoint/raw_syscalls/sys_enter", sys_enter, SONDE_SYSCALLS_ENTER,
-	call_entered(cpu, cpu_index, NULL, ctx[1]))
-PROGRAM(exit__tracepoint, "tracepoint/raw_syscalls/sys_exit", sys_exit, SONDE_SYSCALLS_EXIT,
-	call_exited(cpu, cpu_index, NULL, ctx[1], ctx[2]))
+ENTER(tracepoint, "tracepoint/raw_syscalls/", NULL, false)
+EXIT(tracepoint, "tracepoint/raw_syscalls/", NULL, ctx[1], ctx[2], false)

@@ -168,8 +168,7 @@ static __always_inline __u32 text_read(struct sonde_syscall_detail *detail, stru
 	return SONDE_EVENT_TEXT | (length == limit ? SONDE_EVENT_TRUNCATED : 0);
 }
 
-static __always_inline bool detail_emit(void *ring, struct call *call, struct pt_regs *registers,
-					__u32 flags)
+static __always_inline bool detail_emit(void *ring, struct call *call, __u32 flags)
 {
 	struct sonde_syscall_detail *detail;
 	__u32 key = 0, bytes;
@@ -178,7 +177,7 @@ static __always_inline bool detail_emit(void *ring, struct call *call, struct pt
 	detail = bpf_map_lookup_elem(&scratch, &key);
 	if (!detail)
 		return false;
-	arguments_read(registers, call->index >= SONDE_SYSCALL_NUMBERS, detail->arguments);
+	arguments_read(call->registers, call->index >= SONDE_SYSCALL_NUMBERS, detail->arguments);
 	flags |= SONDE_EVENT_ARGUMENTS | text_read(detail, call);
 	event_fill(&detail->event, call, flags);
 	bytes = detail->text_bytes;
@@ -215,7 +214,7 @@ static __always_inline bool outcome_is_wanted(struct call *call)
 }
 
 /* Makes an event of the call, if it is chosen and there is room. */
-static __always_inline void call_report(struct call *call, struct pt_regs *registers)
+static __always_inline void call_report(struct call *call)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
 	__u32 key = call->cpu_index, one_in = control.sample_one_in, flags = 0;
@@ -241,8 +240,8 @@ static __always_inline void call_report(struct call *call, struct pt_regs *regis
 		flags |= SONDE_EVENT_COMPAT;
 	if (call->trait & SONDE_SYSCALL_ENDS)
 		flags |= SONDE_EVENT_NO_RETURN;
-	if (unlikely(control.detail && registers))
-		done = detail_emit(ring, call, registers, flags);
+	if (unlikely(control.detail && call->registers))
+		done = detail_emit(ring, call, flags);
 	else
 		done = event_emit(ring, call, flags);
 	if (unlikely(!done))
@@ -250,7 +249,7 @@ static __always_inline void call_report(struct call *call, struct pt_regs *regis
 }
 
 /* Books a call whose outcome is known in all that the mode asks for. */
-static __always_inline void call_book(struct call *call, struct pt_regs *registers)
+static __always_inline void call_book(struct call *call)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
 	__u32 mode = control.mode;
@@ -267,7 +266,7 @@ static __always_inline void call_book(struct call *call, struct pt_regs *registe
 		cpu->twice++;
 	}
 	if (likely(outcome_is_wanted(call)))
-		call_report(call, registers);
+		call_report(call);
 	else
 		cpu->event_filtered++;
 }

@@ -112,10 +112,16 @@ SONDE_RINGS(rings);
 SONDE_HUB(sys_enter);
 SONDE_HUB(sys_exit);
 
+/* Gives a kernel address its type; costs nothing, where the helper that finds the current task is a
+ * call. 6.2 and later. */
+extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
+
 /* A call on its way out. */
 struct call {
 	struct sonde_syscalls_cpu *cpu;
+	struct pt_regs *registers; /* NULL: the hook does not tell */
 	__u32 cpu_index;
+	bool can_cast;
 	__u32 status; /* of the task's thread */
 	__u32 index;
 	__u32 trait;
@@ -220,17 +226,33 @@ static __always_inline __u64 switches_of(struct task_struct *task)
 	return task->nvcsw + task->nivcsw;
 }
 
-/* Whether the current task is the one that this CPU's block tells of, was not switched out since,
- * and what is known of it still holds: then its storage need not be asked. Sets the thread's
- * status. */
+/* Whether the task is the one that this CPU's block tells of, was not switched out since, and what
+ * is known of it still holds. Sets the thread's status. */
+static __always_inline bool task_is_who(struct call *call, struct task_struct *task)
+{
+	struct sonde_syscalls_who *who = &call->cpu->who;
+
+	call->status = task->thread_info.status;
+	return switches_of(task) == who->switches && (__u64)task->cgroups == who->place &&
+	       who->generation == control.generation && (__u32)task->pid == who->tid;
+}
+
+/* Whether this CPU's block tells of the current task: then its storage need not be asked. Address
+ * and switches alone do not tell a task from one that lay in its place before, its thread id does.
+ * Where registers lie on the stack of the task that the block tells of, but the task is another
+ * one, that of the block has ended, which was one more switch. */
 static __always_inline bool who_holds(struct call *call)
 {
 	struct sonde_syscalls_who *who = &call->cpu->who;
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task;
 
-	call->status = task->thread_info.status;
-	return (__u64)task == who->task && switches_of(task) == who->switches &&
-	       (__u64)task->cgroups == who->place && who->generation == control.generation;
+	if (call->can_cast)
+		return who->frame == (__u64)call->registers &&
+		       task_is_who(call,
+				   bpf_rdonly_cast((void *)who->task,
+						   bpf_core_type_id_kernel(struct task_struct)));
+	task = bpf_get_current_task_btf();
+	return who->task == (__u64)task && task_is_who(call, task);
 }
 
 /* Finds out who runs, from what is stored with the task. False: there is no memory to store it. */
@@ -252,6 +274,7 @@ static __always_inline bool who_find(struct call *call)
 	call->start_ns = state->start_ns;
 	state->start_ns = 0;
 	who->task = (__u64)task;
+	who->frame = (__u64)call->registers;
 	who->switches = switches_of(task);
 	who->place = state->place;
 	who->start_ns = 0;

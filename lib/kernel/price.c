@@ -21,7 +21,7 @@
 #define CLOCK_READS 64 /* as in price.bpf.c */
 
 struct price {
-	const char *hook, *variant;
+	const char *hook, *kind; /* the name of a variant begins with its kind of hook */
 	double ns;
 };
 
@@ -39,7 +39,8 @@ static double clock_ns;
 double price_hook_ns(const char *hook, const char *variant)
 {
 	for (size_t i = 0; i < PRICES; i++)
-		if (!strcmp(prices[i].hook, hook) && !strcmp(prices[i].variant, variant))
+		if (!strcmp(prices[i].hook, hook) &&
+		    !strncmp(prices[i].kind, variant, strlen(prices[i].kind)))
 			return prices[i].ns;
 	return 0;
 }
@@ -100,8 +101,8 @@ static double clock_price(struct bpf_object *object)
 	return (double)ns / (CLOCK_READS + 1);
 }
 
-/* A variant that cannot be loaded leaves its prices at 0. */
-static void variant_measure(const char *variant)
+/* A kind that cannot be loaded leaves its prices at 0. */
+static void kind_measure(const char *kind)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "price");
 	struct bpf_object *object =
@@ -112,7 +113,7 @@ static void variant_measure(const char *variant)
 	if (!object)
 		return;
 	bpf_object__for_each_program(program, object) bpf_program__set_autoload(
-		program, strstr(bpf_program__name(program), variant) ||
+		program, strstr(bpf_program__name(program), kind) ||
 				 !strcmp(bpf_program__name(program), "clock_price"));
 	if (bpf_object__load(object)) {
 		bpf_object__close(object);
@@ -121,9 +122,9 @@ static void variant_measure(const char *variant)
 	if (clock_ns <= 0)
 		clock_ns = clock_price(object);
 	for (size_t i = 0; i < PRICES; i++) {
-		if (strcmp(prices[i].variant, variant))
+		if (strcmp(prices[i].kind, kind))
 			continue;
-		snprintf(name, sizeof(name), "%s__%s", prices[i].hook, variant);
+		snprintf(name, sizeof(name), "%s__%s", prices[i].hook, kind);
 		program = bpf_object__find_program_by_name(object, name);
 		prices[i].ns = program ? program_price(program) : 0;
 	}
@@ -135,9 +136,12 @@ int sonde_kernel_calibrate(const char *variant)
 	int error;
 
 	pthread_mutex_lock(&price_lock);
-	if (price_hook_ns("sys_enter", variant) <= 0) {
+	for (size_t i = 0; i < PRICES; i++) {
+		if (strncmp(prices[i].kind, variant, strlen(prices[i].kind)) || prices[i].ns > 0)
+			continue;
 		message_capture();
-		variant_measure(variant);
+		kind_measure(prices[i].kind);
+		break;
 	}
 	error = price_hook_ns("sys_enter", variant) > 0 ? 0 : -EOPNOTSUPP;
 	pthread_mutex_unlock(&price_lock);

@@ -190,6 +190,26 @@ static void processes(long count)
 	       count, 2 * count, count, count, count, count);
 }
 
+/* Children that are never switched out: a short life, on whichever CPU is free, in memory that the
+ * one before left. */
+static void children(long count)
+{
+	for (long i = 0; i < count; i++) {
+		pid_t child = (pid_t)syscall(SYS_fork);
+
+		if (!child) {
+			syscall(SYS_getppid);
+			_exit(0);
+		}
+		if (i % 8 == 7)
+			while (waitpid(-1, NULL, 0) > 0)
+				;
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	printf("{\"getppid\": {\"calls\": %ld}}\n", count);
+}
+
 /* Many kinds of calls, for tables that are too small. */
 static void kinds(long count)
 {
@@ -220,8 +240,9 @@ static const struct {
 	const char *name;
 	void (*run)(long count);
 } loads[] = {
-	{ "many", many },           { "slow", slow },   { "rhythm", rhythm }, { "compat", compat },
-	{ "processes", processes }, { "kinds", kinds }, { "paths", paths },
+	{ "many", many },     { "slow", slow },           { "rhythm", rhythm },
+	{ "compat", compat }, { "processes", processes }, { "children", children },
+	{ "kinds", kinds },   { "paths", paths },
 };
 
 int main(int count, char **arguments)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 CALLS_10M = 10_000_000
+HOOKS = ["tp_btf_cast", "tp_btf", "raw_tp"]
 BUCKET_RATIO = 2 ** (1 / 8)                    # of the bounds of a bucket at scale 3
 
 
@@ -77,13 +78,23 @@ def kernel_ledger(daemon):
     return produced, emitted, reduced, lost
 
 
-@pytest.mark.parametrize("hooks", ["tp_btf", "raw_tp"])
+@pytest.mark.parametrize("hooks", HOOKS)
 def test_ten_million_calls_on_both_cores_are_counted_exactly_by_name_and_error(start, cgroup, hooks):
     daemon = start(f'mode = "aggregate"; interval = "500ms"; hooks = "{hooks}"; {filtered(cgroup)}')
-    made = cgroup.run("many", CALLS_10M if hooks == "tp_btf" else CALLS_10M // 10)
+    made = cgroup.run("many", CALLS_10M if hooks == HOOKS[0] else CALLS_10M // 10)
     rows = daemon.stop()
-    assert sum(each["calls"] for each in made.values()) == (CALLS_10M if hooks == "tp_btf" else CALLS_10M // 10)
+    assert sum(each["calls"] for each in made.values()) == (CALLS_10M if hooks == HOOKS[0] else CALLS_10M // 10)
     assert_made(rows, cgroup, made)
+
+
+@pytest.mark.parametrize("hooks", HOOKS)
+def test_each_call_is_its_own_caller_s_however_short_its_life(start, cgroup, hooks):
+    daemon = start(f'mode = "events"; ring = "64MiB"; hooks = "{hooks}"; {filtered(cgroup)}')
+    made = cgroup.run("children", 20_000)
+    rows = [row for row in select(daemon.stop(), "syscalls.event", cgroup) if row["syscall.name"] == "getppid"]
+    assert len(rows) == made["getppid"]["calls"]
+    assert len({row["thread.id"] for row in rows}) == len(rows)
+    assert all(row["process.pid"] == row["thread.id"] for row in rows)
 
 
 def test_classic_tracepoints_serve_where_nothing_else_does(start, cgroup):

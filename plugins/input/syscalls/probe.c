@@ -16,7 +16,7 @@ static const struct sonde_kernel_hook hooks[] = {
 	{ 0 },
 };
 
-static const char *const all_variants[] = { "tp_btf", "raw_tp", "tracepoint", NULL };
+static const char *const all_variants[] = { "tp_btf_cast", "tp_btf", "raw_tp", "tracepoint", NULL };
 
 /* A CPU has no use for more: that many calls of that many groups. */
 static uint32_t slot_limit(const struct probe_shape *shape)

@@ -148,6 +148,7 @@ enum sonde_syscalls_rejection {
  * since. */
 struct sonde_syscalls_who {
 	__u64 task;     /* address of its task_struct; 0: none */
+	__u64 frame;    /* where its stack keeps the registers that it entered the kernel with */
 	__u64 switches; /* how often it had been switched out */
 	__u64 place;    /* address of its css_set */
 	__u64 start_ns; /* monotonic begin of the timed call that it is in; 0: none */
@@ -181,7 +182,7 @@ struct sonde_syscalls_cpu {
 	__u64 rejected[SONDE_SYSCALLS_REJECTIONS];
 	__u64 lost[SONDE_KERNEL_LOSS_COUNT];
 	struct sonde_syscalls_who who;
-	__u64 reserved[2];
+	__u64 reserved[1];
 };
 
 _Static_assert(sizeof(struct sonde_syscalls_cpu) % 64 == 0, "CPUs share no cache line");
