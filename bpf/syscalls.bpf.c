@@ -5,6 +5,13 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* enum sonde_syscall_number */
+static __always_inline __u32 known_of(long number)
+{
+	return likely((__u64)number < SONDE_SYSCALL_NUMBERS) ? control.numbers[number]
+							     : SONDE_SYSCALL_EXTRAORDINARY;
+}
+
 /* Counts why the call is not looked at, if it is not. */
 static __always_inline bool call_is_wanted(struct call *call)
 {
@@ -44,17 +51,19 @@ static __always_inline void call_ended(struct call *call, long number)
 static __always_inline void call_entered(struct call call, long number)
 {
 	struct sonde_syscalls_cpu *cpu = call.cpu;
-	__u32 one_in = control.time_one_in, index;
+	__u32 known = known_of(number), one_in = control.time_one_in, index;
 	struct task_struct *task;
 	struct task_state *state;
 	__u64 now_ns;
 
-	if (unlikely((__u64)number < SONDE_SYSCALL_NUMBERS && control.may_end[number])) {
+	if (unlikely(known & SONDE_SYSCALL_IGNORED))
+		return;
+	if (unlikely(known & SONDE_SYSCALL_MAY_END)) {
 		call_ended(&call, number);
 		if (call.trait & SONDE_SYSCALL_ENDS)
 			return;
 	}
-	if (one_in != 1 && (!one_in || !sonde_choose(&cpu->time_left, one_in)))
+	if (one_in != 1 && (!one_in || !sonde_choose(&cpu->timed, one_in)))
 		return;
 	task = bpf_get_current_task_btf();
 	index = index_of_call(task->thread_info.status, number);
@@ -101,6 +110,7 @@ static __always_inline void task_replaced(struct call *call)
 	struct task_state *state = state_of_task(bpf_get_current_task_btf(), false);
 
 	call->cpu->who.generation = 0;
+	call->cpu->who.plain = 0;
 	if (state)
 		state->generation = 0;
 }
@@ -108,7 +118,14 @@ static __always_inline void task_replaced(struct call *call)
 static __always_inline void call_exited(struct call call, long number, long value)
 {
 	struct sonde_syscalls_cpu *cpu = call.cpu;
+	__u32 known = known_of(number);
 
+	if (likely(!known) && likely(call_fold_plain(&call, number, value)))
+		return;
+	if (known & SONDE_SYSCALL_IGNORED) {
+		cpu->rejected[SONDE_SYSCALLS_CALL]++;
+		return;
+	}
 	if (unlikely(!call_begin(&call))) {
 		cpu->lost[SONDE_KERNEL_LOSS_MAP_FULL]++;
 		return;
@@ -137,7 +154,7 @@ static __always_inline void call_exited(struct call call, long number, long valu
 }
 
 /* The frame of every program: this CPU's block, the meter, and whoever comes behind on the hook. */
-#define PROGRAM(name_, section_, hook_, meter_, call_, registers_, can_cast_)                      \
+#define PROGRAM(name_, section_, hook_, meter_, call_, registers_)                                 \
 	SEC(section_) int name_(__u64 *ctx)                                                        \
 	{                                                                                          \
 		__u32 cpu_index = bpf_get_smp_processor_id();                                      \
@@ -147,8 +164,7 @@ static __always_inline void call_exited(struct call call, long number, long valu
 		if (cpu) {                                                                         \
 			struct call call = { .cpu = cpu,                                           \
 					     .registers = registers_,                              \
-					     .cpu_index = cpu_index,                               \
-					     .can_cast = can_cast_ };                              \
+					     .cpu_index = cpu_index };                             \
                                                                                                    \
 			started_ns = sonde_meter_begin(&cpu->meters[meter_]);                      \
 			call_;                                                                     \
@@ -156,25 +172,23 @@ static __always_inline void call_exited(struct call call, long number, long valu
 		}                                                                                  \
 		return sonde_hub_next(ctx, hook_);                                                 \
 	}
-#define ENTER(variant_, section_, registers_, can_cast_)                                           \
+#define ENTER(variant_, section_, registers_)                                                      \
 	PROGRAM(enter__##variant_, section_ "sys_enter", sys_enter, SONDE_SYSCALLS_ENTER,          \
-		call_entered(call, ctx[1]), registers_, can_cast_)
-#define EXIT(variant_, section_, registers_, number_, value_, can_cast_)                           \
+		call_entered(call, ctx[1]), registers_)
+#define EXIT(variant_, section_, registers_, number_, value_)                                      \
 	PROGRAM(exit__##variant_, section_ "sys_exit", sys_exit, SONDE_SYSCALLS_EXIT,              \
-		call_exited(call, number_, value_), registers_, can_cast_)
+		call_exited(call, number_, value_), registers_)
 
 #define REGISTERS ((struct pt_regs *)ctx[0])
 
-/* tp_btf: the registers are read directly, and from 6.2 on the task too. */
-ENTER(tp_btf_cast, "tp_btf/", REGISTERS, true)
-EXIT(tp_btf_cast, "tp_btf/", REGISTERS, REGISTERS->orig_ax, ctx[1], true)
-ENTER(tp_btf, "tp_btf/", REGISTERS, false)
-EXIT(tp_btf, "tp_btf/", REGISTERS, REGISTERS->orig_ax, ctx[1], false)
+/* tp_btf: the registers are read directly. */
+ENTER(tp_btf, "tp_btf/", REGISTERS)
+EXIT(tp_btf, "tp_btf/", REGISTERS, REGISTERS->orig_ax, ctx[1])
 
 /* raw_tp: through a helper. */
-ENTER(raw_tp, "raw_tp/", REGISTERS, false)
-EXIT(raw_tp, "raw_tp/", REGISTERS, BPF_CORE_READ(REGISTERS, orig_ax), ctx[1], false)
+ENTER(raw_tp, "raw_tp/", REGISTERS)
+EXIT(raw_tp, "raw_tp/", REGISTERS, BPF_CORE_READ(REGISTERS, orig_ax), ctx[1])
 
 /* Classic tracepoints: the record holds {common fields, number, value}, and no registers. */
-ENTER(tracepoint, "tracepoint/raw_syscalls/", NULL, false)
-EXIT(tracepoint, "tracepoint/raw_syscalls/", NULL, ctx[1], ctx[2], false)
+ENTER(tracepoint, "tracepoint/raw_syscalls/", NULL)
+EXIT(tracepoint, "tracepoint/raw_syscalls/", NULL, ctx[1], ctx[2])

@@ -41,9 +41,22 @@ static __always_inline __u32 error_index(__u32 error)
 	return 0;
 }
 
+static __always_inline void slot_add_duration(struct sonde_syscall_slot *slot, __u64 duration_ns)
+{
+	__u32 bucket = 0;
+
+	slot->duration_ns += duration_ns;
+	if (likely(duration_ns > 1ull << (SONDE_SYSCALL_FIRST_BUCKET / 8)))
+		bucket = sonde_histogram_index(duration_ns) - SONDE_SYSCALL_FIRST_BUCKET;
+	asm volatile("" : "+r"(bucket));
+	if (bucket > SONDE_SYSCALL_BUCKETS - 1)
+		bucket = SONDE_SYSCALL_BUCKETS - 1;
+	slot->buckets[bucket]++;
+}
+
 static __always_inline void slot_add(struct sonde_syscall_slot *slot, struct call *call)
 {
-	__u32 error, bucket;
+	__u32 error;
 
 	slot->calls++;
 	if (call->error) {
@@ -51,16 +64,8 @@ static __always_inline void slot_add(struct sonde_syscall_slot *slot, struct cal
 		if (error < SONDE_SYSCALL_ERRORS)
 			slot->errors[error]++;
 	}
-	if (!call->timed)
-		return;
-	slot->duration_ns += call->duration_ns;
-	bucket = 0;
-	if (likely(call->duration_ns > 1ull << (SONDE_SYSCALL_FIRST_BUCKET / 8)))
-		bucket = sonde_histogram_index(call->duration_ns) - SONDE_SYSCALL_FIRST_BUCKET;
-	asm volatile("" : "+r"(bucket));
-	if (bucket > SONDE_SYSCALL_BUCKETS - 1)
-		bucket = SONDE_SYSCALL_BUCKETS - 1;
-	slot->buckets[bucket]++;
+	if (call->timed)
+		slot_add_duration(slot, call->duration_ns);
 }
 
 /* Finds the group of the current task and keeps it with the task. */
@@ -70,7 +75,7 @@ static __always_inline __u32 group_of_task(struct sonde_syscalls_who *who)
 	struct task_state *state = state_of_task(task, false);
 	__u32 group = group_find(task, who->cgroup_id);
 
-	who->group = group;
+	who_join(who, group);
 	if (state && state->generation == who->generation)
 		state->group = group;
 	return group;
@@ -105,6 +110,51 @@ static __always_inline void call_fold(struct call *call)
 		call->cpu->folded++;
 	else
 		call->cpu->folded_other++;
+}
+
+/* Where a call of an ordinary number is counted that was a native call, did not fail, and that its
+ * group counted before. NULL: it is none such. */
+static __always_inline struct sonde_syscall_slot *slot_of_ordinary(struct call *call, __u32 number,
+								   long value)
+{
+	__u32 key = call->cpu->who.group;
+	struct sonde_syscall_group *group;
+
+	if ((call->status & TS_COMPAT) || (__u64)value >= (__u64)-4095)
+		return NULL;
+	group = bpf_map_lookup_elem(&groups, &key);
+	if (!group)
+		return NULL;
+	key = group->slots[number & (SONDE_SYSCALL_NUMBERS - 1)];
+	if (key - 1 >= slot_count - 1)
+		return NULL;
+	key += call->cpu_index * slot_count;
+	return bpf_map_lookup_elem(&slots, &key);
+}
+
+/* The short way of most calls: an ordinary one of a known task, to be folded and nothing else.
+ * False, with nothing done: it must go the long way, which does the same and more. It is worth its
+ * lines: short code keeps all that it needs in registers, and reads less. */
+static __always_inline bool call_fold_plain(struct call *call, long number, long value)
+{
+	struct sonde_syscalls_who *who = &call->cpu->who;
+	struct sonde_syscall_slot *slot;
+	__u64 start_ns = who->start_ns;
+
+	if (who->plain != control.plain || !who_runs(call))
+		return false;
+	slot = slot_of_ordinary(call, number, value);
+	if (!slot)
+		return false;
+	slot->calls++;
+	call->cpu->folded++;
+	if (!start_ns)
+		return true;
+	who->start_ns = 0;
+	start_forget(call);
+	if (start_ns >= control.attached_ns)
+		slot_add_duration(slot, sonde_hub_time() - start_ns);
+	return true;
 }
 
 static __always_inline void event_fill(struct sonde_syscall_event *event, struct call *call,
@@ -221,7 +271,7 @@ static __always_inline void call_report(struct call *call)
 	void *ring;
 	bool done;
 
-	if (one_in > 1 && !sonde_choose(&cpu->sample_left, one_in)) {
+	if (one_in > 1 && !sonde_choose(&cpu->sampled, one_in)) {
 		cpu->sampled_out++;
 		return;
 	}

@@ -112,16 +112,12 @@ SONDE_RINGS(rings);
 SONDE_HUB(sys_enter);
 SONDE_HUB(sys_exit);
 
-/* Gives a kernel address its type; costs nothing, where the helper that finds the current task is a
- * call. 6.2 and later. */
-extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
-
 /* A call on its way out. */
 struct call {
 	struct sonde_syscalls_cpu *cpu;
+	struct task_struct *task;  /* once who_runs has asked for it */
 	struct pt_regs *registers; /* NULL: the hook does not tell */
 	__u32 cpu_index;
-	bool can_cast;
 	__u32 status; /* of the task's thread */
 	__u32 index;
 	__u32 trait;
@@ -226,33 +222,31 @@ static __always_inline __u64 switches_of(struct task_struct *task)
 	return task->nvcsw + task->nivcsw;
 }
 
-/* Whether the task is the one that this CPU's block tells of, was not switched out since, and what
- * is known of it still holds. Sets the thread's status. */
-static __always_inline bool task_is_who(struct call *call, struct task_struct *task)
+/* Whether the current task is the one that this CPU's block tells of, and was neither switched out
+ * nor moved to another cgroup since. Address and switches alone do not tell a task from one that
+ * lay in its place before; its thread id does. Sets the thread's status. */
+static __always_inline bool who_runs(struct call *call)
 {
 	struct sonde_syscalls_who *who = &call->cpu->who;
+	struct task_struct *task = bpf_get_current_task_btf();
 
+	call->task = task;
 	call->status = task->thread_info.status;
-	return switches_of(task) == who->switches && (__u64)task->cgroups == who->place &&
-	       who->generation == control.generation && (__u32)task->pid == who->tid;
+	return (__u64)task == who->task && switches_of(task) == who->switches &&
+	       (__u64)task->cgroups == who->place && (__u32)task->pid == who->tid;
 }
 
-/* Whether this CPU's block tells of the current task: then its storage need not be asked. Address
- * and switches alone do not tell a task from one that lay in its place before, its thread id does.
- * Where registers lie on the stack of the task that the block tells of, but the task is another
- * one, that of the block has ended, which was one more switch. */
+/* Whether all that the block says of it still holds: then its storage need not be asked. */
 static __always_inline bool who_holds(struct call *call)
 {
-	struct sonde_syscalls_who *who = &call->cpu->who;
-	struct task_struct *task;
+	return who_runs(call) && call->cpu->who.generation == control.generation;
+}
 
-	if (call->can_cast)
-		return who->frame == (__u64)call->registers &&
-		       task_is_who(call,
-				   bpf_rdonly_cast((void *)who->task,
-						   bpf_core_type_id_kernel(struct task_struct)));
-	task = bpf_get_current_task_btf();
-	return who->task == (__u64)task && task_is_who(call, task);
+/* Whether its calls can go the short way is known with its group. */
+static __always_inline void who_join(struct sonde_syscalls_who *who, __u32 group)
+{
+	who->group = group;
+	who->plain = group && group != GROUP_UNKNOWN && !who->rejection ? who->generation : 0;
 }
 
 /* Finds out who runs, from what is stored with the task. False: there is no memory to store it. */
@@ -274,7 +268,6 @@ static __always_inline bool who_find(struct call *call)
 	call->start_ns = state->start_ns;
 	state->start_ns = 0;
 	who->task = (__u64)task;
-	who->frame = (__u64)call->registers;
 	who->switches = switches_of(task);
 	who->place = state->place;
 	who->start_ns = 0;
@@ -283,21 +276,21 @@ static __always_inline bool who_find(struct call *call)
 	who->tid = id;
 	who->tgid = id >> 32;
 	who->generation = state->generation;
-	who->group = state->group;
 	who->rejection = state->rejection;
+	who_join(who, state->group);
 	return true;
 }
 
 /* The start of a call that this CPU's block has is stored with the task too. Where each call is
  * timed the next one writes over it; else it must go, lest a call that is not timed takes it for
  * its own. */
-static __always_inline void start_forget(void)
+static __always_inline void start_forget(struct call *call)
 {
 	struct task_state *state;
 
 	if (likely(control.time_one_in == 1))
 		return;
-	state = state_of_task(bpf_get_current_task_btf(), false);
+	state = state_of_task(call->task, false);
 	if (state)
 		state->start_ns = 0;
 }
@@ -312,7 +305,7 @@ static __always_inline bool call_begin(struct call *call)
 	call->start_ns = who->start_ns;
 	if (call->start_ns) {
 		who->start_ns = 0;
-		start_forget();
+		start_forget(call);
 	}
 	return true;
 }

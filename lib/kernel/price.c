@@ -21,7 +21,7 @@
 #define CLOCK_READS 64 /* as in price.bpf.c */
 
 struct price {
-	const char *hook, *kind; /* the name of a variant begins with its kind of hook */
+	const char *hook, *variant;
 	double ns;
 };
 
@@ -39,8 +39,7 @@ static double clock_ns;
 double price_hook_ns(const char *hook, const char *variant)
 {
 	for (size_t i = 0; i < PRICES; i++)
-		if (!strcmp(prices[i].hook, hook) &&
-		    !strncmp(prices[i].kind, variant, strlen(prices[i].kind)))
+		if (!strcmp(prices[i].hook, hook) && !strcmp(prices[i].variant, variant))
 			return prices[i].ns;
 	return 0;
 }
@@ -101,8 +100,8 @@ static double clock_price(struct bpf_object *object)
 	return (double)ns / (CLOCK_READS + 1);
 }
 
-/* A kind that cannot be loaded leaves its prices at 0. */
-static void kind_measure(const char *kind)
+/* A variant that cannot be loaded leaves its prices at 0. */
+static void variant_measure(const char *variant)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "price");
 	struct bpf_object *object =
@@ -113,7 +112,7 @@ static void kind_measure(const char *kind)
 	if (!object)
 		return;
 	bpf_object__for_each_program(program, object) bpf_program__set_autoload(
-		program, strstr(bpf_program__name(program), kind) ||
+		program, strstr(bpf_program__name(program), variant) ||
 				 !strcmp(bpf_program__name(program), "clock_price"));
 	if (bpf_object__load(object)) {
 		bpf_object__close(object);
@@ -122,9 +121,9 @@ static void kind_measure(const char *kind)
 	if (clock_ns <= 0)
 		clock_ns = clock_price(object);
 	for (size_t i = 0; i < PRICES; i++) {
-		if (strcmp(prices[i].kind, kind))
+		if (strcmp(prices[i].variant, variant))
 			continue;
-		snprintf(name, sizeof(name), "%s__%s", prices[i].hook, kind);
+		snprintf(name, sizeof(name), "%s__%s", prices[i].hook, variant);
 		program = bpf_object__find_program_by_name(object, name);
 		prices[i].ns = program ? program_price(program) : 0;
 	}
@@ -136,12 +135,9 @@ int sonde_kernel_calibrate(const char *variant)
 	int error;
 
 	pthread_mutex_lock(&price_lock);
-	for (size_t i = 0; i < PRICES; i++) {
-		if (strncmp(prices[i].kind, variant, strlen(prices[i].kind)) || prices[i].ns > 0)
-			continue;
+	if (price_hook_ns("sys_enter", variant) <= 0) {
 		message_capture();
-		kind_measure(prices[i].kind);
-		break;
+		variant_measure(variant);
 	}
 	error = price_hook_ns("sys_enter", variant) > 0 ? 0 : -EOPNOTSUPP;
 	pthread_mutex_unlock(&price_lock);

@@ -243,7 +243,7 @@ static double median(double *values, double *spread)
 	double range;
 
 	qsort(values, RUNS, sizeof(*values), compare_doubles);
-	range = (values[RUNS - 1] - values[0]) / values[RUNS / 2];
+	range = (values[3 * RUNS / 4] - values[RUNS / 4]) / values[RUNS / 2];
 	if (range > *spread)
 		*spread = range;
 	return values[RUNS / 2];

@@ -4,8 +4,8 @@
 A program build/tests/bench/bench_* prints the names of its benchmarks with --list, runs those whose names it is
 given, and prints for each one line of JSON: either the members of MEMBERS, or "name" and "skipped" (the reason).
 `sonde`, `floor` and `peer` are medians over `runs` interleaved runs in `unit`, `vs_floor` and `vs_peer` ratios
-of sonde to them, `better` says which way is good, and `spread` is the widest (maximum - minimum) / median of the
-three. What was not measured is null. What is for people goes to stderr.
+of sonde to them (the median of those of each run), `better` says which way is good, and `spread` is the widest
+distance between quartiles, over the median, of the three. What was not measured is null. What is for people goes to stderr.
 """
 
 import argparse

@@ -3,7 +3,8 @@
  *
  * The calls are made by a process of its own on the last CPU. A round measures everything once,
  * each time after a bare run, in an order that is drawn anew; figures are medians over rounds of
- * what was added to the bare call of the same round, and ratios are those of these medians. */
+ * what was added to the bare call of the same round, and ratios are medians of the rounds' ratios:
+ * a machine that is shared changes its pace within seconds, and a round sees one pace. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,8 @@
 #include "syscalls_measure.h"
 #include "syscalls_subjects.h"
 
-#define CALLS    100000 /* of a measurement: their events fit into a ring */
-#define ROUNDS   15
+#define CALLS    20000 /* of a measurement: short, so that a round sees one state of the machine */
+#define ROUNDS   101
 #define SUBJECTS 3 /* sonde, floor, peer */
 
 enum subject { SONDE, FLOOR, PEER };
@@ -65,31 +66,35 @@ static const struct bench benches[] = {
 
 #define BENCHES (sizeof(benches) / sizeof(benches[0]))
 
-static double spread_of(double *values, int count)
+/* The middle of what sonde is to another subject in the same round. */
+static double ratio_to(double added[SUBJECTS][ROUNDS], enum subject other)
 {
-	double center = middle(values, count); /* sorts */
+	double ratios[ROUNDS];
 
-	return center > 0 ? (values[count - 1] - values[0]) / center : 0;
+	for (int round = 0; round < ROUNDS; round++)
+		ratios[round] = added[SONDE][round] / added[other][round];
+	return middle(ratios, ROUNDS);
 }
 
-/* What is under way when the figures are taken; `added` has the rounds of each subject. */
+/* `added` has the rounds of each subject. */
 static void result_print(const struct bench *bench, double added[SUBJECTS][ROUNDS], bool with_peer)
 {
-	double spread = spread_of(added[SONDE], ROUNDS), other = spread_of(added[FLOOR], ROUNDS);
+	double vs_floor = ratio_to(added, FLOOR), vs_peer = with_peer ? ratio_to(added, PEER) : 0;
+	double spread = 0, own;
 
-	spread = other > spread ? other : spread;
-	if (with_peer && (other = spread_of(added[PEER], ROUNDS)) > spread)
-		spread = other;
+	for (int subject = SONDE; subject < (with_peer ? SUBJECTS : PEER); subject++) {
+		own = middle_spread(added[subject], ROUNDS);
+		spread = own > spread ? own : spread;
+	}
 	printf("{\"name\":\"%s\",\"unit\":\"ns\",\"sonde\":%.1f,\"floor\":%.1f,", bench->name,
 	       middle(added[SONDE], ROUNDS), middle(added[FLOOR], ROUNDS));
 	if (with_peer)
 		printf("\"peer\":%.1f,\"peer_name\":\"syscount -L\",", middle(added[PEER], ROUNDS));
 	else
 		printf("\"peer\":null,\"peer_name\":null,");
-	printf("\"vs_floor\":%.3f,", middle(added[SONDE], ROUNDS) / middle(added[FLOOR], ROUNDS));
+	printf("\"vs_floor\":%.3f,", vs_floor);
 	if (with_peer)
-		printf("\"vs_peer\":%.3f,",
-		       middle(added[SONDE], ROUNDS) / middle(added[PEER], ROUNDS));
+		printf("\"vs_peer\":%.3f,", vs_peer);
 	else
 		printf("\"vs_peer\":null,");
 	printf("\"better\":\"less\",\"spread\":%.3f,\"runs\":%d}\n", spread, ROUNDS);

@@ -212,10 +212,8 @@ void consume_run(void)
 		floor[round] = round_measure(false, &caller);
 		ratio[round] = sonde[round] / floor[round];
 	}
-	middle(sonde, ROUNDS);
-	middle(floor, ROUNDS);
-	spread = (sonde[ROUNDS - 1] - sonde[0]) / sonde[ROUNDS / 2];
-	other = (floor[ROUNDS - 1] - floor[0]) / floor[ROUNDS / 2];
+	spread = middle_spread(sonde, ROUNDS);
+	other = middle_spread(floor, ROUNDS);
 	printf("{\"name\":\"syscalls.consume\",\"unit\":\"ns\",\"sonde\":%.2f,\"floor\":%.2f,"
 	       "\"peer\":null,"
 	       "\"peer_name\":null,\"vs_floor\":%.3f,\"vs_peer\":null,\"better\":\"less\","

@@ -56,6 +56,13 @@ double middle(double *values, int count)
 	return count & 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
+double middle_spread(double *values, int count)
+{
+	double center = middle(values, count); /* sorts */
+
+	return center > 0 ? (values[3 * count / 4] - values[count / 4]) / center : 0;
+}
+
 static double calls_measure(uint32_t calls)
 {
 	double parts[PARTS];

@@ -11,7 +11,7 @@ import time
 import pytest
 
 CALLS_10M = 10_000_000
-HOOKS = ["tp_btf_cast", "tp_btf", "raw_tp"]
+HOOKS = ["tp_btf", "raw_tp"]
 BUCKET_RATIO = 2 ** (1 / 8)                    # of the bounds of a bucket at scale 3
 
 

@@ -16,7 +16,7 @@ static const struct sonde_kernel_hook hooks[] = {
 	{ 0 },
 };
 
-static const char *const all_variants[] = { "tp_btf_cast", "tp_btf", "raw_tp", "tracepoint", NULL };
+static const char *const all_variants[] = { "tp_btf", "raw_tp", "tracepoint", NULL };
 
 /* A CPU has no use for more: that many calls of that many groups. */
 static uint32_t slot_limit(const struct probe_shape *shape)
@@ -92,6 +92,24 @@ static int memory_map(struct probe *probe)
 	return 0;
 }
 
+/* Works out of the traits of both halves what is known from a number alone. */
+static void numbers_apply(struct probe *probe)
+{
+	volatile struct sonde_syscalls_control *control = probe->control;
+	uint8_t native, compat;
+
+	for (uint32_t number = 0; number < SONDE_SYSCALL_NUMBERS; number++) {
+		native = control->traits[number] & SONDE_SYSCALL_SPECIAL;
+		compat = control->traits[SONDE_SYSCALL_NUMBERS + number] & SONDE_SYSCALL_SPECIAL;
+		if ((native | compat) & SONDE_SYSCALL_ENDS)
+			control->numbers[number] = SONDE_SYSCALL_MAY_END;
+		else if (native == SONDE_SYSCALL_UNWANTED && compat == SONDE_SYSCALL_UNWANTED)
+			control->numbers[number] = SONDE_SYSCALL_IGNORED;
+		else
+			control->numbers[number] = native ? SONDE_SYSCALL_EXTRAORDINARY : 0;
+	}
+}
+
 static void control_start(struct probe *probe)
 {
 	volatile struct sonde_syscalls_control *control = probe->control;
@@ -99,9 +117,7 @@ static void control_start(struct probe *probe)
 
 	names_traits(probe->traits);
 	memcpy((void *)(uintptr_t)control->traits, probe->traits, sizeof(probe->traits));
-	for (uint32_t index = 0; index < SONDE_SYSCALL_INDEXES; index++)
-		if (probe->traits[index] & SONDE_SYSCALL_ENDS)
-			control->may_end[index % SONDE_SYSCALL_NUMBERS] = 1;
+	numbers_apply(probe);
 	if (names_find("rt_sigreturn", indexes) == 2) {
 		control->sigreturn = indexes[0];
 		control->sigreturn_compat = indexes[1];
@@ -110,6 +126,7 @@ static void control_start(struct probe *probe)
 	control->text_limit_bytes = SONDE_SYSCALL_TEXT_BYTES;
 	control->watermark_bytes = (uint32_t)(probe->shape.ring_bytes / 8);
 	control->generation = 1;
+	control->plain = SONDE_SYSCALLS_NOT_PLAIN;
 }
 
 int probe_open(struct probe *probe, const struct probe_shape *shape, char *message,
@@ -164,7 +181,9 @@ void probe_renew(struct probe *probe)
 
 	probe->control->boottime_offset_ns =
 		sonde_kernel_boottime_ns() - sonde_kernel_monotonic_ns();
-	probe->control->generation = next ? next : 1;
+	probe->control->generation = next && next != SONDE_SYSCALLS_NOT_PLAIN ? next : 1;
+	probe->control->plain =
+		probe->plain ? probe->control->generation : SONDE_SYSCALLS_NOT_PLAIN;
 }
 
 /* Makes a hash map hold exactly these keys. */
@@ -214,6 +233,7 @@ static int filters_apply(struct probe *probe, const struct probe_settings *setti
 		control->traits[index] =
 			probe->traits[index] | (wanted ? 0 : SONDE_SYSCALL_UNWANTED);
 	}
+	numbers_apply(probe);
 	return 0;
 }
 
@@ -241,8 +261,10 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 	volatile struct sonde_syscalls_control *control = probe->control;
 	bool need_exit = settings->mode != 0;
 	bool need_enter = need_exit && settings->time_one_in;
-	int error = filters_apply(probe, settings);
+	int error;
 
+	control->plain = SONDE_SYSCALLS_NOT_PLAIN;
+	error = filters_apply(probe, settings);
 	if (error)
 		return error;
 	control->attached_ns =
@@ -256,6 +278,8 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 	control->per_process = settings->per_process;
 	if (need_exit)
 		control->mode = settings->mode;
+	probe->plain = settings->mode == SONDE_SYSCALLS_AGGREGATE && !settings->errors_only &&
+		       !settings->minimum_duration_ns;
 	probe_renew(probe);
 	error = hooks_apply(probe, need_exit, need_enter);
 	if (!need_exit)

@@ -46,6 +46,7 @@ struct probe {
 	uint32_t cpu_count, slot_count, group_count;
 	struct probe_shape shape;
 	uint8_t traits[SONDE_SYSCALL_INDEXES]; /* without filters */
+	bool plain;                            /* the settings ask for folded calls only */
 };
 
 /* The hooks, as indexes for sonde_kernel_attach. */

@@ -46,8 +46,7 @@ struct syscalls {
 static const char *const mode_choices[] = { "off", "aggregate", "events", "both", NULL };
 static const char *const group_choices[] = { "cgroup", "process", NULL };
 static const char *const argument_choices[] = { "none", "raw", "decoded", NULL };
-static const char *const hook_choices[] = { "auto",   "tp_btf_cast", "tp_btf",
-					    "raw_tp", "tracepoint",  NULL };
+static const char *const hook_choices[] = { "auto", "tp_btf", "raw_tp", "tracepoint", NULL };
 
 #define OPTION(name_, type_, member_)                                                              \
 	.name = name_, .type = type_, SONDE_MEMBER(struct syscalls, member_)

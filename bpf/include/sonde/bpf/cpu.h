@@ -24,6 +24,12 @@ struct sonde_meter {
 
 #define SONDE_METER_EVERY 1024 /* a power of two */
 
+/* The state of a choice of one in N (sonde_choose); zeros are a good start. */
+struct sonde_choice {
+	__u32 left;   /* until the next one chosen; 0: not drawn yet */
+	__u32 random; /* a number generator's state */
+};
+
 /* The state of this CPU's side of a ring. */
 struct sonde_ring_state {
 	__u64 events;          /* records handed over since the load */

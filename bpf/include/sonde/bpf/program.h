@@ -30,16 +30,19 @@ static __always_inline void sonde_meter_end(struct sonde_meter *meter, __u64 sta
 }
 
 /* Chooses one in `one_in` on the average; the gaps are drawn evenly from 1 to 2 one_in - 1, so that
- * no rhythm of the watched program can fall in step. `left` is this CPU's state, 0 at first. */
-static __always_inline bool sonde_choose(__u32 *left, __u32 one_in)
+ * no rhythm of the watched program can fall in step. The numbers come from a linear congruential
+ * generator (Knuth and Lewis, modulo 2^32), whose upper bits are used: each call of a helper would
+ * cost more than all the rest. */
+static __always_inline bool sonde_choose(struct sonde_choice *choice, __u32 one_in)
 {
-	__u32 now = *left - 1;
+	__u32 now = choice->left - 1;
 
 	if (likely(now - 1 < 2 * one_in)) {
-		*left = now;
+		choice->left = now;
 		return false;
 	}
-	*left = 1 + bpf_get_prandom_u32() % (2 * one_in - 1);
+	choice->random = choice->random * 1664525 + 1013904223;
+	choice->left = 1 + ((__u64)choice->random * (2 * one_in - 1) >> 32);
 	return true;
 }
 

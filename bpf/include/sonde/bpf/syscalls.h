@@ -27,6 +27,14 @@ enum sonde_syscall_trait {
 	SONDE_SYSCALL_REPLACES = 1 << 3, /* exec: on success the caller's memory is gone */
 };
 #define SONDE_SYSCALL_TEXT_SHIFT 4
+#define SONDE_SYSCALL_SPECIAL    ((1 << SONDE_SYSCALL_TEXT_SHIFT) - 1) /* any of the above */
+
+/* What is known from the number alone, before the task says which half it is called in. */
+enum sonde_syscall_number {
+	SONDE_SYSCALL_MAY_END = 1 << 0, /* SONDE_SYSCALL_ENDS holds in one half at least */
+	SONDE_SYSCALL_IGNORED = 1 << 1, /* both halves are unwanted, and not special otherwise */
+	SONDE_SYSCALL_EXTRAORDINARY = 1 << 2, /* a native call of this number is special */
+};
 
 enum sonde_syscalls_detail {
 	SONDE_SYSCALLS_PLAIN,     /* number, return value, duration */
@@ -34,10 +42,12 @@ enum sonde_syscalls_detail {
 	SONDE_SYSCALLS_DECODED,   /* and the text of the argument that the traits name */
 };
 
+#define SONDE_SYSCALLS_NOT_PLAIN 0xffffffffu /* never a generation */
+
 /* The control block, written by user space while the programs run. A change of what is cached per
  * task (filters, grouping) takes effect when `generation` changes, the rest with the next call. */
 struct sonde_syscalls_control {
-	__u32 generation;          /* never 0 */
+	__u32 generation;          /* never 0 nor SONDE_SYSCALLS_NOT_PLAIN */
 	__u32 mode;                /* enum sonde_syscalls_mode */
 	__u32 time_one_in;         /* calls timed: 1 all, N one in N, 0 none */
 	__u32 sample_one_in;       /* events made: 1 all, N one in N with weight N */
@@ -55,11 +65,12 @@ struct sonde_syscalls_control {
 	__u8 filter_cgroups;      /* only those in the map wanted_cgroups */
 	__u8 filter_processes;    /* only those in the map wanted_processes */
 	__u32 text_limit_bytes;   /* of a decoded argument, at most SONDE_SYSCALL_TEXT_BYTES */
+	__u32 plain;     /* `generation` if all that is asked for is to fold each wanted call; else
+			  * SONDE_SYSCALLS_NOT_PLAIN */
 	__u32 sigreturn; /* index of rt_sigreturn, native and compat: it returns as call -1 */
 	__u32 sigreturn_compat;
 	__u8 traits[SONDE_SYSCALL_INDEXES];
-	__u8 may_end[SONDE_SYSCALL_NUMBERS]; /* by number: SONDE_SYSCALL_ENDS holds in either half
-					      */
+	__u8 numbers[SONDE_SYSCALL_NUMBERS]; /* enum sonde_syscall_number */
 };
 
 /* Whose calls a group holds. Group 0 is for all that found no room. */
@@ -148,7 +159,6 @@ enum sonde_syscalls_rejection {
  * since. */
 struct sonde_syscalls_who {
 	__u64 task;     /* address of its task_struct; 0: none */
-	__u64 frame;    /* where its stack keeps the registers that it entered the kernel with */
 	__u64 switches; /* how often it had been switched out */
 	__u64 place;    /* address of its css_set */
 	__u64 start_ns; /* monotonic begin of the timed call that it is in; 0: none */
@@ -158,7 +168,8 @@ struct sonde_syscalls_who {
 	__u32 generation; /* of the control block, that the rest was worked out for */
 	__u32 group;
 	__u32 rejection; /* enum sonde_syscalls_rejection */
-	__u32 reserved;
+	__u32 plain;     /* `generation`, if the task's calls are wanted and it has a group; else 0
+			  */
 };
 
 /* The ledger of one CPU. Each call that reached a program is in exactly one of `rejected`, or of
@@ -169,8 +180,8 @@ struct sonde_syscalls_who {
 struct sonde_syscalls_cpu {
 	struct sonde_meter meters[SONDE_SYSCALLS_PROGRAMS];
 	__u64 folded;
-	__u32 time_left;   /* untimed calls until the next timed one */
-	__u32 sample_left; /* events left out until the next one made */
+	struct sonde_choice timed;   /* of the calls that are timed */
+	struct sonde_choice sampled; /* of the events that are made */
 	struct sonde_ring_state ring;
 	__u64 ended; /* calls seen at entry only, since they never return */
 	__u64 no_call;
