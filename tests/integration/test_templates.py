@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The projects in examples/template and examples/cpp: copied, built, tested and run as their authors will do it."""
+"""The projects in examples/template, examples/cpp and examples/bpf: copied, built, tested and run as their authors will do it."""
 
 import os
 import re
@@ -102,3 +102,14 @@ def test_a_plugin_in_cpp_is_built_tested_and_run(environment, tmp_path):
     assert re.search(r"^Ok: +1\s*$", run(["meson", "test", "-C", "build"], cwd=directory, env=environment), re.M)
     words = re.findall(r"generate\.word=(\w+)", run_config(directory, "first", "2s"))
     assert sorted(words) == sorted(set(words)) and len(words) == 8
+
+
+def test_an_ebpf_input_is_built_tested_and_run(environment, tmp_path):
+    directory = tmp_path / "bpf"
+    copy(TREE / "examples/bpf", directory)
+    build(directory, environment)
+    said = run(["meson", "test", "-C", "build", "-v"], cwd=directory, env=environment)
+    if re.search(r"^Skipped: +1\s*$", said, re.M):
+        pytest.skip("no BPF here: " + "".join(re.findall(r"skipped: (.*)", said)))
+    assert re.search(r"^Ok: +1\s*$", said, re.M)
+    assert re.search(r"process\.starts=\d+", run_config(directory, "execs", "2s"))
