@@ -43,7 +43,7 @@ static int option_read(struct sonde_test *test, const char *text,
 		       const struct sonde_option **ret_option)
 {
 	const char *equals = strchr(text, '=');
-	char name[64], error[ERROR_BYTES];
+	char name[64], path[128], error[ERROR_BYTES];
 	const struct sonde_option *option;
 
 	if (!equals || equals - text >= (ptrdiff_t)sizeof(name))
@@ -53,6 +53,11 @@ static int option_read(struct sonde_test *test, const char *text,
 	if (!option)
 		return refuse_unknown(test, name);
 	*ret_option = option;
+	if (option->type == SONDE_GROUPS) {
+		snprintf(path, sizeof(path), "%s.%s", sections[test->descriptor.kind],
+			 test->config.name);
+		return test_groups_read(test, path, name, equals + 1);
+	}
 	if (!option_parse(option, equals + 1, test->config.self, test->arena, error, sizeof(error)))
 		return 0;
 	test_error_set("%s.%s.%s: %s", sections[test->descriptor.kind], test->config.name, name,

@@ -108,6 +108,12 @@ void problems_add(struct problems *problems, enum severity severity, struct plac
 			 length ? "\n" : "", message);
 }
 
+/* Only whether there are too many to look for nearest names. */
+uint32_t problems_count(const struct problems *problems, enum severity severity)
+{
+	return *last_error != '\0';
+}
+
 const char *sonde_test_log(struct sonde_test *test)
 {
 	return test->log.data ? test->log.data : "";

@@ -61,6 +61,9 @@ struct sonde_test *test_of(struct sonde_instance *instance);
 /* The table that a plugin under test is given. */
 const struct sonde_host *test_services(void);
 
+/* Reads `NAME = TEXT;` as a config has it. -EINVAL: sonde_test_error() says why. */
+int test_groups_read(struct sonde_test *test, const char *path, const char *name, const char *text);
+
 /* Keeps an emitted batch; takes over the reference. */
 void test_keep(struct sonde_test *test, struct sonde_batch *batch);
 

@@ -22,7 +22,14 @@ struct probe {
 	const char *name;
 	uint32_t mode, count;
 	uint64_t ticks;
-	int starts, stops; /* of this struct: zero again after a failed start */
+	int starts; /* of this struct: zero again after a failed start */
+	struct sonde_groups friends;
+};
+
+struct friend
+{
+	const char *name;
+	uint32_t age;
 };
 
 struct probe_row {
@@ -46,6 +53,12 @@ static struct {
 
 static const char *const modes[] = { "calm", "wild", NULL };
 
+static const struct sonde_option friend_options[] = {
+	{ .name = "name", .type = SONDE_TEXT, SONDE_MEMBER(struct friend, name), .required = true },
+	{ .name = "age", .type = SONDE_U32, SONDE_MEMBER(struct friend, age), .value = "7" },
+	{ 0 },
+};
+
 static const struct sonde_option probe_options[] = {
 	{ .name = "interval",
 	  .type = SONDE_DURATION,
@@ -64,6 +77,11 @@ static const struct sonde_option probe_options[] = {
 	  SONDE_MEMBER(struct probe, count),
 	  .value = "1",
 	  .maximum = "9" },
+	{ .name = "friends",
+	  .type = SONDE_GROUPS,
+	  SONDE_MEMBER(struct probe, friends),
+	  .options = friend_options,
+	  .item_size = sizeof(struct friend) },
 	{ 0 },
 };
 
@@ -282,6 +300,28 @@ static const struct sonde_plugin *broken_plugin(const struct sonde_host *host)
 	broken = probe_plugin;
 	broken.self_size = 8; /* the tables reach past it */
 	return &broken;
+}
+
+static void groups_are_written_as_in_a_config(void **state)
+{
+	struct sonde_test *test = sonde_test_create(
+		sonde_plugin, "name=one",
+		"friends=( { name = \"Ann\"; age = 9; }, { name = \"Bob\"; } )", NULL);
+	const struct probe *probe = sonde_test_instance(test)->self;
+	const struct friend *friends = probe->friends.items;
+
+	assert_int_equal(probe->friends.count, 2);
+	assert_string_equal(friends[0].name, "Ann");
+	assert_int_equal(friends[0].age, 9);
+	assert_string_equal(friends[1].name, "Bob");
+	assert_int_equal(friends[1].age, 7);
+	sonde_test_release(test);
+
+	assert_refused("friends=( { age = 1; } )",
+		       "inputs.probe.friends[0]: name is missing: it is required");
+	assert_refused("friends=( { name = \"Ann\"; aged = 1; } )",
+		       "inputs.probe.friends[0].aged: unknown key (did you mean \"age\"?)");
+	assert_refused("friends=( {", "inputs.probe.friends: syntax error: ( {");
 }
 
 static void a_broken_descriptor_is_refused(void **state)
@@ -661,6 +701,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_are_read_as_texts_and_have_their_defaults),
 		cmocka_unit_test(wrong_options_are_refused_in_the_words_of_the_daemon),
+		cmocka_unit_test(groups_are_written_as_in_a_config),
 		cmocka_unit_test(a_broken_descriptor_is_refused),
 		cmocka_unit_test(a_knob_is_set_as_by_a_user_and_put_back_if_it_is_refused),
 		cmocka_unit_test(replicas_know_which_they_are),

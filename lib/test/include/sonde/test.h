@@ -41,9 +41,9 @@ static const int64_t SONDE_TEST_SECOND = 1000000000;
 /* ---- the instance ------------------------------------------------------------------------ */
 
 /* An instance that is not started, its options given as "name=value" texts that end with NULL;
- * check() has run. NULL where the daemon would refuse the descriptor or an option:
- * sonde_test_error() then says what the daemon says. Groups cannot be given. Its name is the
- * plugin's. */
+ * check() has run. Lists are written "a, b", groups as in a config: "peers=( { port = 1; }, … )".
+ * NULL where the daemon would refuse the descriptor or an option: sonde_test_error() then says what
+ * the daemon says. The instance has the plugin's name. */
 __attribute__((sentinel)) struct sonde_test *sonde_test_create(sonde_plugin_function *plugin, ...);
 
 /* The same for a plugin in a file, which passes the daemon's checks of files; it stays loaded. */
