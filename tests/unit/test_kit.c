@@ -1,259 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What sonde/test.h promises, of an input, of what it says and of mistakes. */
+/* What sonde/test.h promises of an input: its options, its life, its rows. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include <sonde/test.h>
+#include "kit_probe.h"
 #include <cmocka.h> /* last: its macro fail() is a service of the host */
-
-/* ---- an input that does what the test says ----------------------------------------------- */
-
-struct probe {
-	int64_t interval_ns;
-	const char *name;
-	uint32_t mode, count;
-	uint64_t ticks;
-	int starts; /* of this struct: zero again after a failed start */
-	struct sonde_groups friends;
-};
-
-struct friend
-{
-	const char *name;
-	uint32_t age;
-};
-
-struct probe_row {
-	int64_t time_ns;
-	uint64_t number;
-	uint32_t name;
-};
-
-enum { TICK, ONCE, AGAIN };
-enum { TOKEN = 7 };
-
-static struct {
-	int start_error, stop_count, fd;
-	int64_t timer_now_ns[16];
-	int timer_id[16];
-	uint32_t timer_count, woken_count, ready_events, room_count;
-	uint64_t token;
-	struct sonde_settlement settlement;
-	bool waking_itself, drain_later;
-} seen;
-
-static const char *const modes[] = { "calm", "wild", NULL };
-
-static const struct sonde_option friend_options[] = {
-	{ .name = "name", .type = SONDE_TEXT, SONDE_MEMBER(struct friend, name), .required = true },
-	{ .name = "age", .type = SONDE_U32, SONDE_MEMBER(struct friend, age), .value = "7" },
-	{ 0 },
-};
-
-static const struct sonde_option probe_options[] = {
-	{ .name = "interval",
-	  .type = SONDE_DURATION,
-	  SONDE_MEMBER(struct probe, interval_ns),
-	  .value = "1s",
-	  .minimum = "1ms",
-	  .knob = true },
-	{ .name = "name", .type = SONDE_TEXT, SONDE_MEMBER(struct probe, name), .required = true },
-	{ .name = "mode",
-	  .type = SONDE_CHOICE,
-	  SONDE_MEMBER(struct probe, mode),
-	  .value = "calm",
-	  .choices = modes },
-	{ .name = "count",
-	  .type = SONDE_U32,
-	  SONDE_MEMBER(struct probe, count),
-	  .value = "1",
-	  .maximum = "9" },
-	{ .name = "friends",
-	  .type = SONDE_GROUPS,
-	  SONDE_MEMBER(struct probe, friends),
-	  .options = friend_options,
-	  .item_size = sizeof(struct friend) },
-	{ 0 },
-};
-
-static const struct sonde_counter probe_counters[] = {
-	{ .name = "ticks", SONDE_MEMBER(struct probe, ticks), .unit = "{tick}" },
-	{ 0 },
-};
-
-static const struct sonde_field probe_fields[] = {
-	{ .name = "time",
-	  .type = SONDE_TIME,
-	  SONDE_MEMBER(struct probe_row, time_ns),
-	  .role = SONDE_ROLE_TIME },
-	{ .name = "number", .type = SONDE_U64, SONDE_MEMBER(struct probe_row, number) },
-	{ .name = "name", .type = SONDE_TEXT, SONDE_MEMBER(struct probe_row, name) },
-	{ 0 },
-};
-
-static const struct sonde_schema probe_schemas[] = {
-	{ .name = "probe", .row_size = sizeof(struct probe_row), .fields = probe_fields },
-	{ 0 },
-};
-
-static int probe_check(struct sonde_instance *instance)
-{
-	struct probe *probe = instance->self;
-
-	if (probe->mode && probe->count > 5)
-		sonde_problem(instance, "count", "at most 5 where the mode is \"wild\"");
-	sonde_note(instance, "%u rows a tick", probe->count);
-	return 0;
-}
-
-static int probe_start(struct sonde_instance *instance)
-{
-	struct probe *probe = instance->self;
-
-	probe->starts++;
-	assert_int_equal(probe->starts, 1);
-	if (seen.start_error)
-		return sonde_fail(instance, seen.start_error, "cannot start");
-	return sonde_every(instance, TICK, probe->interval_ns);
-}
-
-static void probe_stop(struct sonde_instance *instance)
-{
-	(void)instance;
-	seen.stop_count++;
-}
-
-static int probe_set(struct sonde_instance *instance)
-{
-	struct probe *probe = instance->self;
-
-	if (probe->interval_ns == 13 * SONDE_TEST_SECOND)
-		return sonde_fail(instance, EINVAL, "13 s brings bad luck");
-	return sonde_every(instance, TICK, probe->interval_ns);
-}
-
-static int probe_timer(struct sonde_instance *instance, int id)
-{
-	struct probe *probe = instance->self;
-
-	seen.timer_now_ns[seen.timer_count % 16] = sonde_now_ns(instance);
-	seen.timer_id[seen.timer_count++ % 16] = id;
-	if (id == AGAIN)
-		return sonde_after(instance, AGAIN, 0);
-	if (id != TICK)
-		return 0;
-	sonde_count(&probe->ticks, 1);
-	for (uint32_t i = 0; i < probe->count; i++) {
-		struct probe_row *row = sonde_row(instance, 0);
-
-		row->time_ns = sonde_now_ns(instance);
-		row->number = i;
-		row->name = sonde_text(instance, probe->name, strlen(probe->name));
-	}
-	return sonde_emit(instance);
-}
-
-static int probe_ready(struct sonde_instance *instance, int fd, uint32_t events)
-{
-	char byte;
-
-	seen.ready_events = events;
-	if (events & SONDE_READABLE)
-		assert_int_equal(read(fd, &byte, 1), 1);
-	return events & SONDE_HANGUP ? sonde_unwatch(instance, fd) : 0;
-}
-
-static int probe_woken(struct sonde_instance *instance)
-{
-	seen.woken_count++;
-	if (seen.waking_itself)
-		sonde_wake(instance);
-	return 0;
-}
-
-static int probe_drain(struct sonde_instance *instance)
-{
-	(void)instance;
-	return seen.drain_later ? SONDE_LATER : SONDE_OK;
-}
-
-static int probe_report(struct sonde_instance *instance, struct sonde_report *report)
-{
-	sonde_report(instance, report, "weather", "here", "warmth", "Cel", 21.5);
-	sonde_report_text(instance, report, "weather", "here", "sky", "clear");
-	return 0;
-}
-
-static int probe_settled(struct sonde_instance *instance, uint64_t token,
-			 const struct sonde_settlement *settlement)
-{
-	(void)instance;
-	seen.token = token;
-	seen.settlement = *settlement;
-	return 0;
-}
-
-static int probe_room(struct sonde_instance *instance)
-{
-	(void)instance;
-	seen.room_count++;
-	return 0;
-}
-
-static const struct sonde_plugin probe_plugin = {
-	SONDE_PLUGIN_INPUT,
-	.name = "probe",
-	.summary = "what the test says",
-	.self_size = sizeof(struct probe),
-	.waits = 1,
-	.options = probe_options,
-	.counters = probe_counters,
-	.schemas = probe_schemas,
-	.check = probe_check,
-	.start = probe_start,
-	.stop = probe_stop,
-	.set = probe_set,
-	.ready = probe_ready,
-	.timer = probe_timer,
-	.woken = probe_woken,
-	.drain = probe_drain,
-	.report = probe_report,
-	.settled = probe_settled,
-	.room = probe_room,
-};
-
-SONDE_EXPORT(probe_plugin)
-
-static struct sonde_test *started(const char *option)
-{
-	struct sonde_test *test;
-
-	memset(&seen, 0, sizeof(seen));
-	test = sonde_test_create(sonde_plugin, "name=one", option, NULL);
-	assert_non_null(test);
-	assert_int_equal(sonde_test_start(test), 0);
-	return test;
-}
-
-static struct sonde_batch *probe_batch(struct sonde_test *test, uint32_t row_count)
-{
-	struct sonde_instance *instance = sonde_test_instance(test);
-	struct sonde_batch *batch = sonde_batch_create(instance, 0, row_count);
-
-	assert_non_null(batch);
-	memset(sonde_batch_rows(instance, batch), 0, row_count * sizeof(struct probe_row));
-	assert_int_equal(sonde_batch_resize(instance, batch, row_count), 0);
-	return batch;
-}
 
 /* ---- options ----------------------------------------------------------------------------- */
 
@@ -296,8 +53,7 @@ static const struct sonde_plugin *broken_plugin(const struct sonde_host *host)
 {
 	static struct sonde_plugin broken;
 
-	(void)host;
-	broken = probe_plugin;
+	broken = *sonde_plugin(host);
 	broken.self_size = 8; /* the tables reach past it */
 	return &broken;
 }
@@ -596,106 +352,6 @@ static void counters_reports_tallies_and_sets_are_seen(void **state)
 	sonde_test_release(test);
 }
 
-/* ---- mistakes ---------------------------------------------------------------------------- */
-
-/* What a child process that makes a mistake says before it ends by SIGABRT. */
-static void assert_dies(void (*mistake)(struct sonde_test *), const char *words)
-{
-	char text[1024] = "";
-	size_t length = 0;
-	ssize_t got;
-	int ends[2], status;
-	pid_t child;
-
-	assert_int_equal(pipe(ends), 0);
-	child = fork();
-	if (!child) {
-		struct sonde_test *test = sonde_test_create(sonde_plugin, "name=one", NULL);
-
-		dup2(ends[1], STDERR_FILENO);
-		signal(SIGABRT, SIG_DFL);
-		mistake(test);
-		_exit(0);
-	}
-	close(ends[1]);
-	while ((got = read(ends[0], text + length, sizeof(text) - 1 - length)) > 0)
-		length += (size_t)got;
-	close(ends[0]);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (!strstr(text, words))
-		fail_msg("\"%s\" does not say \"%s\"", text, words);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-}
-
-static void *row_from_elsewhere(void *instance)
-{
-	return sonde_row(instance, 0);
-}
-
-static void call_from_elsewhere(struct sonde_test *test)
-{
-	pthread_t thread;
-
-	sonde_test_start(test);
-	if (!pthread_create(&thread, NULL, row_from_elsewhere, sonde_test_instance(test)))
-		pthread_join(thread, NULL);
-}
-
-static void ask_for_a_row(struct sonde_test *test)
-{
-	sonde_test_number(test, 3, "number");
-}
-
-static void ask_for_a_counter(struct sonde_test *test)
-{
-	sonde_test_counter(test, "nonsense");
-}
-
-static void name_a_schema(struct sonde_test *test)
-{
-	sonde_row(sonde_test_instance(test), 4);
-}
-
-static void go_back(struct sonde_test *test)
-{
-	sonde_test_advance(test, -1);
-}
-
-static void close_what_is_watched(struct sonde_test *test)
-{
-	int ends[2];
-
-	sonde_test_start(test);
-	if (pipe(ends))
-		return;
-	sonde_watch(sonde_test_instance(test), ends[0], SONDE_READABLE);
-	close(ends[0]);
-	sonde_test_poll(test, 0);
-}
-
-static void write_to_an_input(struct sonde_test *test)
-{
-	sonde_test_start(test);
-	sonde_test_write(test, sonde_test_table(test, "some", "a:u8", "1", NULL));
-}
-
-static void ready_without_a_watch(struct sonde_test *test)
-{
-	sonde_test_ready(test, 99, SONDE_READABLE);
-}
-
-static void mistakes_end_the_program_with_a_line_that_says_which(void **state)
-{
-	assert_dies(call_from_elsewhere, "calls sonde_row() from a thread of its own");
-	assert_dies(ask_for_a_row, "there is no row 3: 0 were emitted");
-	assert_dies(ask_for_a_counter, "probe has no counter \"nonsense\"");
-	assert_dies(name_a_schema, "the plugin names schema 4 of 1");
-	assert_dies(go_back, "the clock cannot go back");
-	assert_dies(close_what_is_watched, "while it was watched: unwatch it before");
-	assert_dies(write_to_an_input, "a delivery for an output that is none");
-	assert_dies(ready_without_a_watch, "does not watch fd 99");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -717,7 +373,6 @@ int main(void)
 		cmocka_unit_test(queues_that_are_full_make_an_input_wait),
 		cmocka_unit_test(rows_for_which_memory_was_refused_are_lost_and_counted),
 		cmocka_unit_test(counters_reports_tallies_and_sets_are_seen),
-		cmocka_unit_test(mistakes_end_the_program_with_a_line_that_says_which),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

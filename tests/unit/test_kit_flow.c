@@ -107,7 +107,7 @@ static void a_table_holds_values_of_every_type(void **state)
 	sonde_test_release(test);
 }
 
-/* In a child process; see assert_dies() of test_kit.c, which also reads what it says. */
+/* In a child process; see assert_dies() of test_kit_mistakes.c, which also reads what it says. */
 static int end_of(const char *columns, const char *row)
 {
 	int status;
