@@ -545,7 +545,7 @@ struct sonde_tally {
 
 enum sonde_level { SONDE_ERROR = 0, SONDE_WARNING, SONDE_INFO, SONDE_DEBUG };
 
-/* For sonde_watch() and ready(); HANGUP comes unasked. */
+/* For sonde_watch() and ready(). */
 enum { SONDE_READABLE = 1, SONDE_WRITABLE = 2, SONDE_HANGUP = 4 };
 
 /* The daemon's services. Append-only; plugins use the inline functions below. */
@@ -680,9 +680,9 @@ static inline int64_t sonde_now_ns(struct sonde_instance *instance)
 
 /* ---- fds, timers, wake-ups: for every kind ----------------------------------------------- */
 
-/* Calls ready() while fd is readable or writable (SONDE_READABLE | SONDE_WRITABLE). Called again,
- * changes what is watched. The fd stays the plugin's; unwatch it before closing it, in
- * stop() too. */
+/* Calls ready() while fd is readable or writable (SONDE_READABLE | SONDE_WRITABLE), and when it is
+ * hung up, unasked. Called again, changes what is watched. The fd stays the plugin's; unwatch it
+ * before closing it, in stop() too. */
 static inline int sonde_watch(struct sonde_instance *instance, int fd, uint32_t events)
 {
 	return instance->host->watch(instance, fd, events);
