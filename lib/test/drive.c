@@ -33,6 +33,8 @@ int sonde_test_start(struct sonde_test *test)
 		test_die("%s is started already", test->config.name);
 	loop_timer_end(&test->loop, &test->instance->restart);
 	test->instance->state = INSTANCE_IDLE;
+	test->instance->draining = false;
+	test->instance->drained = false;
 	instance_start(test->instance);
 	return test->result;
 }

@@ -163,6 +163,11 @@ static void an_input_drains_now_or_later_and_is_quiet_then(void **state)
 	sonde_drained(sonde_test_instance(test));
 	assert_true(sonde_test_is_drained(test));
 	assert_int_equal(sonde_test_advance(test, 5 * SONDE_TEST_SECOND), 0);
+
+	sonde_test_stop(test); /* and may live again */
+	((struct probe *)sonde_test_instance(test)->self)->starts = 0;
+	assert_int_equal(sonde_test_start(test), 0);
+	assert_int_equal(sonde_test_advance(test, 5 * SONDE_TEST_SECOND), 5);
 	sonde_test_release(test);
 
 	test = started(NULL);

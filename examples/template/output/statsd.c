@@ -92,20 +92,31 @@ static bool is_measure(const struct sonde_column *column)
 	       (column->role == SONDE_ROLE_SUM && column->temporality == SONDE_DELTA);
 }
 
-/* 0, or a positive errno. Whoever does not listen yet refuses the datagram after the next. */
+/* 0, or a positive errno. UDP tells late that nobody heard a datagram, with the send after it,
+ * which is not done then: it is done again. */
+static int datagram_send(int fd, const char *text, size_t length)
+{
+	if (send(fd, text, length, 0) >= 0)
+		return 0;
+	if (errno == ECONNREFUSED && send(fd, text, length, 0) >= 0)
+		return 0;
+	return errno;
+}
+
+/* 0, or a positive errno; EMSGSIZE: the name is too long for a datagram. */
 static int value_send(struct statsd *statsd, const struct sonde_column *column, uint32_t row)
 {
 	char text[512];
 	int length = snprintf(text, sizeof(text), "%s:%.15g|%c", column->name,
 			      sonde_number_at(column, row),
 			      column->role == SONDE_ROLE_GAUGE ? 'g' : 'c');
+	int error = EMSGSIZE;
 
-	if (length >= (int)sizeof(text))
-		return 0; /* the receiver would not take so long a name */
-	if (send(statsd->fd, text, (size_t)length, 0) < 0 && errno != ECONNREFUSED)
-		return errno;
-	sonde_count(&statsd->datagrams, 1);
-	return 0;
+	if (length < (int)sizeof(text))
+		error = datagram_send(statsd->fd, text, (size_t)length);
+	if (!error)
+		sonde_count(&statsd->datagrams, 1);
+	return error;
 }
 
 /* Sends a batch; ret_row_count is how many of its rows hold no measure that StatsD could take. */
@@ -126,9 +137,9 @@ static int batch_send(struct statsd *statsd, const struct sonde_batch *batch,
 			if (!is_measure(column) || !sonde_valid(column, row))
 				continue;
 			error = value_send(statsd, column, row);
-			if (error)
+			if (error && error != EMSGSIZE)
 				return error;
-			sent = true;
+			sent = sent || !error;
 		}
 		without += !sent;
 	}

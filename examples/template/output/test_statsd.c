@@ -53,6 +53,14 @@ int main(void)
 	assert(outcome->verdict == SONDE_DONE && outcome->rejected_rows == 1);
 	assert(!strcmp(outcome->reason, "no measure"));
 	assert(sonde_test_counter(test, "datagrams") == 3);
+
+	close(fd); /* whether anybody hears it is not UDP's business */
+	for (uint64_t delivery = 2; delivery < 5; delivery++) {
+		sonde_test_write(test,
+				 sonde_test_table(test, "load", "load:double:gauge", "0.5", NULL));
+		assert(sonde_test_outcome(test, delivery, 0)->verdict == SONDE_DONE);
+	}
+	assert(sonde_test_counter(test, "datagrams") == 6);
 	sonde_test_release(test);
-	return close(fd);
+	return 0;
 }

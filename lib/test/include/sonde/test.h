@@ -69,7 +69,8 @@ struct sonde_instance *sonde_test_instance(struct sonde_test *test);
  * it was but for the options, and the next try is due on the clock, as in the daemon. */
 int sonde_test_start(struct sonde_test *test);
 
-/* Runs stop(), if it is started. Deliveries not settled and rows still kept are lost then. */
+/* Runs stop(), if it is started; it may be started again. Deliveries not settled and rows still
+ * kept are lost then. */
 void sonde_test_stop(struct sonde_test *test);
 
 /* Runs drain(). True: it is done; false: sonde_drained() is still to come (see below). */
