@@ -532,8 +532,16 @@ int config_load(const char *path, struct catalog *catalog, struct problems *prob
 	return problems_count(problems, PROBLEM_ERROR) == before ? 0 : -EINVAL;
 }
 
+struct config *config_hold(struct config *config)
+{
+	config->holders++;
+	return config;
+}
+
 void config_release(struct config *config)
 {
-	if (config)
+	if (config && config->holders)
+		config->holders--;
+	else if (config)
 		arena_release(config->arena);
 }

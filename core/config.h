@@ -80,6 +80,7 @@ struct pipeline_config {
 
 struct config {
 	struct arena *arena; /* owns everything below */
+	uint32_t holders;    /* beyond the one that loaded it */
 	const char *path;
 	struct daemon_config daemon;
 	const struct setting_given *daemon_given;
@@ -93,6 +94,8 @@ struct config {
  * NULL). -errno if the file cannot be read. Touches nothing but files, and loads plugins. */
 int config_load(const char *path, struct catalog *catalog, struct problems *problems,
 		struct config **ret_config);
+/* One more holder, each of which releases it. On one thread. */
+struct config *config_hold(struct config *config);
 void config_release(struct config *config);
 
 /* The effective config, every option with its value, in the config language; defaults are marked,

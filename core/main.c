@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "check.h"
+#include "clock.h"
 #include "control.h"
 #include "daemon.h"
 #include "host.h"
@@ -36,9 +37,12 @@ static const char usage[] =
 	"  status [--json]                   what a running sonde does, loses and costs\n"
 	"  set INSTANCE.KNOB VALUE [--for DURATION]\n"
 	"                                    change a knob of a running sonde\n"
+	"  reload                            make a running sonde read its config again\n"
+	"  drop OUTPUT                       give up the rows of an output that a reload took out\n"
 	"\n"
 	"  CONFIG is a file, or a directory whose *.conf are read together.\n"
-	"  status and set find the daemon by --socket PATH, or by --state DIRECTORY as in its "
+	"  status, set, reload and drop find the daemon by --socket PATH, or by --state DIRECTORY "
+	"as in its "
 	"config.\n"
 	"  --version, --help\n"
 	"\n"
@@ -86,33 +90,9 @@ static struct catalog *catalog_open(void)
 	return catalog_create(directories, host_services());
 }
 
-/* Loads and checks a config, printing every problem. NULL: it has errors. */
-static struct config *config_open(const char *path, struct catalog *catalog, bool quiet)
-{
-	struct problems *problems = problems_create();
-	struct config *config = NULL;
-	int result;
-
-	if (!problems)
-		return NULL;
-	result = config_load(path, catalog, problems, &config);
-	if (!result)
-		daemon_check(config, problems);
-	if (!quiet || problems_count(problems, PROBLEM_ERROR) ||
-	    problems_count(problems, PROBLEM_WARNING))
-		problems_print(problems, stderr, on_terminal(stderr));
-	if (result || problems_count(problems, PROBLEM_ERROR)) {
-		if (result && result != -EINVAL)
-			fprintf(stderr, "sonde: cannot read %s: %s\n", path, strerror(-result));
-		config_release(config);
-		config = NULL;
-	}
-	problems_release(problems);
-	return config;
-}
-
 static int with_config(const struct arguments *arguments,
-		       int (*use)(struct config *, const struct arguments *), bool quiet)
+		       int (*use)(struct config *, struct catalog *, const struct arguments *),
+		       bool quiet)
 {
 	struct catalog *catalog;
 	struct config *config;
@@ -123,21 +103,22 @@ static int with_config(const struct arguments *arguments,
 	catalog = catalog_open();
 	if (!catalog)
 		return EXIT_CODE_FAILED;
-	config = config_open(arguments->words[0], catalog, quiet);
+	config = config_open(arguments->words[0], catalog, stderr, on_terminal(stderr), quiet);
 	if (config)
-		code = use(config, arguments);
+		code = use(config, catalog, arguments);
 	config_release(config);
 	catalog_release(catalog);
 	return code;
 }
 
-static int use_run(struct config *config, const struct arguments *arguments)
+static int use_run(struct config *config, struct catalog *catalog,
+		   const struct arguments *arguments)
 {
 	int64_t for_ns = 0;
 
 	if (arguments->duration && (duration_parse(arguments->duration, &for_ns) || for_ns <= 0))
 		return usage_error("not a duration such as 10s", arguments->duration);
-	return daemon_run(config, for_ns);
+	return daemon_run(config, catalog, for_ns);
 }
 
 static int command_run(const struct arguments *arguments)
@@ -145,8 +126,11 @@ static int command_run(const struct arguments *arguments)
 	return with_config(arguments, use_run, true);
 }
 
-static int use_check(struct config *config, const struct arguments *arguments)
+static int use_check(struct config *config, struct catalog *catalog,
+		     const struct arguments *arguments)
 {
+	(void)catalog;
+	(void)arguments;
 	printf("%s: no errors in %u instances and %u pipelines\n", config->path,
 	       config->instance_count, config->pipeline_count);
 	return EXIT_CODE_OK;
@@ -157,8 +141,11 @@ static int command_check(const struct arguments *arguments)
 	return with_config(arguments, use_check, false);
 }
 
-static int use_show(struct config *config, const struct arguments *arguments)
+static int use_show(struct config *config, struct catalog *catalog,
+		    const struct arguments *arguments)
 {
+	(void)catalog;
+	(void)arguments;
 	config_show(config, stdout);
 	return EXIT_CODE_OK;
 }
@@ -217,7 +204,8 @@ static int explain_unreachable(int error, const char *path)
 	return EXIT_CODE_UNREACHABLE;
 }
 
-static int ask(const struct arguments *arguments, const char *const *words, uint32_t count)
+static int ask_within(const struct arguments *arguments, const char *const *words, uint32_t count,
+		      int64_t patience_ns)
 {
 	char path[PATH_MAX];
 	uint16_t code;
@@ -226,12 +214,18 @@ static int ask(const struct arguments *arguments, const char *const *words, uint
 	int result = control_path(arguments->socket, arguments->state, path, sizeof(path));
 
 	if (!result)
-		result = control_ask(path, words, count, &code, &reply, &length);
+		result =
+			control_ask_within(path, words, count, patience_ns, &code, &reply, &length);
 	if (result)
 		return explain_unreachable(result, path);
 	fwrite(reply, 1, length, code ? stderr : stdout);
 	free(reply);
 	return code;
+}
+
+static int ask(const struct arguments *arguments, const char *const *words, uint32_t count)
+{
+	return ask_within(arguments, words, count, 10ll * NS_PER_SECOND);
 }
 
 static int command_status(const struct arguments *arguments)
@@ -258,6 +252,27 @@ static int command_set(const struct arguments *arguments)
 	if (arguments->duration)
 		words[count++] = arguments->duration;
 	return ask(arguments, words, count);
+}
+
+/* Commands that are words to the daemon, as they are. */
+static int command_reload(const struct arguments *arguments)
+{
+	const char *words[] = { "reload" };
+
+	if (arguments->count)
+		return usage_error("reload takes no words: the daemon knows its config",
+				   arguments->words[0]);
+	return ask_within(arguments, words, 1, 300ll * NS_PER_SECOND); /* it drains, and starts */
+}
+
+static int command_drop(const struct arguments *arguments)
+{
+	const char *words[] = { "drop", NULL };
+
+	if (arguments->count != 1)
+		return usage_error("drop takes the name of an output that leaves", NULL);
+	words[1] = arguments->words[0];
+	return ask(arguments, words, 2);
 }
 
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
@@ -308,6 +323,7 @@ int main(int argc, char **argv)
 		{ "run", command_run },       { "check", command_check },
 		{ "show", command_show },     { "plugins", command_plugins },
 		{ "status", command_status }, { "set", command_set },
+		{ "reload", command_reload }, { "drop", command_drop },
 	};
 	struct arguments arguments = { 0 };
 

@@ -12,7 +12,7 @@
 
 /* What status is gathered from. */
 struct status_sources {
-	struct graph *graph;
+	struct graph *graph; /* and the older ones that leave */
 	struct ledger *ledger;
 	const struct watch *watch;
 	const struct knobs *knobs;
@@ -25,12 +25,13 @@ struct status_call;
 struct status_instance {
 	const struct instance *instance;
 	const char *section;  /* "input", "processor", "output" */
-	const char *state;    /* "running", "degraded", "waiting", "stopped", "busy" */
+	const char *state;    /* "running", "degraded", "waiting", "stopped", "busy", "leaving" */
 	const char *problem;  /* NULL: none */
 	const char *callback; /* that it is in for long; NULL: none */
 	double busy_s;
 	uint64_t failure_count, retry_count;
 	struct sonde_report report;
+	bool leaving;               /* a reload took it out; it gives out what it holds */
 	bool silent;                /* its thread did not answer: report and held are missing */
 	struct status_call *answer; /* owns what report shows; NULL: silent */
 	struct tally held;
@@ -43,6 +44,7 @@ struct status_account {
 	bool known;                /* it belongs to something that runs now */
 	bool silent;               /* its thread did not answer: whether it closes is not known */
 	bool closes;
+	bool leaving; /* of a route: as of an instance */
 	uint64_t bytes, limit_bytes, high_bytes;
 	struct watch_rate rate;
 };
