@@ -11,16 +11,17 @@
 #include <cmocka.h>
 #include "config.h"
 #include "fake_catalog.h"
-#include "page.h"
+#include "manual.h"
 
 static char *manual(const char *name, bool colour, int width)
 {
 	char *text = NULL;
 	size_t length;
 	FILE *file = open_memstream(&text, &length);
+	struct markup markup = manual_markup(file, MARKUP_TERMINAL, colour, width);
 
 	assert_non_null(fake_plugin(name));
-	manual_print(fake_plugin(name), file, colour, width);
+	manual_print(fake_plugin(name), &markup);
 	fclose(file);
 	return text;
 }
