@@ -32,7 +32,7 @@ const struct command commands[] = {
 	  0, WORDS_CONFIG },
 	{ "show", "CONFIG", "the effective config, defaults filled in, secrets masked",
 	  "Prints what a config amounts to: every option with its value, defaults marked, secrets "
-	  "as `***`. What it prints is a config again.",
+	  "as `***`. But for these, what it prints is a config again.",
 	  0, WORDS_CONFIG },
 	{ "plugins", "[NAME]", "the plugins that there are; the manual of one",
 	  "Lists the plugins with a line each, and says why one is refused; with a name, or the "

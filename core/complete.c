@@ -99,15 +99,16 @@ static char *daemon_knobs(const struct completion *completion)
 	return reply;
 }
 
-static void choices_put(const struct completion *completion, char *choices, const char *now)
+/* The values that there are, or the one that it has. */
+static void values_complete(const struct completion *completion, char *choices, const char *now)
 {
 	char *choice;
 
+	if (!*choices && *now)
+		candidate_put(completion, now, "as it is");
 	while ((choice = strsep(&choices, ",")))
 		if (*choice)
 			candidate_put(completion, choice, strcmp(choice, now) ? "" : "as it is");
-	if (*now)
-		candidate_put(completion, now, "as it is");
 }
 
 static void knobs_complete(const struct completion *completion)
@@ -125,7 +126,7 @@ static void knobs_complete(const struct completion *completion)
 		if (!completion->position)
 			candidate_put(completion, knob, help);
 		else if (!strcmp(knob, completion->first))
-			choices_put(completion, choices, now);
+			values_complete(completion, choices, now);
 	}
 	free(reply);
 }

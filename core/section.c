@@ -174,8 +174,7 @@ const struct section_part pipeline_parts[] = {
 
 const struct section_part route_parts[] = {
 	{ .name = "queue",
-	  .help = "a group: as of the output, for this route alone; the rest is as the output has "
-		  "it",
-	  .options = output_queue_options },
+	  .help = "what waits for the output on this route alone",
+	  .detail = "group · default as the output has it" },
 	{ 0 }
 };
