@@ -14,6 +14,7 @@ _sonde()
 			compopt -o filenames 2>/dev/null
 			mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "$2") ;;
 		*)
+			printf -v word %q "$word"   # a value may hold blanks
 			COMPREPLY+=("$word") ;;
 		esac
 	done < <("$1" complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)

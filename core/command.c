@@ -169,11 +169,12 @@ static void meanings_print(struct markup *markup, const char *heading,
 
 void command_manual(const struct command *command, struct markup *markup)
 {
-	char line[LINE_LENGTH];
+	char line[LINE_LENGTH], page[LINE_LENGTH];
 
 	snprintf(line, sizeof(line), "sonde %s", command->name);
+	snprintf(page, sizeof(page), "sonde-%s", command->name);
 	markup_title(markup, &(struct markup_title){ .name = line,
-						     .page = "sonde",
+						     .page = page,
 						     .section = "1",
 						     .summary = command->summary });
 	markup_heading(markup, "Usage");

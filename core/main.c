@@ -182,6 +182,8 @@ static int command_plugins(const struct arguments *arguments)
 
 	if (arguments->count > 1)
 		return usage_error("plugins takes one name", arguments->words[1]);
+	if (!arguments->count && arguments->form != MARKUP_TERMINAL)
+		return usage_error("--markdown and --man want the NAME of a plugin", NULL);
 	catalog = catalog_open();
 	if (!catalog)
 		return EXIT_CODE_FAILED;

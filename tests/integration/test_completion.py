@@ -162,6 +162,13 @@ def test_bash_has_words_files_and_knobs_as_candidates(tmp_path, daemon):
     assert bash(tmp_path, "set", "--state", "=", daemon.state, "out.f") == {"out.fail"}
 
 
+def test_bash_quotes_a_value_that_holds_blanks(tmp_path):
+    with Daemon(tmp_path, CONFIG.replace('plugin = "null"', 'plugin = "console"; sort = "a b"')) as daemon:
+        daemon.start()
+        assert offered("set", "--state", daemon.state, "out.sort", "") == {"a b": "as it is"}
+        assert bash(tmp_path, "set", "--state", daemon.state, "out.sort", "") == {"a\\", "b"}
+
+
 def test_bash_completes_a_line_that_is_typed(tmp_path, daemon):
     with Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path) as terminal:
         terminal.type(f"PS1='ready'; source '{COMPLETIONS}/sonde.bash'\n")

@@ -34,7 +34,8 @@ def code_blocks(text):
     """What stands between fences, and what is indented by four blanks."""
     blocks = re.findall(r"^```[^\n]*\n(.*?)^```$", text, re.M | re.S)
     rest = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
-    blocks += [re.sub(r"^    ", "", block, flags=re.M) for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", rest, re.M)]
+    blocks += [re.sub(r"^    ", "", block, flags=re.M).strip("\n") + "\n"
+               for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", rest, re.M)]
     return blocks
 
 
@@ -175,11 +176,34 @@ def test_whole_configs_that_a_page_shows_are_right(name, tmp_path):
     for i, block in enumerate(code_blocks(read(name))):
         if not re.search(r"^inputs\s*:", block, re.M) or not re.search(r"^pipelines\s*:", block, re.M):
             continue
+        if re.match(r"# [\w.]+\.conf$", block, re.M):     # what is wrong with it is shown as well: see below
+            continue
         config = tmp_path / f"{i}.conf"
         config.write_text(block)
         result = sonde("check", str(config))
         if "there is no plugin" not in result.stderr or "examples/" not in name:
             assert result.returncode == 0, f"{name}:\n{block}\n{result.stderr}"
+
+
+def without_numbers(line):
+    """Notes say what a config costs on a machine, which is another one here."""
+    return re.sub(r"\d[\d.]*", "N", line) if " note: " in line else line
+
+
+def test_what_check_is_shown_to_say_is_what_it_says(tmp_path):
+    text, checked = read("docs/guide.md"), 0
+    for block in code_blocks(text):
+        named = re.match(r"# ([\w.]+\.conf)\n", block)
+        if named:
+            (tmp_path / named[1]).write_text(block)
+    for block in code_blocks(text):
+        shown = re.match(r"\$ sonde (check) ([\w.]+)\n(.*)", block, re.S)
+        if shown:
+            result = subprocess.run([SONDE, *shown.groups()[:2]], cwd=tmp_path, stdin=subprocess.DEVNULL, text=True,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+            assert [*map(without_numbers, result.stdout.splitlines())] == [*map(without_numbers, shown[3].splitlines())]
+            checked += 1
+    assert checked == 2
 
 
 # --- man pages and help texts ---------------------------------------------------------------------------------------
@@ -209,7 +233,7 @@ def test_every_command_explains_itself():
 @pytest.mark.parametrize("arguments, words", [
     (["stat"], 'did you mean "status"'), (["check", "--for", "1s", "x"], "unrecognized option '--for'"),
     (["help", "nothing"], "no help on: nothing"), (["plugins", "null", "file"], "one name"),
-    (["set", "a.b", "1", "--json"], "usage: sonde set INSTANCE.KNOB VALUE"),
+    (["plugins", "--man"], "want the NAME of a plugin"), (["set", "a.b", "1", "--json"], "usage: sonde set INSTANCE.KNOB VALUE"),
 ])
 def test_what_a_command_does_not_take_is_refused(arguments, words):
     result = sonde(*arguments)
