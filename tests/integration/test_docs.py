@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import pytest
-from sonde import BUILD, SONDE, TREE
+from sonde import BUILD, SONDE, TREE, Daemon
 
 PAGES = sorted(name for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md")
                for name in glob.glob(pattern, root_dir=TREE, recursive=True))
@@ -144,6 +144,25 @@ def test_the_page_on_the_program_names_every_command_and_exit_code():
     assert "run" in listed and set(listed) <= set(re.findall(r"^\| `(\w+)", page, re.M))
     codes = re.findall(r"^- `(\d)`", said, re.M)
     assert codes == re.findall(r"^\| (\d) \|", page, re.M) and len(codes) > 4
+
+
+def test_the_readme_names_every_plugin():
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", read("README.md"), re.M)
+    listed = [tuple(line.split()[:2]) for line in sonde("plugins").stdout.splitlines()]
+    assert len(listed) > 3 and set(rows) == set(listed)
+
+
+def test_the_page_on_status_names_every_member_of_the_json_object(tmp_path):
+    config = """inputs:    { gen: { plugin = "generate"; rate = 1000; }; };
+                outputs:   { out: { plugin = "null"; }; };
+                pipelines: { main: { from = ["gen"]; to = ["out"]; }; };"""
+    page = read("docs/status.md")
+    with Daemon(tmp_path, config) as daemon:
+        document = daemon.start().status().document
+        daemon.stop()
+    members = {*document, *(key for part in ("instances", "ledger") for item in document[part] for key in item)}
+    assert len(members) > 30
+    assert {member for member in members if f"`{member}`" not in page and f"`{member}[]`" not in page} == set()
 
 
 # --- what pages show ------------------------------------------------------------------------------------------------
