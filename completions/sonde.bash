@@ -7,12 +7,8 @@ _sonde()
 	COMPREPLY=()
 	while IFS=$'\t' read -r word help; do
 		case $word in
-		:files)
-			compopt -o filenames 2>/dev/null
-			mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$2") ;;
-		:directories)
-			compopt -o filenames 2>/dev/null
-			mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "$2") ;;
+		:files)       compopt -o default 2>/dev/null ;;
+		:directories) compopt -o dirnames 2>/dev/null ;;
 		*)
 			printf -v word %q "$word"   # a value may hold blanks
 			COMPREPLY+=("$word") ;;

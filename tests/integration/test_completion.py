@@ -153,13 +153,11 @@ def bash(tmp_path, *words):
     return set(result.stdout.split())
 
 
-def test_bash_has_words_files_and_knobs_as_candidates(tmp_path, daemon):
-    (tmp_path / "edge.conf").touch()
-    (tmp_path / "etc").mkdir()
+def test_bash_has_words_and_knobs_as_candidates(tmp_path, daemon):
     assert bash(tmp_path, "sta") == {"status"}
-    assert bash(tmp_path, "check", "e") == {"edge.conf", "etc"}
-    assert bash(tmp_path, "status", "--state", "e") == {"etc"}
+    assert bash(tmp_path, "plugins", "nu") == {"null"}
     assert bash(tmp_path, "set", "--state", "=", daemon.state, "out.f") == {"out.fail"}
+    assert bash(tmp_path, "check", "") == set()     # files are left to the shell
 
 
 def test_bash_quotes_a_value_that_holds_blanks(tmp_path):
@@ -169,14 +167,31 @@ def test_bash_quotes_a_value_that_holds_blanks(tmp_path):
         assert bash(tmp_path, "set", "--state", daemon.state, "out.sort", "") == {"a\\", "b"}
 
 
+def bash_terminal(tmp_path):
+    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path)
+    terminal.type(f"PS1='read''y'; source '{COMPLETIONS}/sonde.bash'\n")
+    terminal.expect("ready")
+    return terminal
+
+
 def test_bash_completes_a_line_that_is_typed(tmp_path, daemon):
-    with Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path) as terminal:
-        terminal.type(f"PS1='ready'; source '{COMPLETIONS}/sonde.bash'\n")
-        terminal.expect(r"ready(?!')")
+    with bash_terminal(tmp_path) as terminal:
         terminal.type(f"sonde set --state={daemon.state} out.f\t")
         terminal.expect(r"out\.fail ")
         terminal.type("rej\t")
         terminal.expect("reject ")
+
+
+def test_bash_completes_files_and_directories(tmp_path):
+    (tmp_path / "edge of.conf").touch()
+    (tmp_path / "etc").mkdir()
+    with bash_terminal(tmp_path) as terminal:
+        terminal.type("sonde check ed\t")
+        terminal.expect(r"edge\\ of\.conf ")
+        terminal.type("\x15sonde check ~/ed\t")
+        terminal.expect(r"~/edge\\ of\.conf ")
+        terminal.type("\x15sonde status --state e\t")
+        terminal.expect("etc/")
 
 
 def test_zsh_completes_a_line_that_is_typed(tmp_path, daemon):
