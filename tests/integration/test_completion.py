@@ -74,6 +74,7 @@ def test_topics_of_help_are_offered():
     assert set(offered("help", "c")) == {"check", "config"}
 
 
+@pytest.mark.sanitizers
 def test_knobs_of_the_running_daemon_are_offered(daemon):
     knobs = offered("set", "--state", daemon.state, "")
     assert {"gen.rate", "gen.waits", "out.delay", "out.fail"} <= set(knobs)
@@ -81,6 +82,7 @@ def test_knobs_of_the_running_daemon_are_offered(daemon):
     assert set(offered("set", "--state", daemon.state, "gen.r")) == {"gen.rate"}
 
 
+@pytest.mark.sanitizers
 def test_values_of_a_knob_are_offered_and_what_it_has_is_marked(daemon):
     assert offered("set", "--state", daemon.state, "out.fail", "") == {"none": "as it is", "retry": "", "reject": ""}
     assert set(offered("set", "out.block", "--state", daemon.state, "t")) == {"true"}
