@@ -106,8 +106,4 @@ void config_show(const struct config *config, FILE *file);
  * option is a default. */
 struct place config_place(const struct instance_config *instance, const char *option);
 
-/* The manual of a plugin, made from its tables: options, knobs, columns, counters. width: columns
- * of the terminal; what is too narrow to be read is taken as 40. */
-void manual_print(const struct plugin *plugin, FILE *file, bool colour, int width);
-
 #endif

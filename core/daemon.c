@@ -67,6 +67,10 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 	}
 	if (count > 1 && !strcmp(words[1], "json"))
 		status_print_json(status, reply);
+	else if (count > 1 && !strcmp(words[1], "knobs"))
+		status_print_knobs(status, reply);
+	else if (count > 1 && !strcmp(words[1], "leaving"))
+		status_print_leaving(status, reply);
 	else
 		status_print_text(status, reply, count > 2 ? (uint32_t)atoi(words[2]) : 80,
 				  count > 3 && !strcmp(words[3], "colour"));

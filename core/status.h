@@ -69,6 +69,11 @@ void status_release(struct status *status);
 /* For programs: one JSON object, described in docs/status.md. */
 void status_print_json(const struct status *status, FILE *file);
 
+/* For shells that complete words: a line a knob, with its value, choices and help between tabs;
+ * described in docs/control.md. */
+void status_print_knobs(const struct status *status, FILE *file);
+void status_print_leaving(const struct status *status, FILE *file);
+
 /* For people, within `width` columns. */
 void status_print_text(const struct status *status, FILE *file, uint32_t width, bool colour);
 

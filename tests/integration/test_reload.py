@@ -264,7 +264,7 @@ def test_it_is_drained_by_an_output_of_its_name(tmp_path):
 
 
 def test_it_goes_on_by_itself_where_its_receiver_comes_back(tmp_path):
-    with Daemon(tmp_path, generate(more="rows = 3000;") + BLOCKED.replace("block = true", 'delay = "1s"') + BOTH) as daemon:
+    with Daemon(tmp_path, generate(more="rows = 3000;") + BLOCKED.replace("block = true", 'delay = "4s"') + BOTH) as daemon:
         with_a_dead_one_taken_out(tmp_path, daemon)
         wait_for(lambda: not leaving(daemon.status()), "it has left")
         ledger = assert_nothing_lost(daemon)
