@@ -16,6 +16,7 @@
 #include "host.h"
 #include "knob.h"
 #include "log.h"
+#include "notify.h"
 #include "state.h"
 #include "status.h"
 #include "watch.h"
@@ -172,6 +173,7 @@ static void daemon_ready(void *data)
 
 	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon->config->path,
 		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
+	notify_ready();
 }
 
 static void daemon_end(void *data)
@@ -271,6 +273,7 @@ static int daemon_open(struct daemon *daemon)
 	result = daemon_watch_signals(daemon);
 	if (result)
 		return daemon_fail(result, "no signals");
+	notify_watch(daemon->loop);
 	result = daemon_open_state(daemon);
 	if (result)
 		return result;
@@ -306,6 +309,7 @@ static void daemon_close(struct daemon *daemon)
 	daemon_release_graph(daemon);
 	ledger_close(daemon->ledger);
 	state_close(daemon->state);
+	notify_close();
 	if (daemon->signals)
 		loop_watch_end(daemon->loop, daemon->signals);
 	if (daemon->signal_fd >= 0)
@@ -340,6 +344,7 @@ static void daemon_stop(struct daemon *daemon)
 {
 	int64_t deadline_ns = clock_monotonic_ns() + daemon->config->daemon.drain_ns;
 
+	notify_stopping(daemon->config->daemon.drain_ns);
 	daemon_unblock_signals();
 	control_close(daemon->control);
 	daemon->control = NULL;
@@ -347,6 +352,7 @@ static void daemon_stop(struct daemon *daemon)
 		log_write(SONDE_ERROR, NULL, "a plugin did not return: leaving it behind");
 		graph_freeze(daemon->graph);
 		daemon_book_rest(daemon);
+		log_close();
 		_exit(EXIT_CODE_UNDRAINED);
 	}
 }
@@ -366,7 +372,10 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	struct daemon daemon = { .config = config, .signal_fd = -1 };
 	int code = EXIT_CODE_FAILED;
 
-	log_set_level((enum sonde_level)config->daemon.log_level);
+	notify_open(); /* before there are threads: it changes the environment */
+	if (log_configure(&config->daemon.log))
+		log_write(SONDE_WARNING, NULL,
+			  "whoever reads this log may hold up sonde: no thread");
 	daemon.started_ns = clock_monotonic_ns();
 	running = &daemon;
 	random_seed();

@@ -31,6 +31,7 @@ struct loop {
 	uint32_t task_count;
 	bool ended;                /* atomic */
 	bool sleeping;             /* atomic: a post must write the event fd */
+	bool running;              /* atomic: in loop_run() */
 	struct loop_timer *timers; /* by due time */
 	struct loop_fd *dead;      /* watches to free after this turn */
 	int64_t now_ns;
@@ -325,6 +326,7 @@ void loop_run(struct loop *loop)
 	uint32_t turns_without_poll = 0;
 
 	loop_current = loop;
+	__atomic_store_n(&loop->running, true, __ATOMIC_RELAXED);
 	while (!__atomic_load_n(&loop->ended, __ATOMIC_RELAXED)) {
 		bool ran = loop_run_tasks(loop);
 
@@ -338,6 +340,7 @@ void loop_run(struct loop *loop)
 		loop_run_timers(loop);
 	}
 	loop_current = NULL;
+	__atomic_store_n(&loop->running, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&loop->ended, false, __ATOMIC_RELAXED);
 }
 
@@ -503,4 +506,15 @@ bool loop_is_current(const struct loop *loop)
 uint64_t loop_turn_count(const struct loop *loop)
 {
 	return __atomic_load_n(&loop->turn_count, __ATOMIC_RELAXED);
+}
+
+bool loop_is_in_turn(const struct loop *loop)
+{
+	return __atomic_load_n(&loop->running, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&loop->sleeping, __ATOMIC_RELAXED);
+}
+
+const char *loop_name(const struct loop *loop)
+{
+	return loop->name;
 }

@@ -81,7 +81,11 @@ void loop_watch_end(struct loop *loop, struct loop_fd *watch);
 int64_t loop_now_ns(const struct loop *loop);
 bool loop_is_current(const struct loop *loop);
 
-/* Turns so far, for the watch over slow callbacks. Any thread. */
+/* For the watch over loops that are stuck, from any thread: turns so far, and whether it is in one,
+ * rather than asleep, or not running. */
 uint64_t loop_turn_count(const struct loop *loop);
+bool loop_is_in_turn(const struct loop *loop);
+
+const char *loop_name(const struct loop *loop);
 
 #endif

@@ -15,6 +15,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "host.h"
+#include "log.h"
 #include "state.h"
 
 /* What the options on the command line said. */
@@ -134,10 +135,13 @@ static int with_config(const struct arguments *arguments,
 static int use_run(struct config *config, const struct arguments *arguments)
 {
 	int64_t for_ns = 0;
+	int code;
 
 	if (arguments->duration && (duration_parse(arguments->duration, &for_ns) || for_ns <= 0))
 		return usage_error("not a duration such as 10s", arguments->duration);
-	return daemon_run(config, for_ns);
+	code = daemon_run(config, for_ns);
+	log_close();
+	return code;
 }
 
 static int command_run(const struct arguments *arguments)

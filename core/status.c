@@ -265,6 +265,7 @@ struct status *status_gather(const struct status_sources *sources)
 	status->sources = sources;
 	status->now_wall_ns = clock_wall_ns();
 	status->uptime_s = (double)(clock_monotonic_ns() - sources->started_ns) / NS_PER_SECOND;
+	status->log = log_counts();
 	gather_process(status);
 	if (status_fill(status)) {
 		status_release(status);

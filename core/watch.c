@@ -4,6 +4,8 @@
 
 #include "clock.h"
 #include "log.h"
+#include "notify.h"
+#include "pulse.h"
 #include "storage.h"
 #include "watch.h"
 
@@ -23,6 +25,8 @@ struct watch_instance {
 };
 
 struct watch {
+	struct graph *graph;
+	struct pulse pulse; /* of the graph's loops */
 	struct loop *loop;
 	struct loop_timer timer;
 	int64_t slow_ns;
@@ -88,6 +92,19 @@ static void watch_sample(struct watch *watch, int64_t now_ns)
 	watch->now_ns = now_ns;
 }
 
+/* For the watchdog: a loop that is stuck may be so in no callback. */
+static void watch_pulse(struct watch *watch, int64_t now_ns)
+{
+	const struct loop *slowest = NULL;
+	int64_t stuck_ns = pulse_look(&watch->pulse, watch->graph->loops, watch->graph->loop_count,
+				      now_ns, &slowest);
+
+	if (slowest)
+		notify_stuck(loop_name(slowest), stuck_ns);
+	else if (!stuck_ns)
+		notify_stuck(NULL, 0);
+}
+
 static void watch_tick(void *data)
 {
 	struct watch *watch = data;
@@ -95,6 +112,7 @@ static void watch_tick(void *data)
 
 	for (uint32_t i = 0; i < watch->instance_count; i++)
 		watch_look(&watch->instances[i], now_ns, watch->slow_ns);
+	watch_pulse(watch, now_ns);
 	if (++watch->tick % WATCH_TICKS_PER_SAMPLE == 0)
 		watch_sample(watch, now_ns);
 	if (watch->tick % WATCH_TICKS_PER_TRIM == 0)
@@ -127,6 +145,7 @@ struct watch *watch_create(struct graph *graph, struct ledger *ledger, struct lo
 
 	if (!watch)
 		return NULL;
+	watch->graph = graph;
 	watch->loop = loop;
 	watch->slow_ns = slow_ns;
 	watch->timer = (struct loop_timer){ .run = watch_tick, .data = watch };
@@ -144,6 +163,7 @@ void watch_release(struct watch *watch)
 	if (!watch)
 		return;
 	loop_timer_end(watch->loop, &watch->timer);
+	pulse_release(&watch->pulse);
 	free(watch->instances);
 	free(watch->samples);
 	free(watch);
