@@ -373,9 +373,7 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	int code = EXIT_CODE_FAILED;
 
 	notify_open(); /* before there are threads: it changes the environment */
-	if (log_configure(&config->daemon.log))
-		log_write(SONDE_WARNING, NULL,
-			  "whoever reads this log may hold up sonde: no thread");
+	log_configure(&config->daemon.log);
 	daemon.started_ns = clock_monotonic_ns();
 	running = &daemon;
 	random_seed();
@@ -385,6 +383,8 @@ int daemon_run(const struct config *config, int64_t for_ns)
 		daemon_close(&daemon);
 		return code;
 	}
+	if (log_start())
+		log_write(SONDE_WARNING, NULL, "no thread for the log: its reader may hold us up");
 	daemon.lost_before = ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN);
 	daemon.ready = (struct loop_task){ .run = daemon_ready, .data = &daemon };
 	if (graph_start(daemon.graph, daemon.loop, &daemon.ready)) {

@@ -250,15 +250,22 @@ static uint32_t target_of(uint32_t target)
 								     : LOG_TO_STDERR;
 }
 
-int log_configure(const struct log_settings *settings)
+void log_configure(const struct log_settings *settings)
 {
 	uint32_t target = target_of(settings->target);
-	int result = 0;
 
 	pthread_mutex_lock(&state.mutex);
 	__atomic_store_n(&state.settings.level, settings->level, __ATOMIC_RELAXED);
 	state.settings.format = settings->format;
 	state.settings.target = target;
+	pthread_mutex_unlock(&state.mutex);
+}
+
+int log_start(void)
+{
+	int result = 0;
+
+	pthread_mutex_lock(&state.mutex);
 	if (!state.is_made)
 		log_make();
 	if (state.mode == LOG_DIRECT) {

@@ -21,17 +21,20 @@ struct log_counts {
 	uint64_t lost; /* whoever reads the log was too slow, or is gone */
 };
 
-/* From the first call on log_write() waits for nobody: a thread writes what it is given. Further
- * calls change the settings. On the main thread. -errno: there is no thread, and lines are written
- * at once, as before the first call. */
-int log_configure(const struct log_settings *settings);
+/* May be called again at any time, on the main thread. */
+void log_configure(const struct log_settings *settings);
+
+/* From now on log_write() waits for nobody: a thread writes what it is given. Not before the daemon
+ * is who it will be, as a thread keeps the privileges that it began with. -errno: there is no
+ * thread, and lines are written at once, as before. */
+int log_start(void);
 
 /* Tells what was held back, and writes what waits, for a second at most. Before every end of the
  * process. Later lines are written at once, or not at all if nobody reads them. */
 void log_close(void);
 
 /* One line: "12:34:56 warning calls: MESSAGE". subject: whose line it is, NULL for the daemon.
- * Secrets are masked. Any thread. Once the log is configured, what core/repeat.h takes for a repeat
+ * Secrets are masked. Any thread. Once the log is started, what core/repeat.h takes for a repeat
  * is held back and told by a summary, and what finds no room since nobody reads is lost. */
 __attribute__((format(printf, 3, 4))) void log_write(enum sonde_level level, const char *subject,
 						     const char *format, ...);

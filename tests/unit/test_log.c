@@ -46,6 +46,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void start(const struct log_settings *settings)
+{
+	log_configure(settings);
+	assert_int_equal(log_start(), 0);
+}
+
 /* All that was written until now. */
 static const char *seen_until_now(void)
 {
@@ -70,7 +76,7 @@ static uint32_t count_of(const char *text, const char *word)
 	return count;
 }
 
-static void before_it_is_configured_lines_are_written_at_once(void **state)
+static void before_it_is_started_lines_are_written_at_once(void **state)
 {
 	struct log_counts before = log_counts();
 
@@ -81,7 +87,7 @@ static void before_it_is_configured_lines_are_written_at_once(void **state)
 
 static void lines_are_written_in_their_order_and_none_is_left_at_the_end(void **state)
 {
-	assert_int_equal(log_configure(&text_settings), 0);
+	start(&text_settings);
 	log_write(SONDE_INFO, NULL, "first");
 	log_write(SONDE_WARNING, "calls", "second");
 	log_write(SONDE_DEBUG, NULL, "below the level");
@@ -95,8 +101,8 @@ static void a_second_call_changes_level_and_format(void **state)
 {
 	const struct log_settings json = { SONDE_DEBUG, LOG_JSON, LOG_TO_STDERR };
 
-	assert_int_equal(log_configure(&text_settings), 0);
-	assert_int_equal(log_configure(&json), 0);
+	start(&text_settings);
+	log_configure(&json);
 	log_write(SONDE_DEBUG, "calls", "say \"hello\"");
 	log_close();
 	seen_until_now();
@@ -109,7 +115,7 @@ static void repeats_are_held_back_and_told_at_the_end(void **state)
 {
 	struct log_counts before = log_counts();
 
-	assert_int_equal(log_configure(&text_settings), 0);
+	start(&text_settings);
 	for (int i = 0; i < 1000; i++)
 		log_write(SONDE_WARNING, "loop", "turn %d", i);
 	log_close();
@@ -122,7 +128,7 @@ static void repeats_are_held_back_and_told_at_the_end(void **state)
 static void a_secret_is_not_written(void **state)
 {
 	assert_int_equal(secret_hide("swordfish-9"), 0);
-	assert_int_equal(log_configure(&text_settings), 0);
+	start(&text_settings);
 	log_write(SONDE_ERROR, "otlp", "401 for Bearer %s", "swordfish-9");
 	log_close();
 	assert_non_null(strstr(seen_until_now(), "401 for Bearer ***\n"));
@@ -135,7 +141,7 @@ static void a_message_that_is_too_long_is_cut_and_says_so(void **state)
 
 	memset(message, 'm', sizeof(message) - 1);
 	message[sizeof(message) - 1] = '\0';
-	assert_int_equal(log_configure(&text_settings), 0);
+	start(&text_settings);
 	log_write(SONDE_INFO, NULL, "%s", message);
 	log_close();
 	assert_non_null(strstr(seen_until_now(), "mmm…\n"));
@@ -188,7 +194,7 @@ static void a_pipe_that_nobody_reads_holds_nobody_up_and_the_loss_is_told(void *
 	pthread_t thread;
 	size_t filled = 0;
 
-	assert_int_equal(log_configure(&text_settings), 0);
+	start(&text_settings);
 	write_much();
 	after = log_counts();
 	assert_true(after.lost > before.lost);
@@ -207,7 +213,8 @@ static void the_end_does_not_wait_for_a_reader_that_never_comes(void **state)
 	pid_t child = fork();
 
 	if (!child) {
-		if (log_configure(&text_settings))
+		log_configure(&text_settings);
+		if (log_start())
 			_exit(2);
 		write_much();
 		log_close();
@@ -228,7 +235,7 @@ static void without_a_journal_lines_go_to_stderr_with_a_note(void **state)
 		print_message("this machine has a journal, which gets them\n");
 		skip();
 	}
-	assert_int_equal(log_configure(&journald), 0);
+	start(&journald);
 	log_write(SONDE_INFO, "calls", "one");
 	log_write(SONDE_INFO, "calls", "two");
 	log_close();
@@ -243,7 +250,7 @@ static void auto_is_stderr_where_that_does_not_lead_to_the_journal(void **state)
 	const struct log_settings settings = { SONDE_INFO, LOG_TEXT, LOG_TO_AUTO };
 
 	setenv("JOURNAL_STREAM", "1:1", 1);
-	assert_int_equal(log_configure(&settings), 0);
+	start(&settings);
 	log_write(SONDE_INFO, "calls", "here");
 	log_close();
 	assert_non_null(strstr(seen_until_now(), "info calls: here\n"));
@@ -254,7 +261,7 @@ int main(void)
 {
 #define with_pipe(test_) cmocka_unit_test_setup_teardown(test_, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		with_pipe(before_it_is_configured_lines_are_written_at_once),
+		with_pipe(before_it_is_started_lines_are_written_at_once),
 		with_pipe(lines_are_written_in_their_order_and_none_is_left_at_the_end),
 		with_pipe(a_second_call_changes_level_and_format),
 		with_pipe(repeats_are_held_back_and_told_at_the_end),
