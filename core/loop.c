@@ -36,6 +36,8 @@ struct loop {
 	struct loop_fd *dead;      /* watches to free after this turn */
 	int64_t now_ns;
 	uint64_t turn_count; /* atomic */
+	uint64_t seen_turn;  /* of loop_lasting_ns() */
+	int64_t seen_since_ns;
 };
 
 static __thread const struct loop *loop_current;
@@ -508,10 +510,19 @@ uint64_t loop_turn_count(const struct loop *loop)
 	return __atomic_load_n(&loop->turn_count, __ATOMIC_RELAXED);
 }
 
-bool loop_is_in_turn(const struct loop *loop)
+/* The count is read before the rest: a turn that ends in between is then taken for the one before,
+ * not for one that has lasted. */
+int64_t loop_lasting_ns(struct loop *loop, int64_t now_ns)
 {
-	return __atomic_load_n(&loop->running, __ATOMIC_RELAXED) &&
-	       !__atomic_load_n(&loop->sleeping, __ATOMIC_RELAXED);
+	uint64_t turn_count = __atomic_load_n(&loop->turn_count, __ATOMIC_ACQUIRE);
+	bool in_turn = __atomic_load_n(&loop->running, __ATOMIC_RELAXED) &&
+		       !__atomic_load_n(&loop->sleeping, __ATOMIC_RELAXED);
+
+	if (in_turn && loop->seen_since_ns && turn_count == loop->seen_turn)
+		return now_ns - loop->seen_since_ns;
+	loop->seen_turn = turn_count;
+	loop->seen_since_ns = in_turn ? now_ns : 0;
+	return 0;
 }
 
 const char *loop_name(const struct loop *loop)

@@ -5,7 +5,6 @@
 #include "clock.h"
 #include "log.h"
 #include "notify.h"
-#include "pulse.h"
 #include "storage.h"
 #include "watch.h"
 
@@ -26,7 +25,6 @@ struct watch_instance {
 
 struct watch {
 	struct graph *graph;
-	struct pulse pulse; /* of the graph's loops */
 	struct loop *loop;
 	struct loop_timer timer;
 	int64_t slow_ns;
@@ -93,26 +91,29 @@ static void watch_sample(struct watch *watch, int64_t now_ns)
 }
 
 /* For the watchdog: a loop that is stuck may be so in no callback. */
-static void watch_pulse(struct watch *watch, int64_t now_ns)
+static void watch_loops(const struct graph *graph, int64_t now_ns, int64_t *longest_ns,
+			const char **slowest)
 {
-	const struct loop *slowest = NULL;
-	int64_t stuck_ns = pulse_look(&watch->pulse, watch->graph->loops, watch->graph->loop_count,
-				      now_ns, &slowest);
+	for (uint32_t i = 0; i < graph->loop_count; i++) {
+		int64_t lasting_ns = loop_lasting_ns(graph->loops[i], now_ns);
 
-	if (slowest)
-		notify_stuck(loop_name(slowest), stuck_ns);
-	else if (!stuck_ns)
-		notify_stuck(NULL, 0);
+		if (lasting_ns <= *longest_ns)
+			continue;
+		*longest_ns = lasting_ns;
+		*slowest = loop_name(graph->loops[i]);
+	}
 }
 
 static void watch_tick(void *data)
 {
 	struct watch *watch = data;
-	int64_t now_ns = clock_monotonic_ns();
+	int64_t now_ns = clock_monotonic_ns(), stuck_ns = 0;
+	const char *stuck = NULL;
 
 	for (uint32_t i = 0; i < watch->instance_count; i++)
 		watch_look(&watch->instances[i], now_ns, watch->slow_ns);
-	watch_pulse(watch, now_ns);
+	watch_loops(watch->graph, now_ns, &stuck_ns, &stuck);
+	notify_stuck(stuck, stuck_ns);
 	if (++watch->tick % WATCH_TICKS_PER_SAMPLE == 0)
 		watch_sample(watch, now_ns);
 	if (watch->tick % WATCH_TICKS_PER_TRIM == 0)
@@ -163,7 +164,6 @@ void watch_release(struct watch *watch)
 	if (!watch)
 		return;
 	loop_timer_end(watch->loop, &watch->timer);
-	pulse_release(&watch->pulse);
 	free(watch->instances);
 	free(watch->samples);
 	free(watch);

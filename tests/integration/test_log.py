@@ -39,6 +39,7 @@ def test_text_has_time_level_and_instance(tmp_path):
         assert any(re.match(r'\S+ warning loud: chatters "a" 0$', line) for line in lines)
 
 
+@pytest.mark.sanitizers
 def test_json_is_one_object_a_line(tmp_path):
     with chatter(tmp_path, settings='log_format = "json"; log = "debug";').start() as daemon:
         assert daemon.stop() == 0
@@ -69,6 +70,7 @@ def test_a_plugin_that_never_says_the_same_is_limited_too(tmp_path):
         assert re.search(r"loud: … \d+ more messages in", daemon.log())
 
 
+@pytest.mark.sanitizers
 def test_a_secret_is_in_no_log_and_no_status(tmp_path):
     with open(tmp_path / "token", "w") as file:
         file.write("swordfish-4711\n")
@@ -93,6 +95,7 @@ def fill(pipe):
         os.close(fd)
 
 
+@pytest.mark.sanitizers
 def test_a_stderr_that_nobody_reads_does_not_stop_the_flow(tmp_path):
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
