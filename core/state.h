@@ -18,8 +18,8 @@ const char *state_path(const struct state *state);
 const char *state_ledger_path(const struct state *state);
 
 /* Where the control socket lies: `control` if it is set; else in the state directory where that was
- * named; else in $RUNTIME_DIRECTORY, which a service manager gives; else /run/sonde/control.sock for
- * root, and the default state directory for others. 0, or -ENAMETOOLONG beyond what an address
+ * named; else in $RUNTIME_DIRECTORY, which a service manager gives; else /run/sonde/control.sock
+ * for root, and the default state directory for others. 0, or -ENAMETOOLONG beyond what an address
  * takes. */
 int control_path(const char *control, const char *state, char *buffer, size_t size);
 
