@@ -34,30 +34,44 @@ static int priority_of(enum sonde_level level)
 	return priorities[level <= SONDE_DEBUG ? level : SONDE_DEBUG];
 }
 
-/* With its length in front a value may hold anything, line breaks included. text_bytes: of the text
- * at most. */
-static size_t put_field(char *at, const char *name, const char *text, size_t text_bytes)
+/* Begins a value that has its length in front, and so may hold anything, line breaks included. */
+static char *field_begin(char *at, const char *name)
 {
-	char *value = stpcpy(at, name) + 1 + sizeof(uint64_t);
-	size_t length = log_clean(text, true, value, 4 * text_bytes);
-	uint64_t length_sent = htole64(length);
-
-	value[-1 - (ptrdiff_t)sizeof(uint64_t)] = '\n';
-	memcpy(value - sizeof(uint64_t), &length_sent, sizeof(uint64_t));
-	value[length] = '\n';
-	return (size_t)(value - at) + length + 1;
+	at = stpcpy(at, name);
+	*at++ = '\n';
+	return at + sizeof(uint64_t);
 }
 
+static char *field_end(char *value, char *end)
+{
+	uint64_t length = htole64((uint64_t)(end - value));
+
+	memcpy(value - sizeof(length), &length, sizeof(length));
+	*end++ = '\n';
+	return end;
+}
+
+static char *put_clean(char *at, const char *text, size_t text_bytes)
+{
+	return at + log_clean(text, true, at, 4 * text_bytes);
+}
+
+/* The message has its instance in front, as whoever reads a journal sees messages alone. */
 size_t journald_fields(const struct log_line *line, char ret_fields[JOURNALD_BYTES])
 {
-	size_t length = (size_t)snprintf(ret_fields, JOURNALD_BYTES,
-					 "PRIORITY=%d\nSYSLOG_IDENTIFIER=sonde\n",
-					 priority_of(line->level));
+	char *at = ret_fields, *value;
 
+	at += snprintf(at, JOURNALD_BYTES, "PRIORITY=%d\nSYSLOG_IDENTIFIER=sonde\n",
+		       priority_of(line->level));
+	if (line->subject[0]) {
+		value = field_begin(at, "SONDE_INSTANCE");
+		at = field_end(value, put_clean(value, line->subject, LOG_SUBJECT_BYTES));
+	}
+	value = at = field_begin(at, "MESSAGE");
 	if (line->subject[0])
-		length += put_field(ret_fields + length, "SONDE_INSTANCE", line->subject,
-				    LOG_SUBJECT_BYTES);
-	return length + put_field(ret_fields + length, "MESSAGE", line->message, LOG_MESSAGE_BYTES);
+		at = stpcpy(put_clean(at, line->subject, LOG_SUBJECT_BYTES), ": ");
+	at = field_end(value, put_clean(at, line->message, LOG_MESSAGE_BYTES));
+	return (size_t)(at - ret_fields);
 }
 
 /* ---- socket ------------------------------------------------------------------------------ */

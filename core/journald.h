@@ -12,7 +12,9 @@
 
 #define JOURNALD_SOCKET "/run/systemd/journal/socket"
 
-enum { JOURNALD_BYTES = 4 * (LOG_MESSAGE_BYTES + LOG_SUBJECT_BYTES) + 256 }; /* any line's fields */
+enum {
+	JOURNALD_BYTES = 4 * (LOG_MESSAGE_BYTES + 2 * LOG_SUBJECT_BYTES) + 256
+}; /* any line's fields */
 
 /* Whether what is written to fd ends up in the journal; stream: the value of JOURNAL_STREAM,
  * "DEVICE:INODE", may be NULL. */

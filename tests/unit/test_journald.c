@@ -136,7 +136,7 @@ static void a_line_arrives_as_fields(void **state)
 	receive(journal);
 	assert_false(journal->as_file);
 	field(journal, "MESSAGE", value);
-	assert_string_equal(value, "two\nlines = fine");
+	assert_string_equal(value, "calls: two\nlines = fine");
 	field(journal, "PRIORITY", value);
 	assert_string_equal(value, "4");
 	field(journal, "SYSLOG_IDENTIFIER", value);
@@ -173,7 +173,7 @@ static void no_message_can_add_a_field(void **state)
 	field(journal, "PRIORITY", value);
 	assert_string_equal(value, "6");
 	field(journal, "MESSAGE", value);
-	assert_string_equal(value, line.message);
+	assert_string_equal(value, "a\nPRIORITY=0: x\nPRIORITY=0\nMESSAGE=forged");
 	field(journal, "SONDE_INSTANCE", value);
 	assert_string_equal(value, line.subject);
 	close(fd);
@@ -207,7 +207,8 @@ static void what_no_datagram_takes_goes_as_a_sealed_file(void **state)
 	receive(journal);
 	assert_true(journal->as_file);
 	assert_int_equal(journal->seals, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-	assert_int_equal(field(journal, "MESSAGE", value), 4 * (LOG_MESSAGE_BYTES - 1));
+	assert_int_equal(field(journal, "MESSAGE", value),
+			 strlen("calls: ") + 4 * (LOG_MESSAGE_BYTES - 1));
 	field(journal, "PRIORITY", value);
 	assert_string_equal(value, "3");
 	close(fd);
