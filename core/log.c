@@ -307,11 +307,12 @@ static void log_admit(const struct log_line *line, const char *format)
 void log_write(enum sonde_level level, const char *subject, const char *format, ...)
 {
 	char text[LOG_MESSAGE_BYTES + 8], message[LOG_MESSAGE_BYTES], name[LOG_SUBJECT_BYTES];
-	struct log_line line = { level, clock_wall_ns(), name, message };
+	struct log_line line = { .level = level, .subject = name, .message = message };
 	va_list arguments;
 
 	if (level > __atomic_load_n(&state.settings.level, __ATOMIC_RELAXED))
 		return;
+	line.time_ns = clock_wall_ns();
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
