@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include "arena.h"
+#include "log.h"
 #include "option.h"
 #include "plugin.h"
 #include "problem.h"
@@ -36,7 +37,7 @@ struct daemon_config {
 	int64_t slow_ns;             /* a callback longer than this is named; "1s" */
 	struct sonde_texts plugins;  /* directories before the built-in one */
 	struct sonde_texts resource; /* "key=value" attributes of everything that is sent */
-	uint32_t log_level;          /* enum sonde_level */
+	struct log_settings log;
 };
 
 struct instance_config {

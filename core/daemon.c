@@ -18,6 +18,7 @@
 #include "knob.h"
 #include "leave.h"
 #include "log.h"
+#include "notify.h"
 #include "reload.h"
 #include "state.h"
 #include "status.h"
@@ -164,7 +165,7 @@ static int daemon_take_config(struct daemon *daemon, struct config *config, FILE
 	daemon->reloaded_ns = clock_monotonic_ns();
 	daemon_leave(daemon);
 	if (!result) {
-		log_set_level((enum sonde_level)config->daemon.log_level);
+		log_configure(&config->daemon.log);
 		daemon_say_unchanged(daemon, &config->daemon, &former->daemon, reply);
 	}
 	config_release(former);
@@ -204,7 +205,9 @@ static uint16_t daemon_reload_logged(struct daemon *daemon, FILE *reply)
 		return EXIT_CODE_FAILED;
 	}
 	log_write(SONDE_INFO, NULL, "reloading %s", daemon_config(daemon)->path);
+	notify_reloading();
 	code = daemon_reload(daemon, lines);
+	notify_ready(); /* with one config or the other */
 	fclose(lines);
 	fputs(text, reply);
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
@@ -309,6 +312,7 @@ static void daemon_ready(void *data)
 
 	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon_config(daemon)->path,
 		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
+	notify_ready();
 }
 
 static void daemon_end(void *data)
@@ -406,6 +410,7 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 	result = daemon_watch_signals(daemon);
 	if (result)
 		return daemon_fail(result, "no signals");
+	notify_watch(daemon->loop);
 	result = daemon_open_state(daemon, config);
 	if (result)
 		return result;
@@ -447,6 +452,7 @@ static void daemon_close(struct daemon *daemon)
 	daemon_release_graph(daemon);
 	ledger_close(daemon->ledger);
 	state_close(daemon->state);
+	notify_close();
 	if (daemon->signals)
 		loop_watch_end(daemon->loop, daemon->signals);
 	if (daemon->signal_fd >= 0)
@@ -498,6 +504,7 @@ static void daemon_stop(struct daemon *daemon)
 {
 	int64_t deadline_ns = clock_monotonic_ns() + daemon_config(daemon)->daemon.drain_ns;
 
+	notify_stopping(daemon_config(daemon)->daemon.drain_ns);
 	daemon_unblock_signals();
 	control_close(daemon->control);
 	daemon->control = NULL;
@@ -506,6 +513,7 @@ static void daemon_stop(struct daemon *daemon)
 		for (struct graph *graph = daemon->graph; graph; graph = graph->older)
 			graph_freeze(graph);
 		daemon_book_rest(daemon);
+		log_close();
 		_exit(EXIT_CODE_UNDRAINED);
 	}
 }
@@ -525,7 +533,8 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 	struct daemon daemon = { .catalog = catalog, .signal_fd = -1 };
 	int code = EXIT_CODE_FAILED;
 
-	log_set_level((enum sonde_level)config->daemon.log_level);
+	notify_open(); /* before there are threads: it changes the environment */
+	log_configure(&config->daemon.log);
 	daemon.started_ns = clock_monotonic_ns();
 	running = &daemon;
 	random_seed();
@@ -536,6 +545,8 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 		daemon_close(&daemon);
 		return code;
 	}
+	if (log_start())
+		log_write(SONDE_WARNING, NULL, "no thread for the log: its reader may hold us up");
 	daemon.lost_before = ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN);
 	daemon.ready = (struct loop_task){ .run = daemon_ready, .data = &daemon };
 	if (graph_start(daemon.graph, daemon.loop, &daemon.ready)) {

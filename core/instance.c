@@ -10,6 +10,7 @@
 #include "host.h"
 #include "instance.h"
 #include "log.h"
+#include "secret.h"
 
 enum {
 	LINGER_NS = NS_PER_SECOND, /* committed rows wait no longer than this */
@@ -505,6 +506,7 @@ int instance_fail(struct instance *instance, int error, const char *message)
 	}
 	pthread_mutex_lock(&instance->mutex);
 	snprintf(instance->problem, sizeof(instance->problem), "%s: %s", message, strerror(error));
+	secret_mask(instance->problem);
 	pthread_mutex_unlock(&instance->mutex);
 	log_write(SONDE_ERROR, instance->base.name, "%s: %s", message, strerror(error));
 	return -error;
