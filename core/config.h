@@ -53,7 +53,8 @@ struct instance_config {
 	struct retry_config retry; /* outputs */
 	const char
 		*source; /* its group, effective, secrets hashed: two equal sources are unchanged */
-	bool routed;     /* some pipeline names it */
+	const char *fixed_source;          /* of it what cannot change while it runs */
+	bool routed;                       /* some pipeline names it */
 	const struct setting_given *given; /* what the file says of it; the rest are defaults */
 };
 
