@@ -12,6 +12,7 @@
 #include <sonde/plugin.h>
 #include "clock.h"
 #include "control.h"
+#include "descriptors.h"
 #include "log.h"
 
 static const char control_magic[8] = "sonde-c";
@@ -35,6 +36,7 @@ struct control_client {
 	char *data;          /* request while reading, reply (with header) while writing */
 	size_t length, done; /* bytes expected, bytes moved */
 	bool writing;
+	bool borrowed; /* its fd is in the place that is kept for when there are none left */
 };
 
 struct control {
@@ -71,6 +73,8 @@ static void client_release(struct control_client *client)
 	if (client->watch)
 		loop_watch_end(client->control->loop, client->watch);
 	close(client->fd);
+	if (client->borrowed)
+		descriptors_keep();
 	free(client->data);
 	free(client);
 }
@@ -203,13 +207,32 @@ static void control_pause(struct control *control)
 	loop_timer_after(control->loop, &control->resume, NS_PER_SECOND);
 }
 
+/* Where there are no descriptors left, one client at a time is served all the same: that is when
+ * somebody wants to look. A negative errno. */
+static int client_accept(int listen_fd, bool *ret_borrowed)
+{
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	*ret_borrowed = fd < 0 && descriptors_note(errno) && descriptors_lend();
+	if (*ret_borrowed)
+		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (*ret_borrowed && fd < 0) {
+		int error = errno;
+
+		descriptors_keep();
+		errno = error;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 static void control_accept(void *data, int listen_fd, uint32_t events)
 {
 	struct control *control = data;
 	struct control_client *client;
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	bool borrowed;
+	int fd = client_accept(listen_fd, &borrowed);
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
 		control_pause(control);
 	if (fd < 0)
 		return;
@@ -217,8 +240,11 @@ static void control_accept(void *data, int listen_fd, uint32_t events)
 	if (!client || control->client_count == CONTROL_CLIENT_LIMIT) {
 		free(client);
 		close(fd);
+		if (borrowed)
+			descriptors_keep();
 		return;
 	}
+	client->borrowed = borrowed;
 	client->control = control;
 	client->fd = fd;
 	client->next = control->clients;

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "clock.h"
 #include "control.h"
 #include "daemon.h"
@@ -41,6 +42,7 @@ static struct daemon *running; /* the one that plugins' sonde_set() reaches */
 
 void daemon_check(const struct config *config, struct problems *problems)
 {
+	bounds_check(config, problems);
 	for (uint32_t i = 0; i < config->instance_count; i++) {
 		struct instance *instance;
 
@@ -263,8 +265,10 @@ static int daemon_open_control(struct daemon *daemon)
 static int daemon_open(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	int result;
+	int result = bounds_set(config);
 
+	if (result)
+		return result;
 	daemon->loop = loop_create("main");
 	if (!daemon->loop)
 		return daemon_fail(-errno, "no event loop");

@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "clock.h"
+#include "descriptors.h"
 #include "host.h"
 #include "instance.h"
 #include "log.h"
@@ -237,6 +238,8 @@ static void instance_book_failure(struct instance *instance, enum callback callb
 	pthread_mutex_lock(&instance->mutex);
 	said = instance->problem[0] != '\0';
 	if (!said)
+		descriptors_note(-result);
+	if (!said)
 		snprintf(instance->problem, sizeof(instance->problem), "%s failed: %s",
 			 callback_name(callback), strerror(-result));
 	instance->failed_callback = callback;
@@ -287,6 +290,12 @@ static void instance_flush(struct instance *instance)
 		tally_add(&instance->account->lost[SONDE_LOST_MEMORY], rows->refused_rows,
 			  rows->refused_rows);
 		rows->refused_rows = 0;
+	}
+	if (rows->refused_texts) {
+		log_write(SONDE_WARNING, instance->base.name,
+			  "memory was refused for %llu texts: their rows have empty ones",
+			  (unsigned long long)rows->refused_texts);
+		rows->refused_texts = 0;
 	}
 	if (!rows_waiting(rows))
 		return;
@@ -496,6 +505,7 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 
 int instance_fail(struct instance *instance, int error, const char *message)
 {
+	descriptors_note(error);
 	if (instance->problems) {
 		problems_add(instance->problems, PROBLEM_ERROR, instance->config->place, "%s: %s",
 			     instance->base.name, message);

@@ -5,8 +5,10 @@
 
 #include <stdio.h>
 
+#include "descriptors.h"
 #include "graph.h"
 #include "knob.h"
+#include "memory.h"
 #include "report.h"
 #include "watch.h"
 
@@ -53,6 +55,9 @@ struct status {
 	int64_t now_wall_ns;
 	double uptime_s, cpu_s;
 	uint64_t rss_bytes;
+	size_t idle_bytes; /* of memory.counted_bytes: blocks that wait to be used again */
+	struct memory_snapshot memory;
+	struct descriptors_snapshot descriptors;
 	uint32_t thread_count;
 	uint32_t instance_count, account_count;
 	struct status_instance *instances;

@@ -157,6 +157,35 @@ static void put_counters(struct json *json, const struct instance *instance)
 	json_close_object(json);
 }
 
+static void put_memory(struct json *json, const struct status *status)
+{
+	const struct memory_snapshot *memory = &status->memory;
+
+	json_key(json, "memory");
+	json_open_object(json);
+	put_unsigned(json, "limit_bytes", memory->limit_bytes);
+	put_unsigned(json, "room_bytes", memory->room_bytes);
+	put_unsigned(json, "used_bytes", memory->counted_bytes - status->idle_bytes);
+	put_unsigned(json, "idle_bytes", status->idle_bytes);
+	put_unsigned(json, "peak_bytes", memory->peak_bytes);
+	put_unsigned(json, "reserved_bytes", memory->reserved_bytes);
+	put_unsigned(json, "other_bytes", memory->other_bytes);
+	put_unsigned(json, "shed_rows", memory->shed_rows);
+	put_unsigned(json, "refused", memory->refused_count);
+	put_unsigned(json, "failed", memory->failed_count);
+	json_close_object(json);
+}
+
+static void put_descriptors(struct json *json, const struct descriptors_snapshot *descriptors)
+{
+	json_key(json, "descriptors");
+	json_open_object(json);
+	put_unsigned(json, "used", descriptors->used);
+	put_unsigned(json, "limit", descriptors->limit);
+	put_unsigned(json, "refused", descriptors->refused_count);
+	json_close_object(json);
+}
+
 static void put_instance(struct json *json, const struct status *status,
 			 const struct status_instance *at)
 {
@@ -202,6 +231,8 @@ void status_print_json(const struct status *status, FILE *file)
 	put_double(&json, "cpu_seconds", status->cpu_s);
 	put_unsigned(&json, "rss_bytes", status->rss_bytes);
 	put_unsigned(&json, "threads", status->thread_count);
+	put_memory(&json, status);
+	put_descriptors(&json, &status->descriptors);
 	json_key(&json, "ledger_closes");
 	json_boolean(&json, status->closes);
 	json_key(&json, "instances");
