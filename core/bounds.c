@@ -43,8 +43,10 @@ int bounds_set(const struct config *config)
 	int result = descriptors_open();
 
 	if (result) {
-		log_write(SONDE_ERROR, NULL, "too few file descriptors to begin with: %s (raise "
-			  "LimitNOFILE, or ulimit -n)", strerror(-result));
+		log_write(SONDE_ERROR, NULL,
+			  "too few file descriptors to begin with: %s (raise "
+			  "LimitNOFILE, or ulimit -n)",
+			  strerror(-result));
 		return result;
 	}
 	if (!bytes)

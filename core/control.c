@@ -100,8 +100,24 @@ int control_split(char *payload, size_t length, char *ret_words[CONTROL_WORD_LIM
 	return 0;
 }
 
+/* In the place of the request, which has been read: what memory is refused for can be said. */
+static void client_refuse(struct control_client *client)
+{
+	static const char message[] = "no memory for the answer: try again\n";
+	struct control_header header = { .version = CONTROL_VERSION,
+					 .code = 1, /* the machine refused something */
+					 .length = sizeof(message) - 1 };
+
+	memcpy(header.magic, control_magic, sizeof(header.magic));
+	memcpy(client->data, &header, sizeof(header));
+	memcpy(client->data + sizeof(header), message, sizeof(message) - 1);
+	client->length = sizeof(header) + sizeof(message) - 1;
+	client->done = 0;
+	client->writing = true;
+}
+
 /* The reply as bytes with its header; frees the request. */
-static int client_answer(struct control_client *client)
+static void client_answer(struct control_client *client)
 {
 	struct control_header header = { .version = CONTROL_VERSION };
 	struct control *control = client->control;
@@ -109,9 +125,12 @@ static int client_answer(struct control_client *client)
 	uint32_t word_count;
 	size_t length = 0;
 	FILE *file = open_memstream(&reply, &length);
+	bool failed;
 
-	if (!file)
-		return -ENOMEM;
+	if (!file) {
+		client_refuse(client);
+		return;
+	}
 	memcpy(header.magic, control_magic, sizeof(header.magic));
 	fwrite(&header, sizeof(header), 1, file);
 	if (control_split(client->data + sizeof(header), client->length - sizeof(header), words,
@@ -121,9 +140,12 @@ static int client_answer(struct control_client *client)
 	} else {
 		header.code = control->answer(control->data, words, word_count, file);
 	}
-	if (fclose(file)) {
+	failed = ferror(file) != 0;
+	failed |= fclose(file) != 0 || length < sizeof(header);
+	if (failed) {
 		free(reply);
-		return -ENOMEM;
+		client_refuse(client);
+		return;
 	}
 	header.length = (uint32_t)(length - sizeof(header));
 	memcpy(reply, &header, sizeof(header));
@@ -132,7 +154,6 @@ static int client_answer(struct control_client *client)
 	client->length = length;
 	client->done = 0;
 	client->writing = true;
-	return 0;
 }
 
 /* Whether the header of a request is one of ours; then how long the request is. */
@@ -164,7 +185,8 @@ static int client_read(struct control_client *client)
 			client->length += header.length;
 		}
 	}
-	return client_answer(client);
+	client_answer(client);
+	return 0;
 }
 
 static int client_write(struct control_client *client)

@@ -21,6 +21,7 @@ static const int64_t restart_longest_ns = 60ll * NS_PER_SECOND;
 
 struct settlement_list {
 	struct settlement_list *next;
+	struct instance *instance;
 	uint64_t token;
 	struct sonde_settlement settlement;
 };
@@ -134,16 +135,20 @@ static void instance_run_settled(void *data)
 	}
 }
 
-void instance_settled(void *data, uint64_t token, const struct sonde_settlement *settlement)
+struct settlement_list *instance_await(struct instance *instance)
 {
-	struct instance *instance = data;
 	struct settlement_list *list = malloc(sizeof(*list));
 
-	if (!list) {
-		log_write(SONDE_ERROR, instance->base.name,
-			  "no memory to say that token %llu is settled", (unsigned long long)token);
-		return;
-	}
+	if (list)
+		list->instance = instance;
+	return list;
+}
+
+void instance_settled(void *awaited, uint64_t token, const struct sonde_settlement *settlement)
+{
+	struct settlement_list *list = awaited;
+	struct instance *instance = list->instance;
+
 	list->token = token;
 	list->settlement = *settlement;
 	pthread_mutex_lock(&instance->mutex);

@@ -70,6 +70,7 @@ static struct catalog *catalog_open(void)
 {
 	char beside[PATH_MAX] = "";
 	const char *directories[3] = { 0 };
+	struct catalog *catalog;
 	struct stat status;
 	ssize_t length = readlink("/proc/self/exe", beside, sizeof(beside) - 16);
 	char *slash;
@@ -83,7 +84,10 @@ static struct catalog *catalog_open(void)
 			directories[count++] = beside;
 	}
 	directories[count] = SONDE_PLUGIN_DIRECTORY;
-	return catalog_create(directories, host_services());
+	catalog = catalog_create(directories, host_services());
+	if (!catalog)
+		fprintf(stderr, "sonde: cannot look for plugins: %s\n", strerror(ENOMEM));
+	return catalog;
 }
 
 /* Loads and checks a config, printing every problem. NULL: it has errors. */
@@ -93,8 +97,10 @@ static struct config *config_open(const char *path, struct catalog *catalog, boo
 	struct config *config = NULL;
 	int result;
 
-	if (!problems)
+	if (!problems) {
+		fprintf(stderr, "sonde: cannot read %s: %s\n", path, strerror(ENOMEM));
 		return NULL;
+	}
 	result = config_load(path, catalog, problems, &config);
 	if (!result)
 		daemon_check(config, problems);

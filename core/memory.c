@@ -17,8 +17,10 @@ enum {
 
 /* Written when blocks come and go, which recycled ones do not. */
 static struct {
-	size_t counted, peak, reserved;
+	size_t counted, peak;
 	uint64_t shed_rows, refused_count, failed_count;
+	/* By inputs that ask, batch by batch: apart from what all look at. */
+	_Alignas(64) size_t reserved;
 } account;
 
 /* Read by all, written by memory_limit() and memory_measure(). */
@@ -242,6 +244,11 @@ int memory_reserve(size_t bytes, size_t used_bytes)
 	} while (!__atomic_compare_exchange_n(&account.reserved, &before, before + bytes, true,
 					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return 0;
+}
+
+void memory_reserve_over(size_t bytes)
+{
+	__atomic_fetch_add(&account.reserved, bytes, __ATOMIC_RELAXED);
 }
 
 void memory_unreserve(size_t bytes)

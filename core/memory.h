@@ -52,6 +52,8 @@ size_t memory_soft_bytes(void); /* beyond it queues let go of rows */
 /* Promises to inputs: -EAGAIN where `used` bytes and all promises leave no room; -EMSGSIZE: more
  * than the limit will ever allow. */
 int memory_reserve(size_t bytes, size_t used_bytes);
+/* One that is given whatever there is, so that something moves. */
+void memory_reserve_over(size_t bytes);
 void memory_unreserve(size_t bytes);
 size_t memory_reserved_bytes(void);
 

@@ -102,21 +102,35 @@ static int branches_reserve(struct fan *fan, size_t bytes)
 	return 0;
 }
 
+/* Whether nothing is queued behind it; else its `room` will run when something goes. */
+static bool fan_is_empty(struct fan *fan)
+{
+	bool empty = !fan->reserved_bytes;
+
+	for (uint32_t i = 0; i < fan->count; i++) {
+		struct fan_branch *branch = &fan->branches[i];
+
+		for (uint32_t r = 0; r < branch->count; r++)
+			empty &= !route_want_room(branch->routes[r]);
+	}
+	return empty;
+}
+
 int fan_reserve(struct fan *fan, size_t bytes)
 {
 	int result = branches_reserve(fan, bytes);
 
 	if (result)
 		return result;
-	result = relief_reserve(bytes);
+	result = relief_reserve(bytes, false);
+	if (result == -EAGAIN && fan_is_empty(fan))
+		result = relief_reserve(bytes, true);
 	if (!result) {
 		fan->reserved_bytes += bytes;
 		return 0;
 	}
 	for (uint32_t i = 0; i < fan->count; i++)
 		branch_unreserve(&fan->branches[i], UINT32_MAX, bytes);
-	if (result == -EAGAIN && fan->count)
-		route_want_room(fan->branches[0].routes[0]);
 	return result;
 }
 

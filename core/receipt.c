@@ -30,6 +30,12 @@ struct receipt *receipt_create(receipt_settled *settled, void *origin, uint64_t 
 	return receipt;
 }
 
+void receipt_forget(struct receipt *receipt)
+{
+	assert(receipt->references == 1);
+	free(receipt);
+}
+
 struct receipt *receipt_hold(struct receipt *receipt)
 {
 	uint32_t before = __atomic_fetch_add(&receipt->references, 1, __ATOMIC_RELAXED);

@@ -53,10 +53,14 @@ static bool is_over(size_t used, size_t mark, size_t wanted)
 
 bool relief_is_due(void)
 {
-	size_t soft = memory_soft_bytes(), reserved = memory_reserved_bytes();
+	size_t soft = memory_soft_bytes(), counted = memory_counted_bytes(), reserved;
 
-	return is_over(memory_counted_bytes(), soft, reserved) &&
-	       is_over(used_bytes(), soft, reserved);
+	/* What everybody asks for every batch should not look at what others write: promises alone
+	 * make nobody let go of rows. */
+	if (counted <= soft / 2)
+		return false;
+	reserved = memory_reserved_bytes();
+	return is_over(counted, soft, reserved) && is_over(used_bytes(), soft, reserved);
 }
 
 static struct relief *largest(void)
@@ -98,27 +102,35 @@ void relief_make_room(size_t bytes)
 {
 	size_t room = memory_room_bytes();
 
-	/* A batch is worth older rows; a dictionary that doubles once more is not worth them all. */
+	/* A batch is worth older rows; a dictionary that doubles once more is not worth them all.
+	 */
 	if (bytes <= room / LARGE_SHARE)
 		shed_until(room, bytes);
 	storage_flush();
 }
 
-int relief_reserve(size_t bytes)
+int relief_reserve(size_t bytes, bool alone)
 {
-	int result = memory_reserve(bytes, used_bytes());
-	size_t soft = memory_soft_bytes(), reserved = memory_reserved_bytes();
+	size_t soft = memory_soft_bytes(), reserved;
+	int result = memory_reserve(bytes, memory_counted_bytes());
 
-	if (result != -EAGAIN || bytes > soft || reserved > soft - bytes)
+	if (result == -EAGAIN) /* idle blocks may be all there is */
+		result = memory_reserve(bytes, used_bytes());
+	if (result != -EAGAIN)
 		return result;
-	shed_until(soft, reserved + bytes);
-	return memory_reserve(bytes, used_bytes());
+	reserved = memory_reserved_bytes();
+	if (bytes <= soft && reserved <= soft - bytes) {
+		shed_until(soft, reserved + bytes);
+		result = memory_reserve(bytes, used_bytes());
+	}
+	if (result != -EAGAIN || !alone)
+		return result;
+	memory_reserve_over(bytes);
+	return 0;
 }
 
 void relief_tell_room(void)
 {
-	if (relief_is_due())
-		return;
 	pthread_mutex_lock(&relief_mutex);
 	for (struct relief *at = reliefs; at; at = at->next)
 		at->room(at->data);

@@ -30,11 +30,12 @@ bool relief_run(void);
 /* As memory_on_short() wants it: room for so many bytes under the hard mark. */
 void relief_make_room(size_t bytes);
 
-/* A promise to an input that asks before it reads: -EAGAIN, -EMSGSIZE as memory_reserve(). Where it
- * is short of room, it runs first. */
-int relief_reserve(size_t bytes);
+/* A promise to an input that asks before it reads: -EAGAIN, -EMSGSIZE as memory_reserve(). Where
+ * room is short it lets go of rows first. alone: nothing else of the input is on its way, so that
+ * nothing would ever tell it of room: it is promised all the same. */
+int relief_reserve(size_t bytes, bool alone);
 
-/* Tells all who wait for room that there may be some, if it is not due. */
+/* Tells all who wait for room to ask again. */
 void relief_tell_room(void);
 
 #endif

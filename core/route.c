@@ -213,11 +213,15 @@ void route_unreserve(struct route *route, size_t bytes)
 		loop_post(route->sender_loop, route->room);
 }
 
-void route_want_room(struct route *route)
+bool route_want_room(struct route *route)
 {
+	bool queued;
+
 	pthread_mutex_lock(&route->mutex);
 	route->wants_room = true;
+	queued = route->queue.count > 0;
 	pthread_mutex_unlock(&route->mutex);
+	return queued;
 }
 
 /* ---- when memory is short ---------------------------------------------------------------- */

@@ -29,8 +29,8 @@ struct route {
 	struct loop_task *room;
 	struct loop *receiver_loop; /* runs `arrived` when it was empty */
 	struct loop_task *arrived;
-	uint64_t high_bytes;   /* most that was ever queued, for status */
-	struct relief relief;  /* lets go of rows when the daemon is short of memory */
+	uint64_t high_bytes;  /* most that was ever queued, for status */
+	struct relief relief; /* lets go of rows when the daemon is short of memory */
 };
 
 /* Numbers of a route at one moment. */
@@ -57,8 +57,9 @@ bool route_is_full(struct route *route);
 int route_reserve(struct route *route, size_t bytes);
 void route_unreserve(struct route *route, size_t bytes);
 
-/* The sender was refused for want of memory: `room` runs when there may be some. */
-void route_want_room(struct route *route);
+/* The sender was refused for want of memory: `room` runs when what is queued goes. Whether anything
+ * is. */
+bool route_want_room(struct route *route);
 
 /* The oldest batch, held until it is settled; NULL: empty. */
 struct sonde_batch *route_pop(struct route *route);

@@ -90,8 +90,8 @@ static void print_head(const struct status *status, struct printer *p)
 		duration_print((int64_t)status->uptime_s * 1000000000, uptime),
 		ledger_epoch(status->sources->ledger), short_bytes(status->rss_bytes, rss),
 		status->uptime_s > 0 ? 100 * status->cpu_s / status->uptime_s : 0.0);
-	fprintf(p->file, "%sconfig %s   state %s%s\n", p->dim,
-		status->sources->graph->config->path, status->sources->state_path, p->plain);
+	fprintf(p->file, "%sconfig %s   state %s%s\n", p->dim, status->sources->graph->config->path,
+		status->sources->state_path, p->plain);
 	print_bounds(status, p);
 }
 

@@ -48,6 +48,12 @@ static const bool recycling = true;
 static const bool recycling = true;
 #endif
 
+/* Locked; others read it without the lock. */
+static void idle_count(size_t bytes)
+{
+	__atomic_store_n(&idle.bytes, idle.bytes + bytes, __ATOMIC_RELAXED);
+}
+
 /* The shelf of the smallest size that holds `size`, and that size; SIZE_COUNT: too large. */
 static uint32_t shelf_of(size_t size, size_t *ret_size)
 {
@@ -86,7 +92,7 @@ void *storage_take(size_t size, size_t *ret_size)
 			shelf->count--;
 			if (shelf->count < shelf->count_minimum)
 				shelf->count_minimum = shelf->count;
-			idle.bytes -= rounded;
+			idle_count(-rounded);
 		}
 		pthread_mutex_unlock(&idle.mutex);
 	}
@@ -122,7 +128,7 @@ void storage_give(void *block, size_t size)
 			item->next = shelf->first;
 			shelf->first = item;
 			shelf->count++;
-			idle.bytes += size;
+			idle_count(size);
 			item = NULL;
 		}
 		pthread_mutex_unlock(&idle.mutex);
@@ -165,7 +171,7 @@ static void shelves_clear(bool all)
 		pthread_mutex_lock(&idle.mutex);
 		count = all ? shelf->count : shelf->count_minimum;
 		shelf_clear(shelf, count, &freed);
-		idle.bytes -= count * shelf_bytes(index);
+		idle_count(-(count * shelf_bytes(index)));
 		pthread_mutex_unlock(&idle.mutex);
 		while (freed) {
 			struct idle *next = freed->next;
@@ -188,10 +194,5 @@ void storage_flush(void)
 
 size_t storage_idle_bytes(void)
 {
-	size_t bytes;
-
-	pthread_mutex_lock(&idle.mutex);
-	bytes = idle.bytes;
-	pthread_mutex_unlock(&idle.mutex);
-	return bytes;
+	return __atomic_load_n(&idle.bytes, __ATOMIC_RELAXED);
 }
