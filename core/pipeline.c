@@ -102,8 +102,8 @@ static int branches_reserve(struct fan *fan, size_t bytes)
 	return 0;
 }
 
-/* Whether nothing is queued behind it; else its `room` will run when something goes. */
-static bool fan_is_empty(struct fan *fan)
+/* Takes back what every route has promised; whether nothing else of the sender is under way. */
+static bool fan_take_back(struct fan *fan, size_t bytes)
 {
 	bool empty = !fan->reserved_bytes;
 
@@ -111,9 +111,22 @@ static bool fan_is_empty(struct fan *fan)
 		struct fan_branch *branch = &fan->branches[i];
 
 		for (uint32_t r = 0; r < branch->count; r++)
-			empty &= !route_want_room(branch->routes[r]);
+			empty &= !route_take_back(branch->routes[r], bytes);
 	}
 	return empty;
+}
+
+/* Who has nothing under way would never be told of room: it is promised all the same. */
+static int fan_reserve_alone(struct fan *fan, size_t bytes)
+{
+	int result = branches_reserve(fan, bytes);
+
+	if (result)
+		return result;
+	result = relief_reserve(bytes, true);
+	if (result)
+		fan_take_back(fan, bytes);
+	return result;
 }
 
 int fan_reserve(struct fan *fan, size_t bytes)
@@ -123,14 +136,10 @@ int fan_reserve(struct fan *fan, size_t bytes)
 	if (result)
 		return result;
 	result = relief_reserve(bytes, false);
-	if (result == -EAGAIN && fan_is_empty(fan))
-		result = relief_reserve(bytes, true);
-	if (!result) {
+	if (result && fan_take_back(fan, bytes) && result == -EAGAIN)
+		result = fan_reserve_alone(fan, bytes);
+	if (!result)
 		fan->reserved_bytes += bytes;
-		return 0;
-	}
-	for (uint32_t i = 0; i < fan->count; i++)
-		branch_unreserve(&fan->branches[i], UINT32_MAX, bytes);
 	return result;
 }
 

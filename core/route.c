@@ -213,11 +213,12 @@ void route_unreserve(struct route *route, size_t bytes)
 		loop_post(route->sender_loop, route->room);
 }
 
-bool route_want_room(struct route *route)
+bool route_take_back(struct route *route, size_t bytes)
 {
 	bool queued;
 
 	pthread_mutex_lock(&route->mutex);
+	queue_unreserve(&route->queue, bytes);
 	route->wants_room = true;
 	queued = route->queue.count > 0;
 	pthread_mutex_unlock(&route->mutex);

@@ -57,9 +57,9 @@ bool route_is_full(struct route *route);
 int route_reserve(struct route *route, size_t bytes);
 void route_unreserve(struct route *route, size_t bytes);
 
-/* The sender was refused for want of memory: `room` runs when what is queued goes. Whether anything
- * is. */
-bool route_want_room(struct route *route);
+/* Takes back a promise, since the daemon has no memory for it: `room` runs when what is queued
+ * goes, and not because of this. Whether anything is queued. */
+bool route_take_back(struct route *route, size_t bytes);
 
 /* The oldest batch, held until it is settled; NULL: empty. */
 struct sonde_batch *route_pop(struct route *route);
