@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """File descriptors: as many as there may be, and what is done when there are none left."""
 
+import fcntl
 import re
 import resource
 
@@ -64,13 +65,13 @@ def test_with_all_in_use_it_goes_on_and_still_answers(tmp_path):
 
 
 def test_what_could_not_be_opened_is_tried_again_until_it_can(tmp_path):
-    text = BODY.replace("PATH", str(tmp_path / "later" / "lines"))
-    with Daemon(tmp_path, text) as daemon:
+    with Daemon(tmp_path, body(tmp_path)) as daemon, open(tmp_path / "lines", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         daemon.start()
-        wait_for(lambda: daemon.status().instance("lines")["state"] == "waiting", "it waits for its directory")
+        wait_for(lambda: daemon.status().instance("lines")["state"] == "waiting", "somebody else writes the file")
         before, _ = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
         limit(daemon, daemon.status().document["descriptors"]["used"] - 1)
-        (tmp_path / "later").mkdir()
+        fcntl.flock(lock, fcntl.LOCK_UN)
         wait_for(lambda: "Too many open files" in daemon.status().instance("lines").get("problem", ""),
                  "there is no descriptor for it")
         assert daemon.status().document["descriptors"]["refused"] > 0
