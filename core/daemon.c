@@ -72,18 +72,18 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 		.started_ns = daemon->started_ns,
 	};
 	struct status *status = status_gather(&sources);
+	int result = status ? 0 : -ENOMEM;
 
-	if (!status) {
-		fputs("no memory\n", reply);
-		return EXIT_CODE_FAILED;
-	}
-	if (count > 1 && !strcmp(words[1], "json"))
-		status_print_json(status, reply);
-	else
+	if (status && count > 1 && !strcmp(words[1], "json"))
+		result = status_print_json(status, reply);
+	else if (status)
 		status_print_text(status, reply, count > 2 ? (uint32_t)atoi(words[2]) : 80,
 				  count > 3 && !strcmp(words[3], "colour"));
 	status_release(status);
-	return EXIT_CODE_OK;
+	if (!result)
+		return EXIT_CODE_OK;
+	fputs("no memory to say it with: try again\n", reply);
+	return EXIT_CODE_FAILED;
 }
 
 static uint16_t answer_set(struct daemon *daemon, char *const *words, uint32_t count, FILE *reply)

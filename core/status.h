@@ -69,8 +69,8 @@ struct status {
 struct status *status_gather(const struct status_sources *sources);
 void status_release(struct status *status);
 
-/* For programs: one JSON object, described in docs/status.md. */
-void status_print_json(const struct status *status, FILE *file);
+/* For programs: one JSON object, described in docs/status.md. -ENOMEM: nothing is printed. */
+int status_print_json(const struct status *status, FILE *file);
 
 /* For people, within `width` columns. */
 void status_print_text(const struct status *status, FILE *file, uint32_t width, bool colour);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Status for programs: one JSON object. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -214,9 +215,10 @@ static void put_instance(struct json *json, const struct status *status,
 	json_close_object(json);
 }
 
-void status_print_json(const struct status *status, FILE *file)
+int status_print_json(const struct status *status, FILE *file)
 {
 	struct json json = { 0 };
+	int result = 0;
 
 	json_open_object(&json);
 	put_unsigned(&json, "format", 1);
@@ -247,7 +249,10 @@ void status_print_json(const struct status *status, FILE *file)
 	json_close_array(&json);
 	json_close_object(&json);
 	json_newline(&json);
-	if (!json.failed)
+	if (json.failed)
+		result = -ENOMEM;
+	else
 		fwrite(json.data, 1, json.length, file);
 	json_release(&json);
+	return result;
 }
