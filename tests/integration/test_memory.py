@@ -107,6 +107,25 @@ def test_a_dictionary_that_grows_without_end_is_begun_anew(tmp_path):
         assert daemon.stop() in (0, 5)
 
 
+def test_keys_are_those_of_their_rows_in_each_dictionary(tmp_path):
+    body = f'''
+    inputs:    {{ gen: {{ plugin = "generate"; keys = 1000000; rows = 250000; rate = 250000; }}; }};
+    outputs:   {{ lines: {{ plugin = "file"; path = "{tmp_path}/lines"; }}; }};
+    pipelines: {{ main: {{ from = ["gen"]; to = ["lines"]; }}; }};
+    '''
+    with Daemon(tmp_path, body, 'memory = "8MiB";') as daemon:
+        daemon.start()
+        wait_for(lambda: daemon.status()["input", "gen"].rows("in") == 250000, "all rows are made")
+        refused = daemon.status().document["memory"]["refused"]
+        assert daemon.stop() == 0
+        lost = daemon.ledger().lost_rows()
+    assert refused > 0      # so there was more than one
+    with open(tmp_path / "lines") as file:
+        rows = [re.search(r'"generate.sequence":(\d+),.*"generate.key":"key-(\d+)"', line).groups() for line in file]
+    assert len(rows) == 250000 - lost
+    assert all(int(sequence) == int(key) for sequence, key in rows)
+
+
 def test_without_a_bound_of_its_own_the_machine_has_one(tmp_path):
     with Daemon(tmp_path, FLOOD.replace("1000000", "1000")) as daemon:
         memory = daemon.start().status().document["memory"]
