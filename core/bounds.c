@@ -23,12 +23,52 @@ struct trouble {
 
 static struct trouble short_memory, short_descriptors;
 
+/* What bounds all memory under this config, on this machine. */
+static uint64_t memory_bound(const struct config *config)
+{
+	uint64_t bytes = config->daemon.memory_bytes;
+
+	if (!bytes)
+		bytes = machine_memory_bytes();
+	return bytes > MEMORY_LIMIT_LEAST ? bytes : MEMORY_LIMIT_LEAST;
+}
+
+/* A queue that all memory would not fill. */
+static void queue_check(const struct queue_config *queue, struct place place, const char *name,
+			uint64_t bound, struct problems *problems)
+{
+	char text[32], all[32];
+
+	if (queue->memory_bytes > bound)
+		problems_add(problems, PROBLEM_NOTE, place,
+			     "%s: its queue may hold %s, but all memory of the daemon is bounded "
+			     "by %s here: see sonde.memory",
+			     name, size_print(queue->memory_bytes, text), size_print(bound, all));
+}
+
+static void queues_check(const struct config *config, struct problems *problems)
+{
+	uint64_t bound = memory_bound(config);
+
+	for (uint32_t i = 0; i < config->instance_count; i++) {
+		const struct instance_config *instance = &config->instances[i];
+
+		if (instance->kind == SONDE_OUTPUT && instance->routed)
+			queue_check(&instance->queue, config_place(instance, "queue.memory"),
+				    instance->name, bound, problems);
+	}
+	for (uint32_t i = 0; i < config->pipeline_count; i++)
+		queue_check(&config->pipelines[i].queue, config->pipelines[i].place,
+			    config->pipelines[i].name, bound, problems);
+}
+
 void bounds_check(const struct config *config, struct problems *problems)
 {
 	const struct setting_given *given = setting_find(config->daemon_given, "sonde.memory");
 	uint64_t bytes = config->daemon.memory_bytes;
 	char text[32], least[32];
 
+	queues_check(config, problems);
 	if (!given || !bytes || bytes >= MEMORY_LIMIT_LEAST)
 		return;
 	problems_add(problems, PROBLEM_ERROR, given->place,
@@ -39,7 +79,7 @@ void bounds_check(const struct config *config, struct problems *problems)
 
 int bounds_set(const struct config *config)
 {
-	uint64_t bytes = config->daemon.memory_bytes;
+	uint64_t bytes = memory_bound(config);
 	int result = descriptors_open();
 
 	if (result) {
@@ -49,10 +89,6 @@ int bounds_set(const struct config *config)
 			  strerror(-result));
 		return result;
 	}
-	if (!bytes)
-		bytes = machine_memory_bytes();
-	if (bytes < MEMORY_LIMIT_LEAST)
-		bytes = MEMORY_LIMIT_LEAST;
 	memory_limit(bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX);
 	memory_on_short(relief_make_room);
 	memory_measure();

@@ -141,6 +141,16 @@ def test_a_bound_that_nothing_fits_into_is_an_error_in_the_config(tmp_path):
     assert f"{daemon.config}:2: sonde.memory: 1MiB is not enough" in result.stderr
 
 
+def test_a_queue_larger_than_the_bound_is_noted(tmp_path):
+    body = FLOOD.replace("block = true;", 'queue: { memory = "1GiB"; };')
+    daemon = Daemon(tmp_path, body, 'memory = "512MiB";')
+    result = run("check", daemon.config)
+    assert result.returncode == 0
+    assert (f"{daemon.config}:4: note: slow: its queue may hold 1GiB, but all memory of the daemon is bounded by 512MiB "
+            "here: see sonde.memory") in result.stderr
+    assert "fast" not in result.stderr
+
+
 # --- memory that the system refuses ---------------------------------------------------------------------------------
 
 class Refusals:
