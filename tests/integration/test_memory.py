@@ -50,6 +50,7 @@ pipelines: { main: { from = ["gen"]; to = ["slow", "fast"]; queue: { memory = "6
 '''
 
 
+@pytest.mark.sanitizers
 def test_a_flood_before_a_stuck_output_stays_within_the_bound_and_every_row_is_accounted_for(tmp_path):
     with Daemon(tmp_path, FLOOD, 'memory = "16MiB";') as daemon:
         daemon.start()
@@ -73,6 +74,7 @@ def test_a_flood_before_a_stuck_output_stays_within_the_bound_and_every_row_is_a
         daemon.ledger().assert_closes()
 
 
+@pytest.mark.sanitizers
 def test_who_can_wait_waits_and_nothing_is_lost(tmp_path):
     body = '''
     inputs:    { gen: { plugin = "generate"; waits = true; rows = 3000000; batch = 1000; }; };
@@ -89,6 +91,7 @@ def test_who_can_wait_waits_and_nothing_is_lost(tmp_path):
         daemon.ledger().assert_closes()
 
 
+@pytest.mark.sanitizers
 def test_a_dictionary_that_grows_without_end_is_begun_anew(tmp_path):
     body = '''
     inputs:    { gen: { plugin = "generate"; keys = 16777216; rate = 1000000; }; };
@@ -97,13 +100,16 @@ def test_a_dictionary_that_grows_without_end_is_begun_anew(tmp_path):
     '''
     with Daemon(tmp_path, body, 'memory = "16MiB";') as daemon:
         daemon.start()
-        most = max(watch(daemon, 0.2) for _ in iter(
-            lambda: daemon.status()["input", "gen"].rows("in") > 3000000, True))
-        assert_bounded(most, 16 * MIB)
+        most = [0]
+
+        def enough():
+            most.append(watch(daemon, 0.2))
+            return daemon.status()["input", "gen"].rows("in") > 3000000
+        wait_for(enough, "rows go on when the dictionary is full")
+        assert_bounded(max(most), 16 * MIB)
         status = daemon.status()
         status.assert_closes()
         assert status.document["memory"]["refused"] > 0
-        assert status.instance("gen")["state"] == "running"
         assert daemon.stop() in (0, 5)
 
 

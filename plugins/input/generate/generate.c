@@ -258,26 +258,27 @@ static int add_keys(struct sonde_instance *instance, uint32_t count)
 	return 0;
 }
 
-/* Begins a new dictionary; the old one goes with the batches that use it. */
+/* Begins a new dictionary. The old one goes before, since it is what memory is short for, and with
+ * the last batch that uses it. */
 static int restart_keys(struct sonde_instance *instance)
 {
 	struct generate *generate = instance->self;
-	struct sonde_dictionary *texts = sonde_dictionary_create(instance, true);
 
-	if (!texts)
-		return -ENOMEM;
-	sonde_bind(instance, GENERATE_KEYED, KEY_FIELD, texts);
+	sonde_bind(instance, GENERATE_KEYED, KEY_FIELD, NULL);
 	sonde_dictionary_release(instance, generate->key_texts);
-	generate->key_texts = texts;
+	generate->key_texts = sonde_dictionary_create(instance, true);
 	generate->key_row = generate->made_rows;
 	generate->key_count = 0;
-	return 0;
+	if (!generate->key_texts)
+		return -ENOMEM;
+	return sonde_bind(instance, GENERATE_KEYED, KEY_FIELD, generate->key_texts);
 }
 
 /* A dictionary for which there is no more memory is begun anew. */
 static int ensure_keys(struct sonde_instance *instance, uint32_t count)
 {
-	int result = add_keys(instance, count);
+	struct generate *generate = instance->self;
+	int result = generate->key_texts ? add_keys(instance, count) : -ENOMEM;
 
 	if (result < 0)
 		result = restart_keys(instance);
@@ -328,6 +329,8 @@ static struct sonde_batch *make_batch(struct sonde_instance *instance, uint32_t 
 	if (generate->fill == FILL_FULL && ensure_keys(instance, count) < 0)
 		return NULL;
 	batch = sonde_batch_create(instance, schema, count);
+	if (!batch && generate->key_count && generate->fill == FILL_FULL)
+		restart_keys(instance); /* it may be the keys that there is no room beside */
 	if (!batch)
 		return NULL;
 	if (generate->fill == FILL_FULL)
