@@ -126,6 +126,7 @@ static void client_answer(struct control_client *client)
 	size_t length = 0;
 	FILE *file = open_memstream(&reply, &length);
 	bool failed;
+	int64_t left_ns = client->timeout.due_ns - clock_monotonic_ns(); /* not the answer's time */
 
 	if (!file) {
 		client_refuse(client);
@@ -154,6 +155,7 @@ static void client_answer(struct control_client *client)
 	client->length = length;
 	client->done = 0;
 	client->writing = true;
+	loop_timer_after(control->loop, &client->timeout, left_ns);
 }
 
 /* Whether the header of a request is one of ours; then how long the request is. */
@@ -455,7 +457,15 @@ static int ask_connected(int fd, const char *const *words, uint32_t word_count, 
 int control_ask(const char *path, const char *const *words, uint32_t word_count, uint16_t *ret_code,
 		char **ret_reply, size_t *ret_length)
 {
-	struct timeval timeout = { .tv_sec = client_timeout_ns / NS_PER_SECOND };
+	return control_ask_within(path, words, word_count, client_timeout_ns, ret_code, ret_reply,
+				  ret_length);
+}
+
+int control_ask_within(const char *path, const char *const *words, uint32_t word_count,
+		       int64_t patience_ns, uint16_t *ret_code, char **ret_reply,
+		       size_t *ret_length)
+{
+	struct timeval timeout = { .tv_sec = patience_ns / NS_PER_SECOND };
 	struct sockaddr_un address;
 	int fd, result = address_of(path, &address);
 

@@ -184,17 +184,16 @@ static int batch_await(struct instance *instance, struct sonde_batch *batch, uin
 {
 	struct settlement_list *awaited = instance_await(instance);
 	struct receipt *receipt = awaited ? receipt_create(instance_settled, awaited, token) : NULL;
-	int result = -ENOMEM;
 
-	if (receipt)
-		result = receipts_add(batch_receipts(batch), receipt, batch->selected_count);
-	if (result && receipt)
-		receipt_forget(receipt);
-	else
-		receipt_release(receipt);
-	if (result)
+	if (!receipt || receipts_add(batch_receipts(batch), receipt, batch->selected_count)) {
+		if (receipt)
+			receipt_cancel(receipt);
 		free(awaited);
-	return result;
+		return -ENOMEM;
+	}
+	__atomic_add_fetch(&instance->receipt_count, 1, __ATOMIC_RELAXED);
+	receipt_release(receipt); /* the batch holds it */
+	return 0;
 }
 
 /* Rows that were emitted go first, so that an instance's rows stay in order. */

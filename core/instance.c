@@ -11,6 +11,7 @@
 #include "host.h"
 #include "instance.h"
 #include "log.h"
+#include "secret.h"
 
 enum {
 	LINGER_NS = NS_PER_SECOND, /* committed rows wait no longer than this */
@@ -156,6 +157,8 @@ void instance_settled(void *awaited, uint64_t token, const struct sonde_settleme
 	instance->settlements = list;
 	pthread_mutex_unlock(&instance->mutex);
 	loop_post(instance->loop, &instance->settled);
+	/* Last: one that leaves may be released from here on. */
+	__atomic_sub_fetch(&instance->receipt_count, 1, __ATOMIC_RELEASE);
 }
 
 static void instance_restart(void *data)
@@ -518,6 +521,7 @@ int instance_fail(struct instance *instance, int error, const char *message)
 	}
 	pthread_mutex_lock(&instance->mutex);
 	snprintf(instance->problem, sizeof(instance->problem), "%s: %s", message, strerror(error));
+	secret_mask(instance->problem);
 	pthread_mutex_unlock(&instance->mutex);
 	log_write(SONDE_ERROR, instance->base.name, "%s: %s", message, strerror(error));
 	return -error;

@@ -30,12 +30,6 @@ struct receipt *receipt_create(receipt_settled *settled, void *origin, uint64_t 
 	return receipt;
 }
 
-void receipt_forget(struct receipt *receipt)
-{
-	assert(receipt->references == 1);
-	free(receipt);
-}
-
 struct receipt *receipt_hold(struct receipt *receipt)
 {
 	uint32_t before = __atomic_fetch_add(&receipt->references, 1, __ATOMIC_RELAXED);
@@ -67,6 +61,12 @@ void receipt_release(struct receipt *receipt)
 	if (!receipt || __atomic_fetch_sub(&receipt->references, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
 	receipt_settle(receipt);
+	free(receipt);
+}
+
+void receipt_cancel(struct receipt *receipt)
+{
+	assert(__atomic_load_n(&receipt->references, __ATOMIC_RELAXED) == 1);
 	free(receipt);
 }
 

@@ -49,14 +49,6 @@ static void the_origin_hears_once_when_the_last_reference_goes(void **state)
 	receipt_release(NULL);
 }
 
-static void one_that_is_forgotten_says_nothing(void **state)
-{
-	struct heard heard = { 0 };
-
-	receipt_forget(receipt_create(hear, &heard, 42));
-	assert_int_equal(heard.count, 0);
-}
-
 /* What an origin hears of one branch that delivered and two that lost. */
 static struct sonde_settlement settle(uint64_t delivered, uint64_t lost, bool retry,
 				      uint64_t lost_too, bool retry_too)
@@ -196,7 +188,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_origin_hears_once_when_the_last_reference_goes),
-		cmocka_unit_test(one_that_is_forgotten_says_nothing),
 		cmocka_unit_test(a_resend_is_asked_for_only_when_no_branch_took_a_row),
 		cmocka_unit_test(rows_that_no_one_will_ever_take_are_rejected),
 		cmocka_unit_test(a_failed_branch_books_its_loss_beside_a_yes),
