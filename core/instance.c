@@ -350,6 +350,29 @@ static void instance_call_stop(struct instance *instance)
 	loop_cancel(instance->loop, &instance->room);
 }
 
+static bool is_of_counter(const struct sonde_plugin *plugin, size_t offset)
+{
+	const struct sonde_counter *counter = plugin->counters;
+
+	for (; counter && counter->name; counter++) {
+		if (offset - counter->offset < sizeof(uint64_t))
+			return true;
+	}
+	return false;
+}
+
+/* Counters only rise, and others may be reading them. */
+static void instance_reset(struct instance *instance, const char *fresh)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+	char *self = instance->base.self;
+
+	for (size_t i = 0; i < plugin->self_size; i++) {
+		if (!is_of_counter(plugin, i))
+			self[i] = fresh[i];
+	}
+}
+
 /* A failed start leaves nothing behind: stop() has run and the options are as they were. Knobs that
  * were set since keep their values. */
 static void instance_start_failed(struct instance *instance)
@@ -363,7 +386,7 @@ static void instance_start_failed(struct instance *instance)
 	if (fresh) {
 		for (const struct sonde_option *o = plugin->options; o && o->name; o++)
 			memcpy(fresh + o->offset, self + o->offset, o->size);
-		memcpy(self, fresh, plugin->self_size);
+		instance_reset(instance, fresh);
 		free(fresh);
 	}
 	instance_set_state(instance, INSTANCE_WAITING);
