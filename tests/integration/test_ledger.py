@@ -254,13 +254,16 @@ def test_accounts_of_a_former_config_stay_and_are_told_apart(tmp_path):
 
 
 def test_a_ledger_without_room_for_an_account_is_said_at_the_start(tmp_path):
-    accounts = b"".join(struct.pack("=II224s", 3, 0, b"former %d" % i).ljust(1024, b"\0") for i in range(1023))
+    accounts = b"".join(struct.pack("=II224s", 3, 1, b"last %d" % i).ljust(1024, b"\0") for i in range(1023))
     (tmp_path / "state").mkdir()
     (tmp_path / "state/ledger").write_bytes(struct.pack("=8sIIQ", b"sondeLG", 1, 1024, 1).ljust(1024, b"\0") + accounts)
     with storm(tmp_path) as daemon:
         daemon.start(ready=False)
         assert daemon.wait() == 1
-        assert "is full, also of former configs: move it away" in daemon.log()
+        assert "is full: this config and that of the last run have more accounts than it holds" in daemon.log()
+        daemon.start()    # those of the run before the last make room
+        assert daemon.stop() == 0
+        daemon.ledger().assert_closes()
 
 
 def test_a_full_disk_is_said_at_the_start(tmp_path):
