@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 
-import pytest
 from conftest import SONDE
 from test_syscalls import assert_made
 
@@ -37,7 +36,6 @@ def in_kernel(ids):
     return ids & there
 
 
-@pytest.mark.sanitizers
 def test_two_daemons_side_by_side_count_every_call_each(start, cgroup):
     one, other = start('mode = "aggregate";'), start('mode = "both";')
     made = cgroup.run("many", 100_000)
