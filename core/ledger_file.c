@@ -93,28 +93,32 @@ static bool account_is_whole(const struct account *account)
 	       tallies_are_whole(account->lost, SONDE_LOSS_COUNT);
 }
 
+/* Those in use come first, and behind them is nothing. Adds how many there are. */
+static int check_chunk(const struct account *chunk, uint32_t count, bool *ended, uint32_t *used)
+{
+	uint32_t here = 0;
+
+	while (!*ended && here < count) {
+		*ended = chunk[here].kind == ACCOUNT_FREE;
+		if (!*ended && !account_is_whole(&chunk[here++]))
+			return -EUCLEAN;
+	}
+	*used += here;
+	return is_zero(chunk + here, (count - here) * sizeof(*chunk)) ? 0 : -EUCLEAN;
+}
+
 static int check_accounts(int fd, struct account *chunk, uint32_t *ret_count)
 {
-	uint32_t used = 0, count;
+	uint32_t used = 0, count = 0;
 	bool ended = false;
+	int result;
 
 	for (uint32_t position = 0; position < LEDGER_ACCOUNTS; position += count) {
-		int result = read_chunk(fd, position, chunk, &count);
-
+		result = read_chunk(fd, position, chunk, &count);
+		if (!result)
+			result = check_chunk(chunk, count, &ended, &used);
 		if (result)
 			return result;
-		for (uint32_t i = 0; i < count && !ended; i++) {
-			ended = chunk[i].kind == ACCOUNT_FREE;
-			if (!ended && !account_is_whole(&chunk[i]))
-				return -EUCLEAN;
-			used += !ended;
-		}
-		if (used < position + count) {
-			uint32_t from = used > position ? used - position : 0;
-
-			if (!is_zero(chunk + from, (count - from) * sizeof(*chunk)))
-				return -EUCLEAN;
-		}
 	}
 	*ret_count = used;
 	return 0;
