@@ -143,7 +143,7 @@ def test_an_end_that_cannot_hand_everything_over_says_so_and_books_the_rest(tmp_
     with loaded(tmp_path, 'drain = "200ms";') as daemon:
         start_under_load(daemon)
         daemon.set("slow.block", "true")
-        wait_for(lambda: daemon.status().route("main > slow").lost_rows("queue full"), "its queue is full")
+        wait_for(lambda: daemon.status().route("main > slow").rows("queued"), "rows wait before it")
         assert daemon.stop(signal.SIGTERM) == 5
         assert "rows were not handed over in time" in daemon.log()
         ledger = daemon.ledger()
