@@ -48,7 +48,8 @@ static const char *const fluent_arguments[] = { "-i", "dummy",          "-p", "r
 						"-o", "file",           "-p", peer_path_argument,
 						"-p", "file=peer_rows", "-f", "1",
 						NULL };
-/* What it says must not stand in the program, which it repeats with every mistake. */
+/* What it says must not stand in the program, which it repeats with every mistake. It says so
+ * before the other programs are attached: its time is too short, if anything. */
 static const char *const bpftrace_arguments[] = {
 	"-o", "/dev/stderr", "-e",
 	"BEGIN { printf(\"attached %d\\n\", 1); } "
