@@ -2,8 +2,9 @@
 /* What the daemon takes while there is next to nothing to do: memory, time until it is ready, CPU.
  * Beside a peer that does the same: a row a second into a file; or counting calls by name.
  *
- * Ready is when the program says so, on a pipe, from before it was forked. Memory and CPU are taken
- * of both while they run at the same time, after they have settled. */
+ * Ready is when the program says so, on a pipe, from before it was forked; of a few starts in a row
+ * the quickest, as others on the machine disturb in one direction only. Memory and CPU are taken of
+ * both while they run at the same time, after they have settled. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,8 +16,8 @@
 #include "syscalls_measure.h"
 
 enum {
-	STARTS = 21, /* for `ready` */
-	IDLES = 3,   /* for the others */
+	RUNS_LIMIT = 21,
+	IDLES = 3, /* runs of what is not `ready` */
 	SETTLE_S = 3,
 	IDLE_S = 20,
 	PATH_BYTES = 4096,
@@ -29,13 +30,14 @@ static const char *const measure_units[] = { "MB", "MB", "ms", "% CPU" };
 
 struct bench {
 	const char *name, *config;
+	int runs, starts; /* for `ready`: runs, and starts in each */
 	const char *peer_name, *peer_program, *peer_recorded;
 	const char *const *peer_arguments; /* after the path */
 	const char *peer_ready;
 };
 
 struct figures {
-	double values[MEASURES][STARTS];
+	double values[MEASURES][RUNS_LIMIT];
 	int count[MEASURES];
 };
 
@@ -60,6 +62,8 @@ static const char *const bpftrace_arguments[] = {
 
 static const struct bench benches[] = {
 	{ .name = "daemon",
+	  .runs = 21,
+	  .starts = 5,
 	  .config = "inputs:    { gen: { plugin = \"generate\"; rate = 1; batch = 1; }; };\n"
 		    "outputs:   { kept: { plugin = \"file\"; path = \"%s/rows.json\"; }; };\n"
 		    "pipelines: { main: { from = [\"gen\"]; to = [\"kept\"]; }; };\n",
@@ -69,6 +73,8 @@ static const struct bench benches[] = {
 	  .peer_arguments = fluent_arguments,
 	  .peer_ready = "stream processor started" },
 	{ .name = "daemon_syscalls",
+	  .runs = 7,
+	  .starts = 2,
 	  .config = "inputs:    { calls: { plugin = \"syscalls\"; interval = \"2s\"; }; };\n"
 		    "outputs:   { kept: { plugin = \"file\"; path = \"%s/rows.json\"; }; };\n"
 		    "pipelines: { main: { from = [\"calls\"]; to = [\"kept\"]; }; };\n",
@@ -138,14 +144,20 @@ static void figure_add(struct figures *figures, enum measure measure, double val
 	figures->values[measure][figures->count[measure]++] = value;
 }
 
-static bool measure_ready(const struct program *program, struct figures *figures)
+static bool measure_ready(const struct program *program, int starts, struct figures *figures)
 {
-	struct process process;
+	double quickest_s = 0;
 
-	if (process_start(program, &process))
-		return false;
-	process_stop(&process);
-	figure_add(figures, MEASURE_READY, process.ready_s * 1e3);
+	for (int start = 0; start < starts; start++) {
+		struct process process;
+
+		if (process_start(program, &process))
+			return false;
+		process_stop(&process);
+		if (!start || process.ready_s < quickest_s)
+			quickest_s = process.ready_s;
+	}
+	figure_add(figures, MEASURE_READY, quickest_s * 1e3);
 	return true;
 }
 
@@ -186,7 +198,7 @@ static bool measure_idle(const struct program *programs, struct figures *figures
 
 static double ratio(const struct figures *sonde, const struct figures *peer, enum measure measure)
 {
-	double ratios[STARTS];
+	double ratios[RUNS_LIMIT];
 
 	for (int i = 0; i < sonde->count[measure]; i++)
 		ratios[i] = sonde->values[measure][i] / peer->values[measure][i];
@@ -237,13 +249,13 @@ static bool is_wanted(const struct bench *bench, enum measure measure, int count
 	return !count;
 }
 
-static bool bench_measure(const struct program *programs, struct figures *figures, int count,
-			  const bool wanted[MEASURES])
+static bool bench_measure(const struct bench *bench, const struct program *programs,
+			  struct figures *figures, int count, const bool wanted[MEASURES])
 {
 	bool well = true;
 
-	for (int i = 0; i < STARTS * count && well && wanted[MEASURE_READY]; i++)
-		well = measure_ready(&programs[i % count], &figures[i % count]);
+	for (int i = 0; i < bench->runs * count && well && wanted[MEASURE_READY]; i++)
+		well = measure_ready(&programs[i % count], bench->starts, &figures[i % count]);
 	for (int i = 0; i < IDLES && well; i++) {
 		if (wanted[MEASURE_RSS] || wanted[MEASURE_PSS] || wanted[MEASURE_IDLE])
 			well = measure_idle(programs, figures, count);
@@ -273,7 +285,7 @@ static void bench_run(const struct bench *bench, const bool wanted[MEASURES])
 		fprintf(stderr, "%s: %s is not installed, so not beside it%s%s\n", bench->name,
 			bench->peer_name, bench->peer_recorded ? "; " : "",
 			bench->peer_recorded ? bench->peer_recorded : "");
-	if (!bench_measure(programs, figures, with_peer ? 2 : 1, wanted)) {
+	if (!bench_measure(bench, programs, figures, with_peer ? 2 : 1, wanted)) {
 		skip_print(bench, wanted, "a program did not start or ended early (see above)");
 		return;
 	}
