@@ -15,6 +15,7 @@
 
 struct ledger {
 	struct ledger_file *file; /* mapped; a sparse file of 1 MiB, of which used pages count */
+	uint32_t count;           /* atomic: accounts in use, the first ones */
 	pthread_mutex_t mutex;    /* over making accounts */
 };
 
@@ -112,11 +113,10 @@ static void account_book_open(struct account *account, enum sonde_loss loss)
 
 void ledger_book_open(struct ledger *ledger, enum sonde_loss loss)
 {
-	for (uint32_t i = 0; i < LEDGER_ACCOUNTS; i++) {
-		if (ledger->file->accounts[i].kind == ACCOUNT_FREE)
-			break;
-		account_book_open(&ledger->file->accounts[i], loss);
-	}
+	struct account *account;
+
+	for (uint32_t i = 0; (account = ledger_at(ledger, i)); i++)
+		account_book_open(account, loss);
 }
 
 static int ledger_map(struct ledger *ledger, int fd)
@@ -159,6 +159,7 @@ static int ledger_map_file(struct ledger *ledger, const char *path, bool retired
 	else if (status.st_size)
 		result = ledger_file_check(fd, (uint64_t)status.st_size, &count);
 	retire = !result && count > LEDGER_ACCOUNTS_KEPT && !retired;
+	ledger->count = count;
 	if (retire)
 		result = ledger_file_retire(path, fd, count);
 	else if (!result)
@@ -198,6 +199,23 @@ void ledger_close(struct ledger *ledger)
 	free(ledger);
 }
 
+/* A new account at the end. A kill at any point leaves it out of the file, or whole in it. */
+static struct account *account_make(struct ledger *ledger, enum account_kind kind, const char *name,
+				    size_t length)
+{
+	struct account *account = &ledger->file->accounts[ledger->count];
+
+	if (ledger->count == LEDGER_ACCOUNTS)
+		return NULL;
+	__atomic_store_n(&account->kind, ACCOUNT_FREE, __ATOMIC_RELEASE);
+	memset(account, 0, sizeof(*account));
+	memcpy(account->name, name, length);
+	__atomic_store_n(&account->kind, kind, __ATOMIC_RELEASE);
+	ledger->file->head.count = ledger->count + 1;
+	__atomic_store_n(&ledger->count, ledger->count + 1, __ATOMIC_RELEASE);
+	return account;
+}
+
 struct account *ledger_account(struct ledger *ledger, enum account_kind kind, const char *name)
 {
 	size_t length = strnlen(name, LEDGER_NAME_BYTES - 1);
@@ -205,18 +223,15 @@ struct account *ledger_account(struct ledger *ledger, enum account_kind kind, co
 
 	assert(kind != ACCOUNT_FREE);
 	pthread_mutex_lock(&ledger->mutex);
-	for (uint32_t i = 0; i < LEDGER_ACCOUNTS && !found; i++) {
+	for (uint32_t i = 0; i < ledger->count && !found; i++) {
 		struct account *account = &ledger->file->accounts[i];
 
-		if (account->kind == ACCOUNT_FREE) {
-			memcpy(account->name, name, length);
-			account->kind = kind;
+		if (account->kind == kind && strlen(account->name) == length &&
+		    !memcmp(account->name, name, length))
 			found = account;
-		} else if (account->kind == kind && strlen(account->name) == length &&
-			   !memcmp(account->name, name, length)) {
-			found = account;
-		}
 	}
+	if (!found)
+		found = account_make(ledger, kind, name, length);
 	if (found)
 		__atomic_store_n(&found->seen, (uint32_t)ledger->file->head.epoch,
 				 __ATOMIC_RELAXED);
@@ -226,13 +241,9 @@ struct account *ledger_account(struct ledger *ledger, enum account_kind kind, co
 
 struct account *ledger_at(struct ledger *ledger, uint32_t position)
 {
-	struct account *account = NULL;
-
-	pthread_mutex_lock(&ledger->mutex);
-	if (position < LEDGER_ACCOUNTS && ledger->file->accounts[position].kind != ACCOUNT_FREE)
-		account = &ledger->file->accounts[position];
-	pthread_mutex_unlock(&ledger->mutex);
-	return account;
+	return position < __atomic_load_n(&ledger->count, __ATOMIC_ACQUIRE)
+		       ? &ledger->file->accounts[position]
+		       : NULL;
 }
 
 uint64_t ledger_epoch(const struct ledger *ledger)

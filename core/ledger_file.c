@@ -93,33 +93,38 @@ static bool account_is_whole(const struct account *account)
 	       tallies_are_whole(account->lost, SONDE_LOSS_COUNT);
 }
 
-/* Those in use come first, and behind them is nothing. Adds how many there are. */
-static int check_chunk(const struct account *chunk, uint32_t count, bool *ended, uint32_t *used)
+/* How many of a chunk are in use and whole, up to the first that is not. */
+static uint32_t chunk_count(const struct account *chunk, uint32_t count)
 {
-	uint32_t here = 0;
+	uint32_t at = 0;
 
-	while (!*ended && here < count) {
-		*ended = chunk[here].kind == ACCOUNT_FREE;
-		if (!*ended && !account_is_whole(&chunk[here++]))
-			return -EUCLEAN;
-	}
-	*used += here;
-	return is_zero(chunk + here, (count - here) * sizeof(*chunk)) ? 0 : -EUCLEAN;
+	while (at < count && chunk[at].kind && account_is_whole(&chunk[at]))
+		at++;
+	return at;
 }
 
-static int check_accounts(int fd, struct account *chunk, uint32_t *ret_count)
+/* As many accounts must be there, and whole, as were made, and one more may be; what lies behind
+ * need not be read. Where that was not told (0) all up to the first free one. */
+static int check_accounts(int fd, uint32_t made_count, struct account *chunk, uint32_t *ret_count)
 {
-	uint32_t used = 0, count = 0;
-	bool ended = false;
-	int result;
+	uint32_t limit =
+		made_count && made_count < LEDGER_ACCOUNTS ? made_count + 1 : LEDGER_ACCOUNTS;
+	uint32_t used = 0, looked = 0, count = 0;
 
-	for (uint32_t position = 0; position < LEDGER_ACCOUNTS; position += count) {
-		result = read_chunk(fd, position, chunk, &count);
-		if (!result)
-			result = check_chunk(chunk, count, &ended, &used);
+	while (used == looked && looked < limit) {
+		int result = read_chunk(fd, looked, chunk, &count);
+
 		if (result)
 			return result;
+		if (count > limit - looked)
+			count = limit - looked;
+		looked += count;
+		used += chunk_count(chunk, count);
 	}
+	if (used < made_count)
+		return -EUCLEAN;
+	if (!made_count && used < looked && chunk[count - (looked - used)].kind)
+		return -EUCLEAN; /* the one that ended it is none that is free */
 	*ret_count = used;
 	return 0;
 }
@@ -127,9 +132,17 @@ static int check_accounts(int fd, struct account *chunk, uint32_t *ret_count)
 /* Only a file of zeros from end to end is one whose making was cut short. */
 static int check_zeros(int fd, struct account *chunk)
 {
-	uint32_t used = 0;
+	uint32_t count = 0;
 
-	return check_accounts(fd, chunk, &used) || used ? -EBADMSG : 0;
+	for (uint32_t position = 0; position < LEDGER_ACCOUNTS; position += count) {
+		int result = read_chunk(fd, position, chunk, &count);
+
+		if (result)
+			return result;
+		if (!is_zero(chunk, count * sizeof(*chunk)))
+			return -EBADMSG;
+	}
+	return 0;
 }
 
 static int check_head(const struct ledger_head *head, uint64_t file_bytes)
@@ -162,7 +175,7 @@ int ledger_file_check(int fd, uint64_t file_bytes, uint32_t *ret_count)
 	} else if (!result) {
 		result = check_head(&head, file_bytes);
 		if (!result)
-			result = check_accounts(fd, chunk, ret_count);
+			result = check_accounts(fd, head.count, chunk, ret_count);
 	}
 	free(chunk);
 	return result;
@@ -267,6 +280,7 @@ static bool accounts_retire(struct ledger_file *file, uint32_t count)
 		account_retire(file, oldest, &count);
 		any = true;
 	}
+	file->head.count = count;
 	return any;
 }
 

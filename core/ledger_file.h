@@ -19,12 +19,13 @@ struct ledger_head {
 	uint32_t version;
 	uint32_t account_size;
 	uint64_t epoch; /* of the last run */
-	unsigned char unused[1024 - 24];
+	uint32_t count; /* accounts that were made, or one less: a kill came before this was told */
+	unsigned char unused[1024 - 28];
 };
 
 struct ledger_file {
 	struct ledger_head head;
-	struct account accounts[LEDGER_ACCOUNTS]; /* those in use first, then zeros */
+	struct account accounts[LEDGER_ACCOUNTS]; /* those in use first */
 };
 
 _Static_assert(sizeof(struct account) == 1024, "accounts are 1 KiB in the file");

@@ -78,12 +78,14 @@ static int lock_owner(int fd)
 	return pread(fd, digits, sizeof(digits) - 1, 0) > 0 ? atoi(digits) : 0;
 }
 
+/* Always of one length: a file system may write out at once what takes the place of a file that
+ * was emptied. */
 static int lock_sign(int fd)
 {
 	char digits[16];
-	int length = snprintf(digits, sizeof(digits), "%d\n", (int)getpid());
+	int length = snprintf(digits, sizeof(digits), "%-10d\n", (int)getpid());
 
-	return ftruncate(fd, 0) || pwrite(fd, digits, (size_t)length, 0) != length ? -1 : 0;
+	return pwrite(fd, digits, (size_t)length, 0) == length ? 0 : -1;
 }
 
 static int state_lock(struct state *state, char *error, size_t error_size)

@@ -338,8 +338,7 @@ static void an_account_of_no_kind_or_name_or_with_turned_bits_is_damage(void **s
 		{ 1ull << 63, 8, 16 },         /* the epoch */
 		{ 512, 4, 12 },                /* the size of an account */
 		{ 0, 4, 1024 },                /* free, with another behind it */
-		{ 'x', 1, 5 * 1024 },          /* something behind the last */
-		{ 'x', 1, LEDGER_BYTES - 1 },
+		{ 3, 4, 24 },                  /* one more was made than is there */
 	};
 
 	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
@@ -347,6 +346,53 @@ static void an_account_of_no_kind_or_name_or_with_turned_bits_is_damage(void **s
 		damage(true, &damages[i].value, damages[i].length, damages[i].offset);
 		assert_refused_and_untouched(LEDGER_BYTES, -EUCLEAN);
 	}
+}
+
+static void what_lies_behind_the_last_account_is_no_account(void **state)
+{
+	struct account junk, *account;
+	struct ledger *ledger;
+
+	memset(&junk, 'x', sizeof(junk));
+	damage(true, &junk, sizeof(junk), 3 * 1024);
+	damage(true, &junk, sizeof(junk), 4 * 1024);
+	ledger = opened(path);
+	assert_null(ledger_at(ledger, 2));
+	account = ledger_account(ledger, ACCOUNT_INPUT, "more");
+	assert_ptr_equal(ledger_at(ledger, 2), account);
+	assert_null(ledger_at(ledger, 3));
+	assert_int_equal(account_open(account).rows, 0);
+	assert_int_equal(tally_read(&account->lost[SONDE_LOST_CRASH]).rows, 0);
+	assert_string_equal(account->name, "more");
+	ledger_close(ledger);
+	ledger = opened(path);
+	assert_null(ledger_at(ledger, 3));
+	ledger_close(ledger);
+}
+
+static void an_account_whose_making_was_cut_short_is_made_anew(void **state)
+{
+	struct ledger *ledger;
+
+	damage(false, "calls > m", 9, 2 * 1024 + 8); /* a name, and no kind yet */
+	ledger = opened(path);
+	assert_null(ledger_at(ledger, 1));
+	assert_string_equal(ledger_account(ledger, ACCOUNT_ROUTE, "a")->name, "a");
+	ledger_close(ledger);
+	ledger = opened(path);
+	assert_non_null(ledger_at(ledger, 1));
+	ledger_close(ledger);
+}
+
+static void an_account_that_was_made_and_not_told_is_there(void **state)
+{
+	const uint32_t told = 1;
+	struct ledger *ledger;
+
+	damage(true, &told, sizeof(told), 24);
+	ledger = opened(path);
+	assert_non_null(ledger_at(ledger, 1));
+	ledger_close(ledger);
 }
 
 static void others_may_not_read_the_file(void **state)
@@ -420,6 +466,9 @@ int main(void)
 		with_file(a_file_of_zeros_with_something_in_it_is_refused),
 		with_file(a_name_that_does_not_end_is_damage),
 		with_file(an_account_of_no_kind_or_name_or_with_turned_bits_is_damage),
+		with_file(what_lies_behind_the_last_account_is_no_account),
+		with_file(an_account_whose_making_was_cut_short_is_made_anew),
+		with_file(an_account_that_was_made_and_not_told_is_there),
 		with_file(others_may_not_read_the_file),
 		with_file(a_directory_that_is_not_there_is_an_error),
 		cmocka_unit_test(no_addition_is_lost_between_threads),
