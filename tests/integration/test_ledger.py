@@ -59,10 +59,13 @@ def assert_ends_to_the_row(daemon, inputs=("gen",), pipeline="main", outputs=("s
 @pytest.mark.sanitizers
 @pytest.mark.parametrize("when_full", ["drop_oldest", "drop_newest", "wait"])
 def test_every_branch_closes_in_a_storm_before_a_slow_output(tmp_path, when_full):
-    with storm(tmp_path, when_full, to='["slow"]') as daemon:
+    with storm(tmp_path, when_full, to='["slow"]', slow='delay = "20ms";') as daemon:
         daemon.start()
-        status = assert_closes_under_load(daemon)
-        assert (status.route("main > slow").lost_rows("queue full") > 0) == (when_full != "wait")
+        assert_closes_under_load(daemon)
+
+        def lost():
+            return daemon.status().route("main > slow").lost_rows("queue full")
+        assert not lost() if when_full == "wait" else wait_for(lost, "the queue is full")
         ledger = assert_ends_to_the_row(daemon, outputs=["slow"])
         if when_full == "wait":
             assert ledger.lost_rows() == 0
