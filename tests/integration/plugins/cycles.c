@@ -14,6 +14,7 @@
 #include "config.h"
 #include "daemon.h"
 #include "host.h"
+#include "log.h"
 #include "storage.h"
 
 static uint32_t entry_count(const char *path)
@@ -69,7 +70,8 @@ static int run_once(const char *path, struct catalog *catalog, int64_t for_ns)
 	if (config_load(path, catalog, problems, &config))
 		problems_print(problems, stderr, false);
 	else
-		code = daemon_run(config, for_ns);
+		code = daemon_run(config, catalog, for_ns);
+	log_close();
 	config_release(config);
 	problems_release(problems);
 	return code;
