@@ -9,8 +9,8 @@ struct ledger;
 struct state;
 
 /* Opens the directory, made if it is missing, locks it, and reads who this sonde is. path NULL:
- * $STATE_DIRECTORY, which a service manager gives; else the user's default, /var/lib/sonde for root,
- * $XDG_STATE_HOME/sonde or ~/.local/state/sonde for others. On failure a negative errno and a
+ * $STATE_DIRECTORY, which a service manager gives; else the user's default, /var/lib/sonde for
+ * root, $XDG_STATE_HOME/sonde or ~/.local/state/sonde for others. On failure a negative errno and a
  * message that names the mend; -EBUSY: another daemon has it. */
 int state_open(const char *path, struct state **ret_state, char *error, size_t error_size);
 void state_close(struct state *state);
