@@ -77,6 +77,18 @@ static int run_once(const char *path, struct catalog *catalog, int64_t for_ns)
 	return code;
 }
 
+/* The kernel takes a moment to put away a thread that was waited for. */
+static uint32_t thread_count(void)
+{
+	uint32_t count = entry_count("/proc/self/task") - 2;
+
+	for (int waited_ms = 0; count > 1 && waited_ms < 1000; waited_ms++) {
+		clock_sleep_ns(NS_PER_MS);
+		count = entry_count("/proc/self/task") - 2;
+	}
+	return count;
+}
+
 int main(int argc, char **argv)
 {
 	const char *directories[] = { argc > 4 ? argv[4] : NULL, NULL };
@@ -86,13 +98,14 @@ int main(int argc, char **argv)
 		return EXIT_CODE_INPUT;
 	for (int run = 0; run < atoi(argv[2]); run++) {
 		int code = run_once(argv[1], catalog, atoll(argv[3]) * NS_PER_MS);
+		uint32_t threads = thread_count();
 
 		storage_trim(); /* blocks that wait for a next run are no leak; twice: what was */
 		storage_trim(); /* needed since the first call stays */
 		printf("{\"code\": %d, \"fds\": %u, \"bpf\": %u, \"threads\": %u, \"maps\": %u, "
 		       "\"heap_bytes\": %zu}\n",
-		       code, entry_count("/proc/self/fd"), fd_count("bpf"),
-		       entry_count("/proc/self/task") - 2, map_count(), mallinfo2().uordblks);
+		       code, entry_count("/proc/self/fd"), fd_count("bpf"), threads, map_count(),
+		       mallinfo2().uordblks);
 		fflush(stdout);
 	}
 	catalog_release(catalog);
