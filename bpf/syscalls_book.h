@@ -298,27 +298,27 @@ static __always_inline void call_report(struct call *call)
 		cpu->lost[SONDE_KERNEL_LOSS_RING_FULL]++;
 }
 
-/* Books a call whose outcome is known in all that the mode asks for. */
+/* Books a call whose outcome is known in all that the mode asks for. It is folded last, and in one
+ * place: the verifier follows every way through it once more for every way that leads there. */
 static __always_inline void call_book(struct call *call)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
 	__u32 mode = control.mode;
+	bool wanted = outcome_is_wanted(call);
 
-	if (mode == SONDE_SYSCALLS_AGGREGATE) {
-		if (likely(outcome_is_wanted(call)))
-			call_fold(call);
+	if (mode & SONDE_SYSCALLS_EVENTS) {
+		if (likely(wanted))
+			call_report(call);
 		else
-			cpu->fold_filtered++;
+			cpu->event_filtered++;
+		if (!(mode & SONDE_SYSCALLS_AGGREGATE))
+			return;
+		cpu->twice++;
+	} else if (unlikely(!wanted)) {
+		cpu->fold_filtered++;
 		return;
 	}
-	if (mode & SONDE_SYSCALLS_AGGREGATE) {
-		call_fold(call);
-		cpu->twice++;
-	}
-	if (likely(outcome_is_wanted(call)))
-		call_report(call);
-	else
-		cpu->event_filtered++;
+	call_fold(call);
 }
 
 #endif

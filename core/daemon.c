@@ -59,6 +59,7 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 		.watch = daemon->watch,
 		.knobs = daemon->knobs,
 		.state_path = state_path(daemon->state),
+		.host_id = state_host_id(daemon->state),
 		.started_ns = daemon->started_ns,
 	};
 	struct status *status = status_gather(&sources);
@@ -362,19 +363,18 @@ static int daemon_fail(int error, const char *what)
 
 static int daemon_open_state(struct daemon *daemon, const struct config *config)
 {
-	char error[512];
+	char error[2 * PATH_MAX];
 	int result = state_open(config->daemon.state, &daemon->state, error, sizeof(error));
 
 	if (result) {
 		log_write(SONDE_ERROR, NULL, "%s", error);
 		return result;
 	}
-	result = ledger_open(state_ledger_path(daemon->state), &daemon->ledger);
+	result = state_open_ledger(daemon->state, &daemon->ledger, error, sizeof(error));
+	if (*state_note(daemon->state))
+		log_write(SONDE_WARNING, NULL, "%s", state_note(daemon->state));
 	if (result)
-		log_write(SONDE_ERROR, NULL, "cannot open the ledger %s: %s%s",
-			  state_ledger_path(daemon->state), strerror(-result),
-			  result == -EBADMSG ? " (not a ledger of this version: move it away)"
-					     : "");
+		log_write(SONDE_ERROR, NULL, "%s", error);
 	return result;
 }
 
@@ -421,7 +421,8 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 	result = graph_create(config, daemon->ledger, NULL, &daemon->graph);
 	if (result == -ENOSPC)
 		log_write(SONDE_ERROR, NULL,
-			  "the ledger %s is full, also of former configs: move it away",
+			  "the ledger %s is full: this config and that of the last run have more "
+			  "accounts than it holds (start again, or move it away)",
 			  state_ledger_path(daemon->state));
 	if (result)
 		return daemon_fail(result, "cannot build the pipelines");

@@ -11,26 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ledger.h"
-
-enum { LEDGER_VERSION = 1, LEDGER_ACCOUNTS = 1023 };
-
-/* The file: a header of the size of an account, then the accounts, in this machine's byte order. */
-struct ledger_file {
-	char magic[8];
-	uint32_t version;
-	uint32_t account_size;
-	uint64_t epoch;
-	unsigned char unused[1024 - 24];
-	struct account accounts[LEDGER_ACCOUNTS];
-};
-
-static const char ledger_magic[8] = "sondeLG";
-
-_Static_assert(sizeof(struct account) == 1024, "accounts are 1 KiB in the file");
+#include "ledger_file.h"
 
 struct ledger {
 	struct ledger_file *file; /* mapped; a sparse file of 1 MiB, of which used pages count */
+	uint32_t count;           /* atomic: accounts in use, the first ones */
 	pthread_mutex_t mutex;    /* over making accounts */
 };
 
@@ -88,7 +73,9 @@ static void tally_subtract(struct tally *from, const struct tally *tally)
 
 void account_read(const struct account *account, struct account *ret_account)
 {
-	memcpy(ret_account, account, offsetof(struct account, in)); /* never changes once made */
+	ret_account->kind = account->kind; /* it and the name never change once made */
+	ret_account->seen = __atomic_load_n(&account->seen, __ATOMIC_RELAXED);
+	memcpy(ret_account->name, account->name, sizeof(account->name));
 	ret_account->in = tally_read(&account->in);
 	ret_account->made = tally_read(&account->made);
 	ret_account->out = tally_read(&account->out);
@@ -126,11 +113,10 @@ static void account_book_open(struct account *account, enum sonde_loss loss)
 
 void ledger_book_open(struct ledger *ledger, enum sonde_loss loss)
 {
-	for (uint32_t i = 0; i < LEDGER_ACCOUNTS; i++) {
-		if (ledger->file->accounts[i].kind == ACCOUNT_FREE)
-			break;
-		account_book_open(&ledger->file->accounts[i], loss);
-	}
+	struct account *account;
+
+	for (uint32_t i = 0; (account = ledger_at(ledger, i)); i++)
+		account_book_open(account, loss);
 }
 
 static int ledger_map(struct ledger *ledger, int fd)
@@ -145,42 +131,41 @@ static int ledger_map(struct ledger *ledger, int fd)
 }
 
 /* Space is allocated ahead, so that a full disk is an error here and not a SIGBUS later. */
-static int ledger_map_file(struct ledger *ledger, const char *path)
+static int ledger_map_new(struct ledger *ledger, int fd)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640), result;
+	int result = -posix_fallocate(fd, 0, sizeof(*ledger->file));
+
+	if (!result)
+		result = ledger_map(ledger, fd);
+	if (result)
+		return result;
+	ledger->file->head.version = LEDGER_VERSION;
+	ledger->file->head.account_size = sizeof(struct account);
+	memcpy(ledger->file->head.magic, ledger_magic, sizeof(ledger_magic));
+	return 0;
+}
+
+static int ledger_map_file(struct ledger *ledger, const char *path, bool retired)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640), result = 0;
+	uint32_t count = 0;
 	struct stat status;
+	bool retire;
 
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &status))
 		result = -errno;
-	else if (status.st_size && (size_t)status.st_size != sizeof(*ledger->file))
-		result = -EBADMSG;
-	else
-		result = -posix_fallocate(fd, 0, sizeof(*ledger->file));
-	if (!result)
-		result = ledger_map(ledger, fd);
+	else if (status.st_size)
+		result = ledger_file_check(fd, (uint64_t)status.st_size, &count);
+	retire = !result && count > LEDGER_ACCOUNTS_KEPT && !retired;
+	ledger->count = count;
+	if (retire)
+		result = ledger_file_retire(path, fd, count);
+	else if (!result)
+		result = count ? ledger_map(ledger, fd) : ledger_map_new(ledger, fd);
 	close(fd);
-	return result;
-}
-
-static int ledger_check(struct ledger *ledger)
-{
-	static const char nothing[sizeof(ledger_magic)];
-	struct ledger_file *file = ledger->file;
-
-	if (!memcmp(file->magic, nothing, sizeof(nothing))) {
-		file->version = LEDGER_VERSION;
-		file->account_size = sizeof(struct account);
-		memcpy(file->magic, ledger_magic, sizeof(ledger_magic));
-		return 0;
-	}
-	if (memcmp(file->magic, ledger_magic, sizeof(ledger_magic)) ||
-	    file->version != LEDGER_VERSION || file->account_size != sizeof(struct account))
-		return -EBADMSG;
-	for (uint32_t i = 0; i < LEDGER_ACCOUNTS && file->accounts[i].kind; i++)
-		file->accounts[i].name[LEDGER_NAME_BYTES - 1] = '\0';
-	return 0;
+	return retire && !result ? ledger_map_file(ledger, path, true) : result;
 }
 
 int ledger_open(const char *path, struct ledger **ret_ledger)
@@ -191,9 +176,7 @@ int ledger_open(const char *path, struct ledger **ret_ledger)
 	if (!ledger)
 		return -ENOMEM;
 	pthread_mutex_init(&ledger->mutex, NULL);
-	result = path ? ledger_map_file(ledger, path) : ledger_map(ledger, -1);
-	if (!result)
-		result = ledger_check(ledger);
+	result = path ? ledger_map_file(ledger, path, false) : ledger_map(ledger, -1);
 	if (result) {
 		ledger_close(ledger);
 		return result;
@@ -201,7 +184,7 @@ int ledger_open(const char *path, struct ledger **ret_ledger)
 	/* Rows that the last run had in memory when it ended are gone. What a processor makes is
 	 * booked after it went out, so a kill can come in between. */
 	ledger_book_open(ledger, SONDE_LOST_CRASH);
-	ledger->file->epoch++;
+	ledger->file->head.epoch++;
 	*ret_ledger = ledger;
 	return 0;
 }
@@ -216,6 +199,23 @@ void ledger_close(struct ledger *ledger)
 	free(ledger);
 }
 
+/* A new account at the end. A kill at any point leaves it out of the file, or whole in it. */
+static struct account *account_make(struct ledger *ledger, enum account_kind kind, const char *name,
+				    size_t length)
+{
+	struct account *account = &ledger->file->accounts[ledger->count];
+
+	if (ledger->count == LEDGER_ACCOUNTS)
+		return NULL;
+	__atomic_store_n(&account->kind, ACCOUNT_FREE, __ATOMIC_RELEASE);
+	memset(account, 0, sizeof(*account));
+	memcpy(account->name, name, length);
+	__atomic_store_n(&account->kind, kind, __ATOMIC_RELEASE);
+	ledger->file->head.count = ledger->count + 1;
+	__atomic_store_n(&ledger->count, ledger->count + 1, __ATOMIC_RELEASE);
+	return account;
+}
+
 struct account *ledger_account(struct ledger *ledger, enum account_kind kind, const char *name)
 {
 	size_t length = strnlen(name, LEDGER_NAME_BYTES - 1);
@@ -223,36 +223,38 @@ struct account *ledger_account(struct ledger *ledger, enum account_kind kind, co
 
 	assert(kind != ACCOUNT_FREE);
 	pthread_mutex_lock(&ledger->mutex);
-	for (uint32_t i = 0; i < LEDGER_ACCOUNTS && !found; i++) {
+	for (uint32_t i = 0; i < ledger->count && !found; i++) {
 		struct account *account = &ledger->file->accounts[i];
 
-		if (account->kind == ACCOUNT_FREE) {
-			memcpy(account->name, name, length);
-			account->kind = kind;
+		if (account->kind == kind && strlen(account->name) == length &&
+		    !memcmp(account->name, name, length))
 			found = account;
-		} else if (account->kind == kind && strlen(account->name) == length &&
-			   !memcmp(account->name, name, length)) {
-			found = account;
-		}
 	}
+	if (!found)
+		found = account_make(ledger, kind, name, length);
+	if (found)
+		__atomic_store_n(&found->seen, (uint32_t)ledger->file->head.epoch,
+				 __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&ledger->mutex);
 	return found;
 }
 
 struct account *ledger_at(struct ledger *ledger, uint32_t position)
 {
-	struct account *account = NULL;
-
-	pthread_mutex_lock(&ledger->mutex);
-	if (position < LEDGER_ACCOUNTS && ledger->file->accounts[position].kind != ACCOUNT_FREE)
-		account = &ledger->file->accounts[position];
-	pthread_mutex_unlock(&ledger->mutex);
-	return account;
+	return position < __atomic_load_n(&ledger->count, __ATOMIC_ACQUIRE)
+		       ? &ledger->file->accounts[position]
+		       : NULL;
 }
 
 uint64_t ledger_epoch(const struct ledger *ledger)
 {
-	return ledger->file->epoch;
+	return ledger->file->head.epoch;
+}
+
+void ledger_raise_epoch(struct ledger *ledger, uint64_t epoch)
+{
+	if (ledger->file->head.epoch < epoch)
+		ledger->file->head.epoch = epoch;
 }
 
 uint64_t ledger_lost_rows(struct ledger *ledger, uint32_t loss)

@@ -23,10 +23,14 @@ struct tally {
 
 enum { LEDGER_NAME_BYTES = 224 };
 
+/* The account, one of each kind, in which accounts of former configs are added up; no instance can
+ * have that name. */
+#define LEDGER_RETIRED "(retired)"
+
 /* One account, as it lies in the file; 1,024 bytes. Counters only rise. */
 struct account {
 	uint32_t kind; /* enum account_kind */
-	uint32_t reserved;
+	uint32_t seen; /* epoch of the last run that used it, its lower 32 bits; 0: not known */
 	char name[LEDGER_NAME_BYTES]; /* "calls", "calls > main", "main / who": unique with the kind
 				       */
 	struct tally in, made, out;
@@ -40,7 +44,9 @@ struct account {
 struct ledger;
 
 /* Opens or makes the file; path NULL: in memory only. What an earlier run left in flight is booked
- * as lost by crash. -EBADMSG: not a ledger, or another version (the file is left as it is). */
+ * as lost by crash. With more than 511 accounts, those that the last run did not use are added up,
+ * the oldest first, in LEDGER_RETIRED. Failing it leaves the file as it is: -EBADMSG: not a ledger;
+ * -EPROTONOSUPPORT: of another version; -EUCLEAN: it was one, but is damaged. */
 int ledger_open(const char *path, struct ledger **ret_ledger);
 void ledger_close(struct ledger *ledger);
 
@@ -51,8 +57,12 @@ struct account *ledger_account(struct ledger *ledger, enum account_kind kind, co
 /* The account at a position from 0; NULL: past the last. Any thread. */
 struct account *ledger_at(struct ledger *ledger, uint32_t position);
 
-/* How often this ledger was opened: the number of this run, from 1. */
+/* The number of this run: one more than that of the run before, from 1. */
 uint64_t ledger_epoch(const struct ledger *ledger);
+
+/* Raises it to at least that, where other runs were counted elsewhere; before any account is asked
+ * for. */
+void ledger_raise_epoch(struct ledger *ledger, uint64_t epoch);
 
 /* Adds to one counter. Any thread; readers see whole numbers. */
 void tally_add(struct tally *tally, uint64_t rows, uint64_t events);

@@ -155,12 +155,18 @@ void fan_unreserve(struct fan *fan, size_t bytes)
 
 /* ---- emitting ---------------------------------------------------------------------------- */
 
+/* Handed on is booked when the routes have the rows: of a process that is killed in between, they
+ * count as lost here too, never as gone unseen. */
 void input_emit(struct instance *instance, struct sonde_batch *batch)
 {
+	uint64_t rows, events;
+
 	batch_finish(batch);
-	tally_add(&instance->account->in, batch->selected_count, batch->event_count);
-	tally_add(&instance->account->out, batch->selected_count, batch->event_count);
+	rows = batch->selected_count;
+	events = batch->event_count;
+	tally_add(&instance->account->in, rows, events);
 	fan_push(instance->owner, batch);
+	tally_add(&instance->account->out, rows, events);
 }
 
 /* ---- pipelines --------------------------------------------------------------------------- */

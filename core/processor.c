@@ -72,15 +72,15 @@ static uint64_t share_of(uint64_t rows, struct piece piece)
 			 : 0;
 }
 
-static void receipts_reduce(const struct receipts *receipts, struct piece piece)
+static void piece_reduce(const struct receipts *receipts, struct piece piece)
 {
 	for (uint32_t i = 0; i < receipts->count; i++)
 		receipt_reduced(receipts->items[i].receipt,
 				share_of(receipts->items[i].rows, piece));
 }
 
-static void receipts_lose(const struct receipts *receipts, struct piece piece, uint32_t loss,
-			  bool retry)
+static void piece_lose(const struct receipts *receipts, struct piece piece, uint32_t loss,
+		       bool retry)
 {
 	for (uint32_t i = 0; i < receipts->count; i++)
 		receipt_lost(receipts->items[i].receipt, share_of(receipts->items[i].rows, piece),
@@ -138,7 +138,6 @@ void processor_emit(struct instance *instance, struct sonde_batch *batch)
 
 	batch_finish(batch);
 	size = batch_tally(batch);
-	book(&instance->account->out, size);
 	if (instance->folding) {
 		/* processor_fold() has booked it */
 	} else if (instance->counting.batch) {
@@ -148,6 +147,7 @@ void processor_emit(struct instance *instance, struct sonde_batch *batch)
 		book(&instance->account->made, size);
 	}
 	pipeline_push(instance->owner, instance->position + 1, batch);
+	book(&instance->account->out, size); /* not before the next has them: see input_emit() */
 }
 
 /* What process() neither passed on nor booked is reduced, or lost where it failed; what it passed
@@ -166,10 +166,10 @@ static void processor_book(struct instance *instance, int result, bool retry)
 	book(&account->made, tally_less(done, c->in));
 	if (result < 0) {
 		book(&account->lost[SONDE_LOST_FAILED], rest);
-		receipts_lose(receipts, piece, SONDE_LOST_FAILED, retry);
+		piece_lose(receipts, piece, SONDE_LOST_FAILED, retry);
 	} else {
 		book(&account->reduced[instance->plugin->descriptor->reduces], rest);
-		receipts_reduce(receipts, piece);
+		piece_reduce(receipts, piece);
 	}
 	c->batch = NULL;
 }
@@ -293,9 +293,9 @@ int processor_fold(struct instance *instance, struct sonde_receipts *receipts,
 		*batch_receipts(batch) = receipts->list;
 		receipts->list = (struct receipts){ 0 };
 	} else if (refused) {
-		receipts_lose(&receipts->list, whole, SONDE_LOST_MEMORY, true);
+		piece_lose(&receipts->list, whole, SONDE_LOST_MEMORY, true);
 	} else {
-		receipts_reduce(&receipts->list, whole);
+		piece_reduce(&receipts->list, whole);
 	}
 	processor_book_fold(instance, receipts->kept, out,
 			    refused ? &instance->account->lost[SONDE_LOST_MEMORY]
@@ -314,7 +314,7 @@ void processor_give_up(struct instance *instance)
 	const struct piece whole = { .from = 0, .to = 1, .all = 1 };
 
 	while (instance->kept) {
-		receipts_lose(&instance->kept->list, whole, SONDE_LOST_SHUTDOWN, true);
+		piece_lose(&instance->kept->list, whole, SONDE_LOST_SHUTDOWN, true);
 		receipts_free(instance->kept);
 	}
 	book(&instance->account->lost[SONDE_LOST_SHUTDOWN], instance->held);
@@ -340,7 +340,7 @@ void processor_reduce(struct instance *instance, struct tally size, uint32_t red
 	struct sonde_batch *batch = instance->counting.batch;
 
 	if (batch) {
-		receipts_reduce(batch_receipts(batch), piece_next(instance, size.rows));
+		piece_reduce(batch_receipts(batch), piece_next(instance, size.rows));
 		tally_grow(&instance->counting.booked, size);
 	} else {
 		processor_take_kept(instance, size);
@@ -354,7 +354,7 @@ void processor_lose(struct instance *instance, struct tally size, uint32_t loss)
 	bool retry = loss != SONDE_LOST_REJECTED && loss != SONDE_LOST_FAILED;
 
 	if (batch) {
-		receipts_lose(batch_receipts(batch), piece_next(instance, size.rows), loss, retry);
+		piece_lose(batch_receipts(batch), piece_next(instance, size.rows), loss, retry);
 		tally_grow(&instance->counting.booked, size);
 	} else {
 		processor_take_kept(instance, size);

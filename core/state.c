@@ -12,12 +12,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "identity.h"
+#include "ledger.h"
 #include "state.h"
 
 struct state {
 	char path[PATH_MAX];
-	char ledger[PATH_MAX + 16];
+	char ledger[PATH_MAX + 16], host[PATH_MAX + 16];
 	int lock_fd;
+	struct identity identity;
+	char note[2 * PATH_MAX + 512];
 };
 
 int directory_make(const char *path, unsigned int mode)
@@ -83,27 +87,80 @@ int control_path(const char *control, const char *state, char *buffer, size_t si
 	return 0;
 }
 
+/* The lock holds the number of its owner's process, for the message to others. */
+static int lock_owner(int fd)
+{
+	char digits[16] = "";
+
+	return pread(fd, digits, sizeof(digits) - 1, 0) > 0 ? atoi(digits) : 0;
+}
+
+/* Always of one length: a file system may write out at once what takes the place of a file that
+ * was emptied. */
+static int lock_sign(int fd)
+{
+	char digits[16];
+	int length = snprintf(digits, sizeof(digits), "%-10d\n", (int)getpid());
+
+	return pwrite(fd, digits, (size_t)length, 0) == length ? 0 : -1;
+}
+
 static int state_lock(struct state *state, char *error, size_t error_size)
 {
-	char path[PATH_MAX + 16];
+	char path[PATH_MAX + 16], owner[32] = "";
+	int pid;
 
 	snprintf(path, sizeof(path), "%s/lock", state->path);
 	state->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (state->lock_fd < 0) {
+	if (state->lock_fd >= 0 && flock(state->lock_fd, LOCK_EX | LOCK_NB)) {
+		pid = lock_owner(state->lock_fd);
+		if (pid > 0)
+			snprintf(owner, sizeof(owner), ", process %d", pid);
+		snprintf(error, error_size,
+			 "another sonde uses the state directory %s%s (give each "
+			 "its own with sonde.state)",
+			 state->path, owner);
+		return -EBUSY;
+	}
+	errno = state->lock_fd < 0 ? errno : ENOSPC;
+	if (state->lock_fd < 0 || lock_sign(state->lock_fd)) {
+		int result = -errno;
+
 		snprintf(error, error_size,
 			 "cannot write to the state directory %s: %s (name "
 			 "another with sonde.state)",
 			 state->path, strerror(errno));
-		return -errno;
-	}
-	if (flock(state->lock_fd, LOCK_EX | LOCK_NB)) {
-		snprintf(error, error_size,
-			 "another sonde uses the state directory %s (give each "
-			 "its own with sonde.state)",
-			 state->path);
-		return -EBUSY;
+		return result;
 	}
 	return 0;
+}
+
+/* Moves a file that cannot be used out of the way; what was there from earlier goes. */
+static int set_aside(struct state *state, const char *path, const char *meaning)
+{
+	char aside[PATH_MAX + 32];
+	size_t length = strlen(state->note);
+
+	snprintf(aside, sizeof(aside), "%s.damaged", path);
+	if (rename(path, aside))
+		return -errno;
+	snprintf(state->note + length, sizeof(state->note) - length,
+		 "%s%s is damaged and was set aside as %s.damaged: %s", length ? "; " : "", path,
+		 strrchr(path, '/') + 1, meaning);
+	return 0;
+}
+
+static int state_identify(struct state *state, char *error, size_t error_size)
+{
+	int result = identity_open(state->host, &state->identity);
+
+	if (result == -EBADMSG &&
+	    !set_aside(state, state->host, "from now on this sonde has another id"))
+		result = identity_open(state->host, &state->identity);
+	if (result)
+		snprintf(error, error_size, "cannot read or make %s: %s", state->host,
+			 strerror(-result));
+	return result;
 }
 
 int state_open(const char *path, struct state **ret_state, char *error, size_t error_size)
@@ -113,12 +170,13 @@ int state_open(const char *path, struct state **ret_state, char *error, size_t e
 
 	if (!state)
 		return -ENOMEM;
-	state->lock_fd = -1;
+	state->lock_fd = state->identity.fd = -1;
 	if (path)
 		snprintf(state->path, sizeof(state->path), "%s", path);
 	else
 		default_path(state->path, sizeof(state->path));
 	snprintf(state->ledger, sizeof(state->ledger), "%s/ledger", state->path);
+	snprintf(state->host, sizeof(state->host), "%s/host", state->path);
 	result = directory_make(state->path, 0750);
 	if (result)
 		snprintf(error, error_size,
@@ -127,6 +185,8 @@ int state_open(const char *path, struct state **ret_state, char *error, size_t e
 			 state->path, strerror(-result));
 	else
 		result = state_lock(state, error, error_size);
+	if (!result)
+		result = state_identify(state, error, error_size);
 	if (result) {
 		state_close(state);
 		return result;
@@ -135,13 +195,66 @@ int state_open(const char *path, struct state **ret_state, char *error, size_t e
 	return 0;
 }
 
+/* The run's number is kept in two places, and goes on from the greater: so neither a ledger that is
+ * moved away nor a new id makes it come again. */
+static int state_begin(struct state *state, struct ledger *ledger)
+{
+	ledger_raise_epoch(ledger, state->identity.epoch + 1);
+	return identity_begin(&state->identity, ledger_epoch(ledger));
+}
+
+static const char *ledger_mend(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return "it is no ledger: move it away, or name another directory with sonde.state";
+	case -EPROTONOSUPPORT:
+		return "it is that of another version of sonde: move it away, or run that version";
+	default:
+		return strerror(-error);
+	}
+}
+
+int state_open_ledger(struct state *state, struct ledger **ret_ledger, char *error,
+		      size_t error_size)
+{
+	int result = ledger_open(state->ledger, ret_ledger);
+
+	if (result == -EUCLEAN && !set_aside(state, state->ledger, "its counters begin anew"))
+		result = ledger_open(state->ledger, ret_ledger);
+	if (result) {
+		snprintf(error, error_size, "cannot open the ledger %s: %s", state->ledger,
+			 ledger_mend(result));
+		return result;
+	}
+	result = state_begin(state, *ret_ledger);
+	if (result) {
+		snprintf(error, error_size, "cannot write to %s: %s", state->host,
+			 strerror(-result));
+		ledger_close(*ret_ledger);
+		*ret_ledger = NULL;
+	}
+	return result;
+}
+
 void state_close(struct state *state)
 {
 	if (!state)
 		return;
+	identity_close(&state->identity);
 	if (state->lock_fd >= 0)
 		close(state->lock_fd);
 	free(state);
+}
+
+const char *state_host_id(const struct state *state)
+{
+	return state->identity.id;
+}
+
+const char *state_note(const struct state *state)
+{
+	return state->note;
 }
 
 const char *state_path(const struct state *state)

@@ -5,17 +5,30 @@
 
 #include <stddef.h>
 
+struct ledger;
 struct state;
 
-/* Opens the directory, made if it is missing, and locks it. path NULL: $STATE_DIRECTORY, which a
- * service manager gives; else the user's default, /var/lib/sonde for root, $XDG_STATE_HOME/sonde or
- * ~/.local/state/sonde for others. On failure a negative errno and a message that names the mend;
- * -EBUSY: another daemon has it. */
+/* Opens the directory, made if it is missing, locks it, and reads who this sonde is. path NULL:
+ * $STATE_DIRECTORY, which a service manager gives; else the user's default, /var/lib/sonde for
+ * root, $XDG_STATE_HOME/sonde or ~/.local/state/sonde for others. On failure a negative errno and a
+ * message that names the mend; -EBUSY: another daemon has it. */
 int state_open(const char *path, struct state **ret_state, char *error, size_t error_size);
 void state_close(struct state *state);
 
+/* Opens the ledger in the directory and counts this run. A damaged ledger is set aside, as
+ * `ledger.damaged`, and a new one begun; any other that cannot be used stays as it is. On failure a
+ * negative errno and a message that names the mend. */
+int state_open_ledger(struct state *state, struct ledger **ret_ledger, char *error,
+		      size_t error_size);
+
 const char *state_path(const struct state *state);
 const char *state_ledger_path(const struct state *state);
+
+/* The id of this sonde: 32 hexadecimal digits, drawn when the directory was made. */
+const char *state_host_id(const struct state *state);
+
+/* What was found damaged and set aside since state_open(), for the log; "": nothing. */
+const char *state_note(const struct state *state);
 
 /* Where the control socket lies: `control` if it is set; else in the state directory where that was
  * named; else in $RUNTIME_DIRECTORY, which a service manager gives; else /run/sonde/control.sock

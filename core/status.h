@@ -19,7 +19,7 @@ struct status_sources {
 	struct ledger *ledger;
 	const struct watch *watch;
 	const struct knobs *knobs;
-	const char *state_path;
+	const char *state_path, *host_id;
 	int64_t started_ns; /* monotonic */
 };
 

@@ -238,6 +238,7 @@ int status_print_json(const struct status *status, FILE *file)
 	put_unsigned(&json, "pid", (uint64_t)getpid());
 	put_text(&json, "config", status->sources->graph->config->path);
 	put_text(&json, "state_directory", status->sources->state_path);
+	put_text(&json, "host_id", status->sources->host_id);
 	put_unsigned(&json, "epoch", ledger_epoch(status->sources->ledger));
 	json_key(&json, "time");
 	json_time(&json, status->now_wall_ns);

@@ -23,7 +23,7 @@ PYTEST_STAGES = {"abi": "tests/abi", "integration": "tests/integration", "kernel
 STAGES = ["style", "unit", "abi", "integration", "kernel", "examples", "asan", "tsan", "fuzz"]
 BUDGET_S = 25 * 60          # of a run without --long, on two cores
 LINES_MAXIMUM = 600         # of a source file
-FUZZ_S = {False: 20, True: 300}   # a target, without and with --long
+FUZZ_S = {False: 12, True: 300}   # a target, without and with --long
 
 
 @dataclasses.dataclass

@@ -466,3 +466,25 @@ def test_small_batches_that_wait_are_handed_over_together(tmp_path):
         ledger = daemon.ledger()
         ledger.assert_closes()
         assert ledger.lost_rows() == 0
+
+
+def test_a_daemon_that_has_a_row_a_second_sleeps_in_between(tmp_path):
+    """Seen from outside: asking it would wake it."""
+    with Daemon(tmp_path, SIMPLE.replace("rate = 2000; batch = 100;", "rate = 1; batch = 1;")) as daemon:
+        daemon.start()
+
+        def sleeps():
+            count = 0
+            for task in os.listdir(f"/proc/{daemon.process.pid}/task"):
+                with open(f"/proc/{daemon.process.pid}/task/{task}/status") as file:
+                    count += int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", file.read(), re.M)[1])
+            return count
+
+        def rows():
+            return daemon.ledger()["input", "gen"].rows("out")
+        wait_for(lambda: rows() >= 2, "it has settled")
+        rows_before, sleeps_before = rows(), sleeps()
+        wait_for(lambda: rows() >= rows_before + 4, "four rows more")
+        # A row wakes three threads, the watch over callbacks one a second; twice that is allowed for.
+        assert sleeps() - sleeps_before <= 8 * (rows() - rows_before + 1)
+        assert daemon.stop() == 0

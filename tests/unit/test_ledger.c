@@ -136,6 +136,19 @@ static void every_open_is_a_new_epoch(void **state)
 	}
 }
 
+static void runs_that_were_counted_elsewhere_raise_the_epoch(void **state)
+{
+	struct ledger *ledger = opened(path);
+
+	ledger_raise_epoch(ledger, 40);
+	ledger_raise_epoch(ledger, 7);
+	assert_int_equal(ledger_epoch(ledger), 40);
+	ledger_close(ledger);
+	ledger = opened(path);
+	assert_int_equal(ledger_epoch(ledger), 41);
+	ledger_close(ledger);
+}
+
 static void without_a_path_it_lives_in_memory_only(void **state)
 {
 	struct ledger *ledger = opened(NULL);
@@ -210,7 +223,7 @@ static void write_file(const void *data, size_t length, size_t total)
 	close(fd);
 }
 
-static void assert_refused_and_untouched(size_t total)
+static void assert_refused_and_untouched(size_t total, int error)
 {
 	struct ledger *ledger = NULL;
 	unsigned char *before = malloc(total), *after = malloc(total);
@@ -218,7 +231,7 @@ static void assert_refused_and_untouched(size_t total)
 	struct stat status;
 
 	assert_int_equal(read(fd, before, total), total);
-	assert_int_equal(ledger_open(path, &ledger), -EBADMSG);
+	assert_int_equal(ledger_open(path, &ledger), error);
 	assert_null(ledger);
 	assert_int_equal(fstat(fd, &status), 0);
 	assert_int_equal(status.st_size, total);
@@ -232,34 +245,52 @@ static void assert_refused_and_untouched(size_t total)
 static void a_file_that_is_no_ledger_is_refused_and_left_as_it_is(void **state)
 {
 	write_file("precious notes", 14, 14);
-	assert_refused_and_untouched(14);
+	assert_refused_and_untouched(14, -EBADMSG);
 }
 
 static void a_foreign_file_of_the_same_size_is_refused_and_left_as_it_is(void **state)
 {
 	write_file("precious notes", 14, LEDGER_BYTES);
-	assert_refused_and_untouched(LEDGER_BYTES);
+	assert_refused_and_untouched(LEDGER_BYTES, -EBADMSG);
+}
+
+/* Writes over a ledger that holds the account "calls" and, if it is to, another. */
+static void damage(bool second, const void *data, size_t length, off_t offset)
+{
+	struct ledger *ledger = opened(path);
+	int fd;
+
+	ledger_account(ledger, ACCOUNT_INPUT, "calls");
+	if (second)
+		ledger_account(ledger, ACCOUNT_ROUTE, "calls > main");
+	ledger_close(ledger);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, data, length, offset), length);
+	close(fd);
 }
 
 static void a_ledger_of_another_version_is_refused_and_left_as_it_is(void **state)
 {
-	const uint32_t version = 2;
-	int fd;
+	const uint32_t older = 0, newer = 2;
 
-	ledger_close(opened(path));
-	fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, &version, sizeof(version), 8), sizeof(version));
-	close(fd);
-	assert_refused_and_untouched(LEDGER_BYTES);
+	damage(false, &newer, sizeof(newer), 8);
+	assert_refused_and_untouched(LEDGER_BYTES, -EPROTONOSUPPORT);
+	unlink(path);
+	damage(false, &older, sizeof(older), 8);
+	assert_refused_and_untouched(LEDGER_BYTES, -EPROTONOSUPPORT);
 }
 
-static void a_file_that_was_cut_is_refused(void **state)
+static void a_ledger_that_was_cut_is_refused_as_damaged(void **state)
 {
-	struct ledger *ledger = NULL;
+	static const off_t lengths[] = { LEDGER_BYTES / 2, 1024, 1023, 8 };
 
 	ledger_close(opened(path));
-	assert_int_equal(truncate(path, LEDGER_BYTES / 2), 0);
-	assert_int_equal(ledger_open(path, &ledger), -EBADMSG);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		assert_int_equal(truncate(path, lengths[i]), 0);
+		assert_refused_and_untouched((size_t)lengths[i], -EUCLEAN);
+	}
+	assert_int_equal(truncate(path, 7), 0);
+	assert_refused_and_untouched(7, -EBADMSG);
 }
 
 static void a_file_whose_making_was_cut_short_is_made_anew(void **state)
@@ -272,20 +303,95 @@ static void a_file_whose_making_was_cut_short_is_made_anew(void **state)
 	ledger_close(ledger);
 }
 
-static void a_damaged_name_does_not_run_out_of_its_account(void **state)
+static void a_file_of_zeros_with_something_in_it_is_refused(void **state)
 {
-	unsigned char junk[216 + 16];
-	struct ledger *ledger = opened(path);
-	int fd;
+	write_file("", 0, LEDGER_BYTES);
+	assert_int_equal(truncate(path, LEDGER_BYTES - 1), 0);
+	FILE *file = fopen(path, "a");
+	fputc('x', file);
+	fclose(file);
+	assert_refused_and_untouched(LEDGER_BYTES, -EBADMSG);
+}
 
-	ledger_account(ledger, ACCOUNT_INPUT, "calls");
-	ledger_close(ledger);
+static void a_name_that_does_not_end_is_damage(void **state)
+{
+	unsigned char junk[224];
+
 	memset(junk, 'x', sizeof(junk));
-	fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, junk, sizeof(junk), 1024 + 8), sizeof(junk));
-	close(fd);
+	damage(false, junk, sizeof(junk), 1024 + 8);
+	assert_refused_and_untouched(LEDGER_BYTES, -EUCLEAN);
+}
+
+static void an_account_of_no_kind_or_name_or_with_turned_bits_is_damage(void **state)
+{
+	static const struct {
+		uint64_t value;
+		size_t length;
+		off_t offset;
+	} damages[] = {
+		{ 5, 4, 1024 },                /* no such kind */
+		{ 0, 1, 1024 + 8 },            /* no name */
+		{ 7, 1, 1024 + 8 },            /* a bell in it */
+		{ 1ull << 63, 8, 1024 + 232 }, /* rows that came in */
+		{ 1ull << 63, 8, 1024 + 784 }, /* events of a loss */
+		{ 1ull << 63, 8, 1024 + 792 }, /* rows that may be repeated */
+		{ 1ull << 63, 8, 16 },         /* the epoch */
+		{ 512, 4, 12 },                /* the size of an account */
+		{ 0, 4, 1024 },                /* free, with another behind it */
+		{ 3, 4, 24 },                  /* one more was made than is there */
+	};
+
+	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+		unlink(path);
+		damage(true, &damages[i].value, damages[i].length, damages[i].offset);
+		assert_refused_and_untouched(LEDGER_BYTES, -EUCLEAN);
+	}
+}
+
+static void what_lies_behind_the_last_account_is_no_account(void **state)
+{
+	struct account junk, *account;
+	struct ledger *ledger;
+
+	memset(&junk, 'x', sizeof(junk));
+	damage(true, &junk, sizeof(junk), 3 * 1024);
+	damage(true, &junk, sizeof(junk), 4 * 1024);
 	ledger = opened(path);
-	assert_int_equal(strlen(ledger_at(ledger, 0)->name), LEDGER_NAME_BYTES - 1);
+	assert_null(ledger_at(ledger, 2));
+	account = ledger_account(ledger, ACCOUNT_INPUT, "more");
+	assert_ptr_equal(ledger_at(ledger, 2), account);
+	assert_null(ledger_at(ledger, 3));
+	assert_int_equal(account_open(account).rows, 0);
+	assert_int_equal(tally_read(&account->lost[SONDE_LOST_CRASH]).rows, 0);
+	assert_string_equal(account->name, "more");
+	ledger_close(ledger);
+	ledger = opened(path);
+	assert_null(ledger_at(ledger, 3));
+	ledger_close(ledger);
+}
+
+static void an_account_whose_making_was_cut_short_is_made_anew(void **state)
+{
+	struct ledger *ledger;
+
+	damage(false, "calls > m", 9, 2 * 1024 + 8); /* a name, and no kind yet */
+	ledger = opened(path);
+	assert_null(ledger_at(ledger, 1));
+	assert_string_equal(ledger_account(ledger, ACCOUNT_ROUTE, "a")->name, "a");
+	ledger_close(ledger);
+	ledger = opened(path);
+	assert_non_null(ledger_at(ledger, 1));
+	ledger_close(ledger);
+}
+
+static void an_account_that_was_made_and_not_told_is_there(void **state)
+{
+	const uint32_t told = 1;
+	struct ledger *ledger;
+
+	damage(true, &told, sizeof(told), 24);
+	ledger = opened(path);
+	assert_non_null(ledger_at(ledger, 1));
 	ledger_close(ledger);
 }
 
@@ -347,6 +453,7 @@ int main(void)
 		with_file(what_was_in_flight_is_booked_as_a_crash_at_the_next_open),
 		with_file(an_account_that_a_kill_tore_closes_again),
 		with_file(every_open_is_a_new_epoch),
+		with_file(runs_that_were_counted_elsewhere_raise_the_epoch),
 		cmocka_unit_test(without_a_path_it_lives_in_memory_only),
 		cmocka_unit_test(an_account_is_found_again_by_kind_and_name),
 		cmocka_unit_test(names_that_differ_in_their_last_character_stay_apart),
@@ -354,9 +461,14 @@ int main(void)
 		with_file(a_file_that_is_no_ledger_is_refused_and_left_as_it_is),
 		with_file(a_foreign_file_of_the_same_size_is_refused_and_left_as_it_is),
 		with_file(a_ledger_of_another_version_is_refused_and_left_as_it_is),
-		with_file(a_file_that_was_cut_is_refused),
+		with_file(a_ledger_that_was_cut_is_refused_as_damaged),
 		with_file(a_file_whose_making_was_cut_short_is_made_anew),
-		with_file(a_damaged_name_does_not_run_out_of_its_account),
+		with_file(a_file_of_zeros_with_something_in_it_is_refused),
+		with_file(a_name_that_does_not_end_is_damage),
+		with_file(an_account_of_no_kind_or_name_or_with_turned_bits_is_damage),
+		with_file(what_lies_behind_the_last_account_is_no_account),
+		with_file(an_account_whose_making_was_cut_short_is_made_anew),
+		with_file(an_account_that_was_made_and_not_told_is_there),
 		with_file(others_may_not_read_the_file),
 		with_file(a_directory_that_is_not_there_is_an_error),
 		cmocka_unit_test(no_addition_is_lost_between_threads),

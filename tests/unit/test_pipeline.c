@@ -231,6 +231,52 @@ static void what_was_reserved_is_taken_whichever_replica_has_its_turn(void **sta
 	close_line(&line);
 }
 
+/* ---- inputs ------------------------------------------------------------------------------ */
+
+struct glance {
+	const struct account *account;
+	struct account seen;
+	uint32_t count;
+};
+
+/* A moment within input_emit(): the route has let go of what it has no room for. */
+static void look(void *origin, uint64_t token, const struct sonde_settlement *settlement)
+{
+	struct glance *glance = origin;
+
+	account_read(glance->account, &glance->seen);
+	glance->count++;
+}
+
+static void what_an_input_emits_counts_as_handed_on_once_the_routes_have_it(void **state)
+{
+	const struct sonde_plugin *const one[] = { &pass, NULL };
+	struct sonde_batch *batch = finished_batch(0, ROWS);
+	struct glance glance = { 0 };
+	struct receipt *receipt = receipt_create(look, &glance, 0);
+	struct instance *input;
+	struct line line;
+
+	open_line(&line, one, 1);
+	line.sinks[0].queue.limit_bytes = 1; /* room for one batch, whatever its size */
+	input = line.stages[0];
+	input->owner = &line.pipeline.fan;
+	glance.account = input->account;
+	input_emit(input, finished_batch(0, ROWS));
+	assert_int_equal(tally_read(&input->account->out).rows, ROWS);
+	receipts_add(batch_receipts(batch), receipt, ROWS);
+	receipt_release(receipt);
+	input_emit(input, batch);
+	assert_int_equal(glance.count, 1);
+	assert_int_equal(glance.seen.in.rows, 2 * ROWS);
+	assert_int_equal(glance.seen.out.rows, ROWS);
+	assert_int_equal(tally_read(&line.sinks[0].account->lost[SONDE_LOST_QUEUE_FULL]).rows,
+			 ROWS);
+	assert_int_equal(account_open(input->account).rows, 0);
+	assert_int_equal(account_open(input->account).events, 0);
+	close_line(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +290,7 @@ int main(void)
 		cmocka_unit_test(a_reservation_holds_in_every_branch_or_in_none),
 		cmocka_unit_test(nothing_stays_reserved_where_replicas_take_turns),
 		cmocka_unit_test(what_was_reserved_is_taken_whichever_replica_has_its_turn),
+		cmocka_unit_test(what_an_input_emits_counts_as_handed_on_once_the_routes_have_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

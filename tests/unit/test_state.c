@@ -16,9 +16,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "ledger.h"
 #include "state.h"
 
-static char scratch[64], path[128], error[512];
+static char scratch[64], path[128], error[2 * PATH_MAX];
 
 static int set_up(void **state)
 {
@@ -56,14 +57,119 @@ static void a_directory_that_is_missing_is_made_with_those_above_it(void **test)
 static void a_directory_that_another_has_is_refused_with_the_mend(void **test)
 {
 	struct state *state = NULL, *other = NULL;
+	char owner[32];
 
 	assert_int_equal(state_open(under("state"), &state, error, sizeof(error)), 0);
 	assert_int_equal(state_open(path, &other, error, sizeof(error)), -EBUSY);
 	assert_null(other);
 	assert_non_null(strstr(error, path));
 	assert_non_null(strstr(error, "sonde.state"));
+	snprintf(owner, sizeof(owner), "process %d ", (int)getpid());
+	assert_non_null(strstr(error, owner));
 	state_close(state);
 	assert_int_equal(state_open(path, &state, error, sizeof(error)), 0);
+	state_close(state);
+}
+
+static struct ledger *opened(struct state **ret_state)
+{
+	struct ledger *ledger = NULL;
+
+	assert_int_equal(state_open(under("state"), ret_state, error, sizeof(error)), 0);
+	assert_int_equal(state_open_ledger(*ret_state, &ledger, error, sizeof(error)), 0);
+	return ledger;
+}
+
+static void closed(struct state *state, struct ledger *ledger)
+{
+	ledger_close(ledger);
+	state_close(state);
+}
+
+static void overwrite(const char *name, const char *text)
+{
+	FILE *file = fopen(under(name), "we");
+
+	fputs(text, file);
+	fclose(file);
+}
+
+static void every_run_has_the_same_id_and_the_next_number(void **test)
+{
+	char id[33] = "";
+
+	for (uint64_t run = 1; run <= 3; run++) {
+		struct state *state;
+		struct ledger *ledger = opened(&state);
+
+		assert_int_equal(ledger_epoch(ledger), run);
+		if (run > 1)
+			assert_string_equal(state_host_id(state), id);
+		snprintf(id, sizeof(id), "%s", state_host_id(state));
+		assert_string_equal(state_note(state), "");
+		closed(state, ledger);
+	}
+}
+
+static void a_ledger_that_was_moved_away_does_not_make_a_run_come_twice(void **test)
+{
+	struct state *state;
+	struct ledger *ledger = opened(&state);
+
+	closed(state, ledger);
+	assert_int_equal(unlink(under("state/ledger")), 0);
+	ledger = opened(&state);
+	assert_int_equal(ledger_epoch(ledger), 2);
+	closed(state, ledger);
+}
+
+static void a_damaged_ledger_is_set_aside_and_said(void **test)
+{
+	struct state *state;
+	struct ledger *ledger = opened(&state);
+
+	closed(state, ledger);
+	overwrite("state/ledger", "sondeLG");
+	assert_int_equal(truncate(path, 100), 0);
+	ledger = opened(&state);
+	assert_non_null(strstr(state_note(state), "ledger is damaged"));
+	assert_int_equal(access(under("state/ledger.damaged"), F_OK), 0);
+	assert_int_equal(ledger_epoch(ledger), 2);
+	closed(state, ledger);
+}
+
+static void a_damaged_id_is_set_aside_and_drawn_anew_and_runs_go_on(void **test)
+{
+	struct state *state;
+	struct ledger *ledger = opened(&state);
+	char id[33];
+
+	snprintf(id, sizeof(id), "%s", state_host_id(state));
+	closed(state, ledger);
+	overwrite("state/host", "");
+	ledger = opened(&state);
+	assert_string_not_equal(state_host_id(state), id);
+	assert_non_null(strstr(state_note(state), "host is damaged"));
+	assert_non_null(strstr(state_note(state), "another id"));
+	assert_int_equal(ledger_epoch(ledger), 2);
+	closed(state, ledger);
+}
+
+static void a_ledger_that_is_none_stays_where_it_is(void **test)
+{
+	struct ledger *ledger = NULL;
+	struct state *state;
+
+	assert_int_equal(state_open(under("state"), &state, error, sizeof(error)), 0);
+	overwrite("state/ledger", "precious");
+	assert_int_equal(state_open_ledger(state, &ledger, error, sizeof(error)), -EBADMSG);
+	assert_null(ledger);
+	assert_non_null(strstr(error, "move it away"));
+	assert_int_equal(access(under("state/ledger.damaged"), F_OK), -1);
+	overwrite("state/ledger", "sondeLG");
+	assert_int_equal(truncate(path, 1024), 0);
+	assert_int_equal(state_open_ledger(state, &ledger, error, sizeof(error)), -EPROTONOSUPPORT);
+	assert_non_null(strstr(error, "another version"));
 	state_close(state);
 }
 
@@ -188,6 +294,11 @@ int main(void)
 		cmocka_unit_test(without_a_path_it_is_the_users_own),
 		with_directory(a_service_managers_directories_come_before_the_users_own),
 		with_directory(a_directory_that_is_there_is_no_error),
+		with_directory(every_run_has_the_same_id_and_the_next_number),
+		with_directory(a_ledger_that_was_moved_away_does_not_make_a_run_come_twice),
+		with_directory(a_damaged_ledger_is_set_aside_and_said),
+		with_directory(a_damaged_id_is_set_aside_and_drawn_anew_and_runs_go_on),
+		with_directory(a_ledger_that_is_none_stays_where_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

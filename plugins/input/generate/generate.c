@@ -13,7 +13,8 @@ enum {
 	WORD_COUNT = 8,     /* distinct texts of generate.word */
 	VALUE_COUNT = 1000, /* generate.value runs from 0 to one less */
 	TICK_SHORTEST_MS = 1,
-	TICK_LONGEST_MS = 100,
+	TICK_LONGEST_MS = 100, /* but where a single row is due more rarely, */
+	TICK_SLOWEST_MS = 1000,
 	AGAIN_MS = 100, /* after memory was refused */
 	SECOND_NS = 1000000000,
 	MILLISECOND_NS = 1000000,
@@ -418,16 +419,22 @@ static int take_turn(struct sonde_instance *instance)
 static int pace(struct sonde_instance *instance)
 {
 	struct generate *generate = instance->self;
-	double interval_ms = TICK_LONGEST_MS;
+	double interval_ms = TICK_LONGEST_MS, longest_ms = TICK_LONGEST_MS;
 
 	generate->begin_ns = sonde_now_ns(instance);
 	generate->paced_rows = generate->made_rows;
-	if (generate->rate)
+	if (generate->rate) {
 		interval_ms = 1000.0 * generate->batch / share_of_rate(instance);
+		longest_ms = 1000.0 / share_of_rate(instance);
+	}
+	if (longest_ms < TICK_LONGEST_MS)
+		longest_ms = TICK_LONGEST_MS;
+	if (longest_ms > TICK_SLOWEST_MS)
+		longest_ms = TICK_SLOWEST_MS;
 	if (interval_ms < TICK_SHORTEST_MS)
 		interval_ms = TICK_SHORTEST_MS;
-	if (interval_ms > TICK_LONGEST_MS)
-		interval_ms = TICK_LONGEST_MS;
+	if (interval_ms > longest_ms)
+		interval_ms = longest_ms;
 	sonde_wake(instance);
 	return sonde_every(instance, PACE_TIMER,
 			   generate->rate ? (int64_t)(interval_ms * MILLISECOND_NS) : 0);
