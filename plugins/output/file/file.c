@@ -30,6 +30,7 @@ struct file {
 	/* A slow pipe: the first is under way. sync = "interval": they are written, and wait. */
 	struct sonde_delivery *kept[IN_FLIGHT];
 	uint32_t kept_count;
+	uint64_t kept_bytes; /* that were written for them */
 };
 
 static const struct sonde_counter file_counters[] = {
@@ -125,7 +126,7 @@ static int file_start(struct sonde_instance *instance)
 	char error[160];
 	int result = 0;
 
-	settings_check(instance, &file->settings); /* for the permissions: nothing is wrong */
+	settings_resolve(&file->settings);
 	file->has_path = !settings_is_standard_output(&file->settings);
 	if (file->has_path && template_parse(&file->template, file->settings.path, error) < 0)
 		return sonde_fail(instance, EINVAL, "path %s", error);
@@ -179,7 +180,10 @@ static void settle_kept(struct sonde_instance *instance, uint32_t verdict, const
 					 .reason = reason };
 	uint32_t count = file->kept_count;
 
+	if (verdict == SONDE_DONE)
+		sonde_count(&file->bytes_written, file->kept_bytes);
 	file->kept_count = 0;
+	file->kept_bytes = 0;
 	for (uint32_t index = 0; index < count; index++) {
 		if (verdict == SONDE_DONE)
 			sonde_count(&file->lines_written, line_count(file->kept[index]));
@@ -211,11 +215,18 @@ static int commit_kept(struct sonde_instance *instance)
 	return 0;
 }
 
-static int fail_delivery(struct sonde_instance *instance, int result)
+/* What could not be cut out comes twice; with that said, write() returns what it would anyway. */
+static int fail_delivery(struct sonde_instance *instance, struct sonde_delivery *delivery,
+			 int result)
 {
 	struct file *file = instance->self;
+	const struct sonde_outcome uncertain = { .size = sizeof(uncertain),
+						 .verdict = SONDE_RETRY,
+						 .uncertain = true };
 
 	store_undo_delivery(&file->store);
+	if (file->store.uncertain)
+		sonde_settle(instance, delivery, &uncertain);
 	if (file->store.kept_failed)
 		return start_over(instance, result);
 	return sonde_fail(instance, -result, "%s", file->store.problem);
@@ -230,10 +241,10 @@ static int write_files(struct sonde_instance *instance, struct sonde_delivery *d
 		return sonde_fail(instance, -result, "%s", file->store.problem);
 	result = writer_write(&file->writer, delivery, sonde_now_ns(instance));
 	if (result < 0)
-		return fail_delivery(instance, result);
+		return fail_delivery(instance, delivery, result);
 	if (file->settings.sync == SYNC_INTERVAL && !file->drains) {
 		file->kept[file->kept_count++] = delivery;
-		sonde_count(&file->bytes_written, file->writer.bytes);
+		file->kept_bytes += file->writer.bytes;
 		if (file->kept_count < IN_FLIGHT)
 			result = file->kept_count > 1
 					 ? 0

@@ -167,17 +167,22 @@ static bool parse_permissions(const char *text, mode_t *ret_mode)
 	return true;
 }
 
-static void check_permissions(struct sonde_instance *instance, struct settings *settings)
+static void check_permissions(struct sonde_instance *instance, const char *option, const char *text,
+			      const char *example)
 {
-	if (!parse_permissions(settings->permissions_text, &settings->permissions))
-		sonde_problem(instance, "permissions",
-			      "\"%s\" is no octal number of three or four digits (try \"0640\")",
-			      settings->permissions_text);
-	if (!parse_permissions(settings->directory_permissions_text,
-			       &settings->directory_permissions))
-		sonde_problem(instance, "directory_permissions",
-			      "\"%s\" is no octal number of three or four digits (try \"0750\")",
-			      settings->directory_permissions_text);
+	mode_t mode;
+
+	if (!parse_permissions(text, &mode))
+		sonde_problem(instance, option,
+			      "\"%s\" is no octal number of three or four digits (try \"%s\")",
+			      text, example);
+}
+
+void settings_resolve(struct settings *settings)
+{
+	(void)parse_permissions(settings->permissions_text, &settings->permissions);
+	(void)parse_permissions(settings->directory_permissions_text,
+				&settings->directory_permissions);
 }
 
 /* Directories are made, but only in directories. */
@@ -220,12 +225,14 @@ static void check_standard_output(struct sonde_instance *instance, const struct 
 		sonde_problem(instance, "path", "standard output leaves no closed files to delete");
 }
 
-void settings_check(struct sonde_instance *instance, struct settings *settings)
+void settings_check(struct sonde_instance *instance, const struct settings *settings)
 {
 	struct template template;
 	char error[160];
 
-	check_permissions(instance, settings);
+	check_permissions(instance, "permissions", settings->permissions_text, "0640");
+	check_permissions(instance, "directory_permissions", settings->directory_permissions_text,
+			  "0750");
 	check_compression(instance, settings);
 	if (!settings->path[0]) {
 		sonde_problem(instance, "path", "is empty (\"-\" is standard output)");

@@ -26,15 +26,18 @@ struct settings {
 	int64_t keep_age_ns;      /* 0: for ever */
 	uint64_t keep_bytes;      /* of all closed files; 0: no matter how many */
 
-	mode_t permissions, directory_permissions; /* from their texts, by settings_check() */
+	mode_t permissions, directory_permissions; /* from their texts, by settings_resolve() */
 };
 
 /* A table for a private struct whose first member is a struct settings. */
 extern const struct sonde_option settings_options[];
 extern const char settings_manual[];
 
-/* Names what is wrong to the instance, and works out the permissions. */
-void settings_check(struct sonde_instance *instance, struct settings *settings);
+/* Names what is wrong to the instance. */
+void settings_check(struct sonde_instance *instance, const struct settings *settings);
+
+/* Works out the permissions, of settings in which nothing is wrong. */
+void settings_resolve(struct settings *settings);
 
 bool settings_is_standard_output(const struct settings *settings);
 

@@ -185,6 +185,10 @@ static int open_stream(const struct settings *settings, struct target *target, b
 
 	if (target->is_output)
 		return stream_open_output(&target->stream);
+	result = stream_open_file(&target->stream, target->path, truncate, settings->permissions,
+				  &target->is_new);
+	if (result != -ENOENT)
+		return result;
 	result = target_make_directories(target->path, settings, problem);
 	if (result < 0)
 		return result;
@@ -201,6 +205,8 @@ static void say_problem(const struct target *target, int result, char problem[PR
 			       target->path);
 	else if (result == -ENXIO)
 		(void)snprintf(problem, PROBLEM_BYTES, "nobody reads %s yet", target->path);
+	else if (result == -ENOTSUP)
+		(void)snprintf(problem, PROBLEM_BYTES, "%s is no regular file", target->path);
 	else if (result == -EBADMSG)
 		(void)snprintf(problem, PROBLEM_BYTES,
 			       "%s does not hold rows of this format, so nothing is appended to "
@@ -230,7 +236,9 @@ int target_open(const struct settings *settings, const char *path, bool truncate
 	target->is_output = !path;
 	target->hash = target_hash(target->path);
 	result = open_stream(settings, target, truncate, problem);
-	if (result == 0 && target->stream.regular && path)
+	if (result == 0 && !target->stream.regular)
+		result = -ENOTSUP;
+	if (result == 0 && path)
 		result = mend(target, settings, ret_cut_bytes);
 	if (result == 0)
 		result = look(target, settings);
