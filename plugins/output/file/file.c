@@ -11,7 +11,7 @@
 enum { IN_FLIGHT = 16, BATCH_LIMIT = 8 };
 enum { TIMER_TEND, TIMER_SYNC };
 
-static const int64_t tend_ns = INT64_C(10000000000);
+static const int64_t tend_ns = INT64_C(10000000000), look_ns = INT64_C(60000000000);
 
 struct file {
 	struct settings settings; /* first: settings_options is a table of it */
@@ -31,6 +31,7 @@ struct file {
 	struct sonde_delivery *kept[IN_FLIGHT];
 	uint32_t kept_count;
 	uint64_t kept_bytes; /* that were written for them */
+	int64_t looked_ns;   /* wall clock of the last look at what is closed */
 };
 
 static const struct sonde_counter file_counters[] = {
@@ -160,10 +161,11 @@ static void delete_closed(struct sonde_instance *instance)
 	int result;
 
 	file->store.has_rotated = false;
+	file->looked_ns = sonde_now_ns(instance);
 	if (!file->has_path || !retain_is_on(&file->settings))
 		return;
-	result = retain(&file->template, &file->settings, &file->store, sonde_now_ns(instance),
-			&deleted, problem);
+	result = retain(&file->template, &file->settings, &file->store, file->looked_ns, &deleted,
+			problem);
 	sonde_count(&file->files_deleted, deleted);
 	if (result < 0)
 		sonde_log(instance, SONDE_ERROR, "%s: %s", problem, strerror(-result));
@@ -341,14 +343,15 @@ static int file_write(struct sonde_instance *instance, struct sonde_delivery *de
 static int file_timer(struct sonde_instance *instance, int timer)
 {
 	struct file *file = instance->self;
+	int64_t now_ns = sonde_now_ns(instance);
 	int result;
 
 	if (timer == TIMER_SYNC)
 		return file->kept_count ? commit_kept(instance) : 0;
-	result = store_tend(&file->store, sonde_now_ns(instance), !file->template.varies);
+	result = store_tend(&file->store, now_ns, !file->template.varies);
 	if (result < 0 && file->store.kept_failed)
 		return start_over(instance, result);
-	if (file->store.has_rotated || file->settings.keep_age_ns)
+	if (file->store.has_rotated || now_ns - file->looked_ns >= look_ns)
 		delete_closed(instance);
 	return result < 0 ? sonde_fail(instance, -result, "%s", file->store.problem) : 0;
 }

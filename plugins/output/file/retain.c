@@ -256,10 +256,10 @@ int retain(const struct template *template, const struct settings *settings,
 	if (base_length == 1 && walk.path[0] == '/')
 		base_length = walk.path[0] = '\0';
 	walk_directory(&walk, AT_FDCWD, base_length ? walk.path : "/", 0, no_time);
-	if (walk.result == 0) {
+	if (walk.result == 0 && walk.count) {
 		choose(&walk, settings, now_ns);
 		walk.result = delete (&walk, base_length, ret_deleted, problem);
-	} else {
+	} else if (walk.result < 0) {
 		(void)snprintf(problem, 512, "cannot look for closed files in %s", walk.path);
 	}
 	for (size_t index = 0; index < walk.count; index++)
