@@ -57,10 +57,12 @@ void csv_release(struct csv *csv)
 
 /* ---- cells ------------------------------------------------------------------------------- */
 
-static void put(struct json *out, const char *text, size_t length)
+static inline void put(struct json *out, const char *text, size_t length)
 {
-	char *at = json_room(out, length);
+	char *at = out->data + out->length;
 
+	if (out->capacity - out->length < length)
+		at = json_room(out, length);
 	if (!at)
 		return;
 	memcpy(at, text, length);
@@ -105,17 +107,17 @@ static size_t unescape(char *text, size_t length)
 
 static void put_text(struct csv *csv, struct sonde_text text, struct json *out)
 {
-	size_t length;
-	bool plain = true;
+	char *at = json_room(out, text.length);
+	size_t length = text.length;
 
-	for (uint32_t at = 0; at < text.length && plain; at++)
-		plain = text.data[at] >= 0x20; /* bytes above ASCII are negative */
-	if (plain) {
-		header_put_cell(out, text.data, text.length);
+	/* Most texts need neither escapes nor quotes. */
+	if (at && length && json_copy_plain(at, text.data, length) && !memchr(at, ',', length) &&
+	    at[0] != ' ' && at[length - 1] != ' ') {
+		out->length += length;
 		return;
 	}
 	json_clear(&csv->value);
-	json_text_length(&csv->value, text.data, text.length);
+	json_text_length(&csv->value, text.data, length);
 	length = csv->value.failed ? 0 : unescape(csv->value.data, csv->value.length);
 	header_put_cell(out, csv->value.data, length);
 }
