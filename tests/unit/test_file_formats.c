@@ -25,6 +25,33 @@ static void a_csv_file_has_one_header_and_goes_on_after_a_restart(void **state)
 	assert_content("rows.csv", "a,b\r\n,6\r\n7,\r\n");
 }
 
+static void a_batch_of_too_many_columns_is_rejected_and_the_others_are_not(void **state)
+{
+	struct plugin_host *host = started("rows.csv", (const char *[]){ "format=csv", NULL });
+	struct sonde_batch *batches[] = { numbers("a", 1, 1),
+					  batch_table("wide", SONDE_SIGNAL_LOG, 1),
+					  numbers("a", 2, 1) };
+	char name[16];
+
+	(void)state;
+	for (int index = 0; index < 4097; index++) {
+		const struct sonde_field field = { .name = name, .type = SONDE_U8 };
+
+		(void)snprintf(name, sizeof(name), "c%d", index);
+		(void)batch_add(batches[1], &field, NULL);
+	}
+	assert_int_equal(plugin_host_write(host, batches, 3), SONDE_OK);
+	assert_int_equal(host->settled_count, 1);
+	assert_int_equal(host->outcome.verdict, SONDE_REJECTED);
+	assert_string_equal(host->outcome.reason, "too many columns");
+	assert_int_equal(plugin_host_write(host, &batches[1], 1), SONDE_OK);
+	assert_int_equal(host->settled_count, 2);
+	for (int index = 0; index < 3; index++)
+		batch_release(batches[index]);
+	plugin_host_release(host);
+	assert_content("rows.csv", "a\r\n1\r\n2\r\n");
+}
+
 static void a_torn_record_is_cut_off_though_it_has_line_breaks(void **state)
 {
 	struct plugin_host *host;
@@ -163,6 +190,7 @@ int main(void)
 #define TEST(test_) cmocka_unit_test_setup_teardown(test_, in_a_new_directory, gone)
 	const struct CMUnitTest tests[] = {
 		TEST(a_csv_file_has_one_header_and_goes_on_after_a_restart),
+		TEST(a_batch_of_too_many_columns_is_rejected_and_the_others_are_not),
 		TEST(a_torn_record_is_cut_off_though_it_has_line_breaks),
 		TEST(compressed_files_are_whole_after_each_delivery),
 		TEST(a_broken_compressed_file_is_set_aside_and_a_strange_one_left_alone),

@@ -30,8 +30,8 @@ struct file {
 	/* A slow pipe: the first is under way. sync = "interval": they are written, and wait. */
 	struct sonde_delivery *kept[IN_FLIGHT];
 	uint32_t kept_count;
-	uint64_t kept_bytes; /* that were written for them */
-	int64_t looked_ns;   /* wall clock of the last look at what is closed */
+	uint64_t kept_bytes, kept_lines; /* that were written for them */
+	int64_t looked_ns;               /* wall clock of the last look at what is closed */
 };
 
 static const struct sonde_counter file_counters[] = {
@@ -142,13 +142,21 @@ static int file_start(struct sonde_instance *instance)
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-static uint64_t line_count(const struct sonde_delivery *delivery)
+/* Batches that no file of the format can hold are lost; the others of the delivery are not. False:
+ * there are no others, and the delivery is gone. */
+static bool reject(struct sonde_instance *instance, struct sonde_delivery *delivery)
 {
-	uint64_t count = 0;
+	struct file *file = instance->self;
+	const struct sonde_outcome never = { .size = sizeof(never),
+					     .verdict = SONDE_REJECTED,
+					     .reason = "too many columns" };
+	uint32_t rejected = file->writer.rejected, count = delivery->batch_count;
 
-	for (uint32_t index = 0; index < delivery->batch_count; index++)
-		count += delivery->batches[index]->selected_count;
-	return count;
+	file->writer.rejected = 0;
+	for (uint32_t index = 0; index < count; index++)
+		if (rejected >> index & 1)
+			sonde_settle_batch(instance, delivery, index, &never);
+	return (uint32_t)__builtin_popcount(rejected) < count;
 }
 
 /* After a file was closed or begun, or time has passed. What cannot be deleted stays in the way,
@@ -182,15 +190,14 @@ static void settle_kept(struct sonde_instance *instance, uint32_t verdict, const
 					 .reason = reason };
 	uint32_t count = file->kept_count;
 
-	if (verdict == SONDE_DONE)
+	if (verdict == SONDE_DONE) {
 		sonde_count(&file->bytes_written, file->kept_bytes);
-	file->kept_count = 0;
-	file->kept_bytes = 0;
-	for (uint32_t index = 0; index < count; index++) {
-		if (verdict == SONDE_DONE)
-			sonde_count(&file->lines_written, line_count(file->kept[index]));
-		sonde_settle(instance, file->kept[index], &outcome);
+		sonde_count(&file->lines_written, file->kept_lines);
 	}
+	file->kept_count = 0;
+	file->kept_bytes = file->kept_lines = 0;
+	for (uint32_t index = 0; index < count; index++)
+		sonde_settle(instance, file->kept[index], &outcome);
 }
 
 /* Nothing since the last commit can be relied on: all of it is cut out, and comes again. */
@@ -242,11 +249,14 @@ static int write_files(struct sonde_instance *instance, struct sonde_delivery *d
 	if (result < 0)
 		return sonde_fail(instance, -result, "%s", file->store.problem);
 	result = writer_write(&file->writer, delivery, sonde_now_ns(instance));
+	if (!reject(instance, delivery))
+		return SONDE_OK;
 	if (result < 0)
 		return fail_delivery(instance, delivery, result);
 	if (file->settings.sync == SYNC_INTERVAL && !file->drains) {
 		file->kept[file->kept_count++] = delivery;
 		file->kept_bytes += file->writer.bytes;
+		file->kept_lines += file->writer.row_count;
 		if (file->kept_count < IN_FLIGHT)
 			result = file->kept_count > 1
 					 ? 0
@@ -259,7 +269,7 @@ static int write_files(struct sonde_instance *instance, struct sonde_delivery *d
 	result = commit_kept(instance);
 	if (result < 0)
 		return result;
-	sonde_count(&file->lines_written, line_count(delivery));
+	sonde_count(&file->lines_written, file->writer.row_count);
 	sonde_count(&file->bytes_written, file->writer.bytes);
 	return SONDE_OK;
 }
@@ -271,12 +281,13 @@ static const char *stream_name(const struct file *file)
 	return file->has_path ? file->settings.path : "standard output";
 }
 
-/* What write() returns of a delivery that it tried to write. */
-static int push(struct sonde_instance *instance, struct sonde_delivery *delivery)
+/* What write() returns of a delivery that it tried to write; *ret_gone: it was rejected whole. */
+static int push(struct sonde_instance *instance, struct sonde_delivery *delivery, bool *ret_gone)
 {
 	struct file *file = instance->self;
 	int result = pipe_write(&file->pipe, &file->writer, delivery);
 
+	*ret_gone = !reject(instance, delivery);
 	if (result == -EAGAIN) {
 		result = file->watches
 				 ? 0
@@ -291,7 +302,7 @@ static int push(struct sonde_instance *instance, struct sonde_delivery *delivery
 		return sonde_fail(instance, EPIPE, "nobody reads %s any more", stream_name(file));
 	if (result < 0)
 		return sonde_fail(instance, -result, "cannot write to %s", stream_name(file));
-	sonde_count(&file->lines_written, line_count(delivery));
+	sonde_count(&file->lines_written, file->writer.row_count);
 	sonde_count(&file->bytes_written, file->writer.bytes);
 	return SONDE_OK;
 }
@@ -299,7 +310,8 @@ static int push(struct sonde_instance *instance, struct sonde_delivery *delivery
 static int write_pipe(struct sonde_instance *instance, struct sonde_delivery *delivery)
 {
 	struct file *file = instance->self;
-	int result = file->kept_count ? SONDE_LATER : push(instance, delivery);
+	bool gone;
+	int result = file->kept_count ? SONDE_LATER : push(instance, delivery, &gone);
 
 	if (result == SONDE_LATER)
 		file->kept[file->kept_count++] = delivery;
@@ -316,7 +328,8 @@ static int file_ready(struct sonde_instance *instance, int fd, uint32_t events)
 	(void)events;
 	while (file->kept_count) {
 		struct sonde_delivery *delivery = file->kept[0];
-		int result = push(instance, delivery);
+		bool gone;
+		int result = push(instance, delivery, &gone);
 
 		if (result == SONDE_LATER)
 			return 0;
@@ -326,7 +339,8 @@ static int file_ready(struct sonde_instance *instance, int fd, uint32_t events)
 		}
 		file->kept_count--;
 		memmove(&file->kept[0], &file->kept[1], file->kept_count * sizeof(file->kept[0]));
-		sonde_settle(instance, delivery, &done);
+		if (!gone)
+			sonde_settle(instance, delivery, &done);
 	}
 	return 0;
 }

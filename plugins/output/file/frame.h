@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "json.h"
 
-enum { FRAME_BYTES = 1 << 20 }; /* that a frame holds at most, of what is compressed into it */
+enum { FRAME_BYTES = 1 << 20 }; /* that are gathered, at most, before they become a frame */
 
 struct frames; /* memory for compressing */
 

@@ -155,22 +155,25 @@ static struct target *find(const struct store *store, const char *path)
 	return NULL;
 }
 
-/* Room for one more, by closing the one that was not used for the longest time. */
-static int make_room(struct store *store)
+static int close_oldest(struct store *store)
 {
 	struct target *oldest = NULL;
 
+	for (uint32_t index = 0; index < store->target_count; index++)
+		if (!oldest || store->targets[index]->used < oldest->used)
+			oldest = store->targets[index];
+	return let_go(store, oldest);
+}
+
+/* Room for one more, by closing the one that was not used for the longest time. */
+static int make_room(struct store *store)
+{
 	if (!store->targets) {
 		store->targets = calloc(store->settings->open_files, sizeof(*store->targets));
 		if (!store->targets)
 			return say(store, -ENOMEM, "cannot open a file");
 	}
-	if (store->target_count < store->settings->open_files)
-		return 0;
-	for (uint32_t index = 0; index < store->target_count; index++)
-		if (!oldest || store->targets[index]->used < oldest->used)
-			oldest = store->targets[index];
-	return let_go(store, oldest);
+	return store->target_count < store->settings->open_files ? 0 : close_oldest(store);
 }
 
 /* A file that begins as one of ours but is broken further on is kept under a closing name. */

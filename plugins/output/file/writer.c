@@ -42,9 +42,25 @@ void writer_close(struct writer *writer)
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
-static int bind(struct writer *writer, const struct sonde_batch *batch)
+/* What follows is about this batch of the delivery; -E2BIG: it is rejected. */
+static int bind(struct writer *writer, const struct sonde_delivery *delivery, uint32_t index)
 {
-	return writer->csv ? csv_bind(writer->csv, batch) : lines_bind(writer->lines, batch);
+	const struct sonde_batch *batch = delivery->batches[index];
+	int result = writer->csv ? csv_bind(writer->csv, batch) : lines_bind(writer->lines, batch);
+
+	if (result == -E2BIG)
+		writer->rejected |= 1u << index;
+	return result;
+}
+
+static void begin(struct writer *writer, int64_t now_ns)
+{
+	writer->now_ns = now_ns;
+	writer->target = NULL;
+	writer->has_rows = false;
+	writer->bytes = writer->row_count = 0;
+	writer->rejected = 0;
+	json_clear(&writer->rows);
 }
 
 static int encode_row(struct writer *writer, uint32_t row, struct json *out)
@@ -191,6 +207,7 @@ static int write_row(struct writer *writer, uint32_t row)
 
 	if (encode_row(writer, row, &writer->rows) < 0)
 		return no_memory(writer);
+	writer->row_count++;
 	writer->has_rows = true;
 	if (is_too_much(writer, has_rows)) {
 		writer->has_rows = has_rows;
@@ -255,14 +272,13 @@ int writer_write(struct writer *writer, const struct sonde_delivery *delivery, i
 {
 	int result = 0;
 
-	writer->now_ns = now_ns;
-	writer->target = NULL;
-	writer->has_rows = false;
-	writer->bytes = 0;
-	json_clear(&writer->rows);
+	begin(writer, now_ns);
 	for (uint32_t index = 0; index < delivery->batch_count && result == 0; index++) {
-		if (split(writer, delivery->batches[index]) < 0 ||
-		    bind(writer, delivery->batches[index]) < 0)
+		int bound = bind(writer, delivery, index);
+
+		if (bound == -E2BIG)
+			continue;
+		if (bound < 0 || split(writer, delivery->batches[index]) < 0)
 			return no_memory(writer);
 		for (uint32_t group = 0; group < writer->split.group_count && result == 0; group++)
 			result = write_group(writer, &writer->split.groups[group]);
@@ -289,15 +305,22 @@ int writer_encode(struct writer *writer, const struct sonde_delivery *delivery, 
 {
 	int result = 0;
 
+	begin(writer, 0);
 	for (uint32_t index = 0; index < delivery->batch_count && result == 0; index++) {
 		const struct sonde_batch *batch = delivery->batches[index];
 
-		result = bind(writer, batch);
+		result = bind(writer, delivery, index);
+		if (result == -E2BIG) {
+			result = 0;
+			continue;
+		}
 		if (result == 0)
 			result = encode_header(writer, out);
 		for (uint32_t row = 0; row < batch->row_count && result == 0; row++)
-			if (sonde_selected(batch, row))
+			if (sonde_selected(batch, row)) {
 				result = encode_row(writer, row, out);
+				writer->row_count++;
+			}
 	}
 	return out->failed ? -ENOMEM : result;
 }

@@ -23,7 +23,9 @@ struct writer {
 	struct json packed;    /* the same, compressed */
 	struct json tail;      /* a row that goes to the next file */
 	bool has_rows;         /* `rows` holds more than a header */
-	uint64_t bytes;        /* of this delivery, as they were written */
+	/* of this delivery */
+	uint64_t bytes, row_count; /* as they were written */
+	uint32_t rejected;         /* a bit for each batch that no file can hold */
 	int64_t now_ns;
 };
 
@@ -32,11 +34,13 @@ int writer_open(struct writer *writer, struct sonde_instance *instance,
 		const struct settings *settings, struct template *template, struct store *store);
 void writer_close(struct writer *writer);
 
-/* Writes all rows, each to the file that the template says (standard output: the template is NULL).
- * On failure the store says what could not be done, and some rows may be written. */
+/* Writes all rows, each to the file that the template says (standard output: the template is NULL),
+ * but for batches of more columns than a header can have: they are in `rejected`. On failure the
+ * store says what could not be done, and some rows may be written. */
 int writer_write(struct writer *writer, const struct sonde_delivery *delivery, int64_t now_ns);
 
-/* Appends all rows to `out` as they stand in a stream, which has no files. -ENOMEM. */
+/* Appends all rows to `out` as they stand in a stream, which has no files; the same are rejected.
+ * -ENOMEM. */
 int writer_encode(struct writer *writer, const struct sonde_delivery *delivery, struct json *out);
 
 #endif
