@@ -2,6 +2,7 @@
 /* Output `file` with many files: each delivery is in all of them or in none, whatever the disk does
  * meanwhile, and is answered when the policy says so. */
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include "file_fixture.h"
 
@@ -114,6 +115,25 @@ static void a_full_disk_leaves_no_row_in_any_file(void **state)
 			assert_int_equal(unlink(in(name)), 0);
 		}
 	}
+}
+
+static void fewer_descriptors_than_configured_are_made_do_with(void **state)
+{
+	struct plugin_host *host = started("n%{n}.json", NULL);
+	struct rlimit limit, few;
+	int fd = dup(STDERR_FILENO);
+
+	(void)state;
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = (struct rlimit){ .rlim_cur = (rlim_t)fd + 3, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(write_numbers(host, "n", 10, 20), SONDE_OK);
+	assert_int_equal(write_numbers(host, "n", 10, 20), SONDE_OK);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	plugin_host_release(host);
+	assert_content("n10.json", "{\"n\":10}\n{\"n\":10}\n");
+	assert_content("n29.json", "{\"n\":29}\n{\"n\":29}\n");
 }
 
 static void a_disk_that_fills_while_files_are_closed_leaves_no_row_twice(void **state)
@@ -333,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(rows_of_a_batch_go_to_their_files),
 		TEST(a_full_disk_leaves_no_row_in_any_file),
+		TEST(fewer_descriptors_than_configured_are_made_do_with),
 		TEST(a_disk_that_fills_while_files_are_closed_leaves_no_row_twice),
 		TEST(a_cut_that_fails_is_made_before_anything_else_is_written),
 		TEST(each_batch_is_on_the_disk_before_it_is_answered),
