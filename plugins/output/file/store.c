@@ -194,15 +194,19 @@ static int open_target(struct store *store, const char *path, int64_t now_ns,
 {
 	int64_t cut_bytes;
 	int result = make_room(store);
+	bool again = result == 0;
 
-	if (result == 0)
+	while (again) {
 		result = target_open(store->settings, path, store->truncate, ret_target, &cut_bytes,
 				     store->problem);
-	if (result == -EUCLEAN) {
-		result = set_aside(store, path, now_ns);
-		if (result == 0)
-			result = target_open(store->settings, path, store->truncate, ret_target,
-					     &cut_bytes, store->problem);
+		again = false;
+		if (result == -EUCLEAN) {
+			result = set_aside(store, path, now_ns);
+			again = result == 0;
+		} else if ((result == -EMFILE || result == -ENFILE) && store->target_count) {
+			result = close_oldest(store); /* there are fewer than were configured */
+			again = result == 0;
+		}
 	}
 	if (result < 0)
 		return result;
