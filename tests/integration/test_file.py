@@ -42,7 +42,7 @@ def unpacked(data, partly=False):
 
 def numbers_of(data, name, partly=False):
     """The sequence numbers in the content of a file; partly: it may end within a row."""
-    if name.endswith(".zst"):
+    if name.endswith(".zst") and data:
         data = unpacked(data, partly)
     text = data.decode()
     if partly:
