@@ -250,7 +250,7 @@ def test_a_full_disk_is_waited_out_and_leaves_no_torn_row(tmp_path, name, option
     with Daemon(tmp_path, body(f"{directory}/{name}", options, rows=0, more="rate = 5000;")) as daemon:
         with SmallDisk(daemon, directory, "32M") as disk:
             wait_for(lambda: daemon.ask("status").returncode == 0, "the daemon answers")
-            wait_for(disk.files, "rows in a file")
+            wait_for(lambda: daemon.status().route("main > out").rows("out"), "rows in a file")
             for _ in range(3):
                 fill_up(disk)
                 wait_for(lambda: daemon.status().instance("out")["state"] == "degraded", "the disk is full")
