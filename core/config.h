@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include "arena.h"
+#include "log.h"
 #include "option.h"
 #include "plugin.h"
 #include "problem.h"
@@ -36,7 +37,7 @@ struct daemon_config {
 	int64_t slow_ns;             /* a callback longer than this is named; "1s" */
 	struct sonde_texts plugins;  /* directories before the built-in one */
 	struct sonde_texts resource; /* "key=value" attributes of everything that is sent */
-	uint32_t log_level;          /* enum sonde_level */
+	struct log_settings log;
 };
 
 struct instance_config {
@@ -52,7 +53,8 @@ struct instance_config {
 	struct retry_config retry; /* outputs */
 	const char
 		*source; /* its group, effective, secrets hashed: two equal sources are unchanged */
-	bool routed;     /* some pipeline names it */
+	const char *fixed_source;          /* of it what cannot change while it runs */
+	bool routed;                       /* some pipeline names it */
 	const struct setting_given *given; /* what the file says of it; the rest are defaults */
 };
 
@@ -80,6 +82,7 @@ struct pipeline_config {
 
 struct config {
 	struct arena *arena; /* owns everything below */
+	uint32_t holders;    /* beyond the one that loaded it */
 	const char *path;
 	struct daemon_config daemon;
 	const struct setting_given *daemon_given;
@@ -93,6 +96,8 @@ struct config {
  * NULL). -errno if the file cannot be read. Touches nothing but files, and loads plugins. */
 int config_load(const char *path, struct catalog *catalog, struct problems *problems,
 		struct config **ret_config);
+/* One more holder, each of which releases it. On one thread. */
+struct config *config_hold(struct config *config);
 void config_release(struct config *config);
 
 /* The effective config, every option with its value, in the config language; defaults are marked,
@@ -102,9 +107,5 @@ void config_show(const struct config *config, FILE *file);
 /* The place of an option of an instance ("interval", "queue.memory"), or of the instance where the
  * option is a default. */
 struct place config_place(const struct instance_config *instance, const char *option);
-
-/* The manual of a plugin, made from its tables: options, knobs, columns, counters. width: columns
- * of the terminal; what is too narrow to be read is taken as 40. */
-void manual_print(const struct plugin *plugin, FILE *file, bool colour, int width);
 
 #endif

@@ -24,6 +24,15 @@ static const char *const level_names[] = {
 	NULL,
 };
 
+static const char *const log_format_names[] = { [LOG_TEXT] = "text", [LOG_JSON] = "json", NULL };
+
+static const char *const log_target_names[] = {
+	[LOG_TO_AUTO] = "auto",
+	[LOG_TO_STDERR] = "stderr",
+	[LOG_TO_JOURNALD] = "journald",
+	NULL,
+};
+
 const struct sonde_option daemon_options[] = {
 	{ .name = "state",
 	  .type = SONDE_TEXT,
@@ -54,10 +63,22 @@ const struct sonde_option daemon_options[] = {
 	  .help = "\"key=value\" attributes of everything that is sent" },
 	{ .name = "log",
 	  .type = SONDE_CHOICE,
-	  SONDE_MEMBER(struct daemon_config, log_level),
+	  SONDE_MEMBER(struct daemon_config, log.level),
 	  .value = "info",
 	  .choices = level_names,
 	  .help = "the least that is logged" },
+	{ .name = "log_format",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct daemon_config, log.format),
+	  .value = "text",
+	  .choices = log_format_names,
+	  .help = "how lines of the log on stderr are written" },
+	{ .name = "log_to",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct daemon_config, log.target),
+	  .value = "auto",
+	  .choices = log_target_names,
+	  .help = "where the log goes; auto: to journald where stderr leads there" },
 	{ 0 }
 };
 
@@ -142,5 +163,39 @@ const struct sonde_option retry_options[] = {
 	  SONDE_MEMBER(struct retry_config, give_up_ns),
 	  .value = "0s",
 	  .help = "what is older is lost as \"expired\"; 0s: never" },
+	{ 0 }
+};
+
+const struct section_part output_parts[] = {
+	{ .name = "queue",
+	  .help = "a group: what waits for this output, in each pipeline that names it",
+	  .options = output_queue_options },
+	{ .name = "retry",
+	  .help = "a group: when what failed is offered again",
+	  .options = retry_options },
+	{ 0 }
+};
+
+const struct section_part pipeline_parts[] = {
+	{ .name = "from",
+	  .help = "inputs, and pipelines whose rows it takes too",
+	  .detail = "list of names · required" },
+	{ .name = "through",
+	  .help = "processors, in this order",
+	  .detail = "list of names · default empty" },
+	{ .name = "to",
+	  .help = "outputs, by name or as groups",
+	  .detail = "list of names and groups · required, unless another pipeline names this one "
+		    "in `from`" },
+	{ .name = "queue",
+	  .help = "a group: what waits before the pipeline, for each that it takes from",
+	  .options = pipeline_queue_options },
+	{ 0 }
+};
+
+const struct section_part route_parts[] = {
+	{ .name = "queue",
+	  .help = "what waits for the output on this route alone",
+	  .detail = "group · default as the output has it" },
 	{ 0 }
 };

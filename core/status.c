@@ -64,6 +64,8 @@ static const char *instance_state_name(const struct status_instance *at)
 
 	if (at->callback)
 		return "busy";
+	if (at->leaving)
+		return "leaving";
 	switch (__atomic_load_n(&instance->state, __ATOMIC_RELAXED)) {
 	case INSTANCE_RUNNING:
 		return at->problem ? "degraded" : "running";
@@ -80,15 +82,16 @@ static void gather_health(struct status *status, struct status_instance *at,
 			  struct instance *instance)
 {
 	int64_t busy_since_ns = __atomic_load_n(&instance->busy_since_ns, __ATOMIC_RELAXED);
+	uint32_t callback = __atomic_load_n(&instance->callback, __ATOMIC_ACQUIRE);
 
 	pthread_mutex_lock(&instance->mutex);
 	at->failure_count = instance->failure_count;
 	if (instance->failed_callback != CALLBACK_NONE)
 		at->problem = arena_copy(status->arena, instance->problem);
 	pthread_mutex_unlock(&instance->mutex);
-	if (busy_since_ns) {
-		at->callback =
-			callback_name(__atomic_load_n(&instance->callback, __ATOMIC_ACQUIRE));
+	/* It may have returned since the watch looked. */
+	if (busy_since_ns && callback != CALLBACK_NONE) {
+		at->callback = callback_name(callback);
 		at->busy_s = (double)(clock_monotonic_ns() - busy_since_ns) / NS_PER_SECOND;
 	}
 	at->state = instance_state_name(at);
@@ -125,7 +128,8 @@ static struct status_call *instance_ask(struct status *status, struct instance *
 	return call;
 }
 
-static void gather_instance(struct status *status, struct instance *instance, const char *section)
+static void gather_instance(struct status *status, struct instance *instance, const char *section,
+			    bool leaving)
 {
 	struct status_instance *at = &status->instances[status->instance_count++];
 	struct status_account *account = gathered_account(status, instance->account);
@@ -133,6 +137,7 @@ static void gather_instance(struct status *status, struct instance *instance, co
 
 	at->instance = instance;
 	at->section = section;
+	at->leaving = leaving;
 	at->answer = call;
 	at->silent = !call;
 	if (call) {
@@ -141,9 +146,11 @@ static void gather_instance(struct status *status, struct instance *instance, co
 	}
 	gather_health(status, at, instance);
 	if (account) {
+		/* One that leaves moves rows of the same account on another thread. */
+		account->silent = account->silent || account->known || at->silent;
 		account->known = true;
-		account->silent = at->silent;
-		account->held = at->held;
+		account->held.rows += at->held.rows; /* one that leaves has the same account */
+		account->held.events += at->held.events;
 		if (call)
 			account->numbers = call->numbers;
 	}
@@ -152,7 +159,7 @@ static void gather_instance(struct status *status, struct instance *instance, co
 		account->known = true;
 }
 
-static void gather_route(struct status *status, struct route *route)
+static void gather_route(struct status *status, struct route *route, bool leaving)
 {
 	struct status_account *account = gathered_account(status, route->account);
 	struct route_snapshot snapshot;
@@ -168,6 +175,7 @@ static void gather_route(struct status *status, struct route *route)
 	memcpy(account->numbers.lost, snapshot.lost, sizeof(snapshot.lost));
 	account->queued = snapshot.queued;
 	account->held = snapshot.held;
+	account->leaving = leaving;
 	account->bytes = snapshot.bytes;
 	account->limit_bytes = snapshot.limit_bytes;
 	account->high_bytes = snapshot.high_bytes;
@@ -202,13 +210,15 @@ static void gather_process(struct status *status)
 static void gather_graph(struct status *status, struct graph *graph)
 {
 	static const char *const sections[] = { "", "input", "processor", "output" };
+	bool leaving = graph != status->sources->graph;
 
 	for (uint32_t kind = SONDE_INPUT; kind <= SONDE_OUTPUT; kind++) {
 		for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 			struct graph_node *node = &graph->nodes[i];
 
 			for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
-				gather_instance(status, node->instances[r], sections[kind]);
+				gather_instance(status, node->instances[r], sections[kind],
+						leaving);
 				if (node->outputs)
 					status->instances[status->instance_count - 1].retry_count =
 						__atomic_load_n(&node->outputs[r].retry_count,
@@ -217,17 +227,19 @@ static void gather_graph(struct status *status, struct graph *graph)
 		}
 	}
 	for (uint32_t i = 0; i < graph->route_count; i++)
-		gather_route(status, graph->routes[i]);
+		gather_route(status, graph->routes[i].route, leaving);
+	status->thread_count += graph->loop_count;
 }
 
 static int status_fill(struct status *status)
 {
 	const struct status_sources *sources = status->sources;
-	struct graph *graph = sources->graph;
 	uint32_t instances = 0, accounts = 0;
 
-	for (uint32_t i = 0; i < graph->config->instance_count; i++)
-		instances += graph->nodes[i].count;
+	for (struct graph *graph = sources->graph; graph; graph = graph->older) {
+		for (uint32_t i = 0; i < graph->config->instance_count; i++)
+			instances += graph->nodes[i].count;
+	}
 	while (ledger_at(sources->ledger, accounts))
 		accounts++;
 	status->instances = arena_zero(status->arena, (instances + 1) * sizeof(*status->instances));
@@ -239,7 +251,8 @@ static int status_fill(struct status *status)
 		account_read(status->accounts[i].account, &status->accounts[i].numbers);
 	}
 	status->account_count = accounts;
-	gather_graph(status, graph);
+	for (struct graph *graph = sources->graph; graph; graph = graph->older)
+		gather_graph(status, graph);
 	status->closes = true;
 	for (uint32_t i = 0; i < accounts; i++) {
 		struct status_account *at = &status->accounts[i];
@@ -248,7 +261,7 @@ static int status_fill(struct status *status)
 		at->rate = watch_rate(sources->watch, at->account);
 		status->closes = status->closes && (at->closes || !at->known || at->silent);
 	}
-	status->thread_count = graph->started_count + 1;
+	status->thread_count++; /* this one */
 	return 0;
 }
 
@@ -265,6 +278,7 @@ struct status *status_gather(const struct status_sources *sources)
 	status->sources = sources;
 	status->now_wall_ns = clock_wall_ns();
 	status->uptime_s = (double)(clock_monotonic_ns() - sources->started_ns) / NS_PER_SECOND;
+	status->log = log_counts();
 	gather_process(status);
 	if (status_fill(status)) {
 		status_release(status);

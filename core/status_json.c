@@ -72,6 +72,8 @@ static void put_account(struct json *json, const struct status_account *at)
 	put_double(json, "rows_per_second", at->rate.rows);
 	put_double(json, "events_per_second", at->rate.events);
 	if (numbers->kind == ACCOUNT_ROUTE) {
+		json_key(json, "leaving");
+		json_boolean(json, at->leaving);
 		put_unsigned(json, "queue_bytes", at->bytes);
 		put_unsigned(json, "queue_limit_bytes", at->limit_bytes);
 		put_unsigned(json, "queue_high_bytes", at->high_bytes);
@@ -185,6 +187,16 @@ static void put_instance(struct json *json, const struct status *status,
 	json_close_object(json);
 }
 
+static void put_log(struct json *json, const struct log_counts *log)
+{
+	json_key(json, "log");
+	json_open_object(json);
+	put_unsigned(json, "written", log->written);
+	put_unsigned(json, "held_back", log->held);
+	put_unsigned(json, "lost", log->lost);
+	json_close_object(json);
+}
+
 void status_print_json(const struct status *status, FILE *file)
 {
 	struct json json = { 0 };
@@ -202,6 +214,7 @@ void status_print_json(const struct status *status, FILE *file)
 	put_double(&json, "cpu_seconds", status->cpu_s);
 	put_unsigned(&json, "rss_bytes", status->rss_bytes);
 	put_unsigned(&json, "threads", status->thread_count);
+	put_log(&json, &status->log);
 	json_key(&json, "ledger_closes");
 	json_boolean(&json, status->closes);
 	json_key(&json, "instances");

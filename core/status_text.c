@@ -67,6 +67,19 @@ static void print_head(const struct status *status, struct printer *p)
 		status->sources->graph->config->path, status->sources->state_path, p->plain);
 }
 
+/* Only where not every line of the log was written. */
+static void print_log(const struct status *status, struct printer *p)
+{
+	char held[16], lost[16];
+
+	if (!status->log.held && !status->log.lost)
+		return;
+	fprintf(p->file,
+		"%slog: %s lines held back as repeats, %s lost since nobody read them%s\n\n",
+		p->yellow, short_number((double)status->log.held, held),
+		short_number((double)status->log.lost, lost), p->plain);
+}
+
 static void print_instances(const struct status *status, struct printer *p)
 {
 	fprintf(p->file, "%s%-18s %-10s %-12s %-9s %s%s\n", p->dim, "INSTANCE", "KIND", "PLUGIN",
@@ -204,6 +217,23 @@ static void print_queues(const struct status *status, struct printer *p)
 	}
 }
 
+/* What a reload took out and what could not leave yet. */
+static void print_leaving(const struct status *status, struct printer *p)
+{
+	for (uint32_t i = 0; i < status->account_count; i++) {
+		const struct status_account *at = &status->accounts[i];
+		const char *to = strstr(at->numbers.name, " > ");
+		uint64_t rows = at->queued.rows + at->held.rows;
+
+		if (!at->leaving || !to || !rows)
+			continue;
+		fprintf(p->file,
+			"%sleaving: %" PRIu64 " rows of %s wait to be handed over%s "
+			"(`sonde drop %s` gives them up)\n",
+			p->yellow, rows, at->numbers.name, p->plain, to + 3);
+	}
+}
+
 static void print_cell(const struct report_cell *cell, struct printer *p)
 {
 	char number[16];
@@ -279,10 +309,12 @@ void status_print_text(const struct status *status, FILE *file, uint32_t width, 
 		p.plain = "\033[0m";
 	}
 	print_head(status, &p);
+	print_log(status, &p);
 	print_instances(status, &p);
 	print_ledger(status, &p);
 	print_reasons(status, &p);
 	print_queues(status, &p);
+	print_leaving(status, &p);
 	for (uint32_t i = 0; i < status->instance_count; i++)
 		print_report(&status->instances[i], &p);
 	for (uint32_t i = 0; i < status->instance_count; i++)
