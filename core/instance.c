@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "clock.h"
+#include "descriptors.h"
 #include "host.h"
 #include "instance.h"
 #include "log.h"
@@ -21,6 +22,7 @@ static const int64_t restart_longest_ns = 60ll * NS_PER_SECOND;
 
 struct settlement_list {
 	struct settlement_list *next;
+	struct instance *instance;
 	uint64_t token;
 	struct sonde_settlement settlement;
 };
@@ -134,23 +136,27 @@ static void instance_run_settled(void *data)
 	}
 }
 
-void instance_settled(void *data, uint64_t token, const struct sonde_settlement *settlement)
+struct settlement_list *instance_await(struct instance *instance)
 {
-	struct instance *instance = data;
 	struct settlement_list *list = malloc(sizeof(*list));
 
-	if (list) {
-		list->token = token;
-		list->settlement = *settlement;
-		pthread_mutex_lock(&instance->mutex);
-		list->next = instance->settlements;
-		instance->settlements = list;
-		pthread_mutex_unlock(&instance->mutex);
-		loop_post(instance->loop, &instance->settled);
-	} else {
-		log_write(SONDE_ERROR, instance->base.name,
-			  "no memory to say that token %llu is settled", (unsigned long long)token);
-	}
+	if (list)
+		list->instance = instance;
+	return list;
+}
+
+void instance_settled(void *awaited, uint64_t token, const struct sonde_settlement *settlement)
+{
+	struct settlement_list *list = awaited;
+	struct instance *instance = list->instance;
+
+	list->token = token;
+	list->settlement = *settlement;
+	pthread_mutex_lock(&instance->mutex);
+	list->next = instance->settlements;
+	instance->settlements = list;
+	pthread_mutex_unlock(&instance->mutex);
+	loop_post(instance->loop, &instance->settled);
 	/* Last: one that leaves may be released from here on. */
 	__atomic_sub_fetch(&instance->receipt_count, 1, __ATOMIC_RELEASE);
 }
@@ -240,6 +246,8 @@ static void instance_book_failure(struct instance *instance, enum callback callb
 	pthread_mutex_lock(&instance->mutex);
 	said = instance->problem[0] != '\0';
 	if (!said)
+		descriptors_note(-result);
+	if (!said)
 		snprintf(instance->problem, sizeof(instance->problem), "%s failed: %s",
 			 callback_name(callback), strerror(-result));
 	instance->failed_callback = callback;
@@ -290,6 +298,12 @@ static void instance_flush(struct instance *instance)
 		tally_add(&instance->account->lost[SONDE_LOST_MEMORY], rows->refused_rows,
 			  rows->refused_rows);
 		rows->refused_rows = 0;
+	}
+	if (rows->refused_texts) {
+		log_write(SONDE_WARNING, instance->base.name,
+			  "memory was refused for %llu texts: their rows have empty ones",
+			  (unsigned long long)rows->refused_texts);
+		rows->refused_texts = 0;
 	}
 	if (!rows_waiting(rows))
 		return;
@@ -499,6 +513,7 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 
 int instance_fail(struct instance *instance, int error, const char *message)
 {
+	descriptors_note(error);
 	if (instance->problems) {
 		problems_add(instance->problems, PROBLEM_ERROR, instance->config->place, "%s: %s",
 			     instance->base.name, message);
