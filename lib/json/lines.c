@@ -371,12 +371,8 @@ static void write_opening(struct lines *lines, const char *schema)
 	json_text(&lines->opening, schema);
 }
 
-int lines_write(struct lines *lines, const struct sonde_batch *batch, struct json *out)
+int lines_bind(struct lines *lines, const struct sonde_batch *batch)
 {
-	const struct program *program = &lines->program;
-	size_t start = out->length;
-	char *at;
-
 	write_opening(lines, batch->schema);
 	memset(lines->memories, 0, sizeof(lines->memories));
 	json_clear(&lines->remembered);
@@ -386,16 +382,45 @@ int lines_write(struct lines *lines, const struct sonde_batch *batch, struct jso
 	    program_compile(&lines->program, batch, lines->opening.data, lines->opening.length,
 			    write_constant, lines) < 0)
 		return -ENOMEM;
-	at = json_room(out, program->fixed_bytes);
-	for (uint32_t row = 0; row < batch->row_count && at; row++) {
-		if (!sonde_selected(batch, row))
-			continue;
-		at = room_at(out, at, program->fixed_bytes);
-		at = at ? put_object(lines, program, row, out, at) : NULL;
-		if (at)
-			*at++ = '\n';
-	}
+	return 0;
+}
+
+/* The line of a row; `at` may be NULL, when memory was refused before. */
+static inline char *put_line(struct lines *lines, uint32_t row, struct json *out, char *at)
+{
+	at = at ? room_at(out, at, lines->program.fixed_bytes) : NULL;
+	at = at ? put_object(lines, &lines->program, row, out, at) : NULL;
+	if (at)
+		*at++ = '\n';
+	return at;
+}
+
+static int end_lines(struct json *out, size_t start, const char *at)
+{
 	out->length = at ? (size_t)(at - out->data) : start;
 	out->failed = false;
 	return at ? 0 : -ENOMEM;
+}
+
+int lines_row(struct lines *lines, uint32_t row, struct json *out)
+{
+	size_t start = out->length;
+	char *at = json_room(out, lines->program.fixed_bytes);
+
+	return end_lines(out, start, put_line(lines, row, out, at));
+}
+
+int lines_write(struct lines *lines, const struct sonde_batch *batch, struct json *out)
+{
+	size_t start = out->length;
+	char *at;
+
+	if (lines_bind(lines, batch) < 0)
+		return -ENOMEM;
+	at = json_room(out, lines->program.fixed_bytes);
+	for (uint32_t row = 0; row < batch->row_count && at; row++) {
+		if (sonde_selected(batch, row))
+			at = put_line(lines, row, out, at);
+	}
+	return end_lines(out, start, at);
 }

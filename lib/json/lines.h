@@ -23,6 +23,11 @@ void lines_release(struct lines *lines); /* NULL is fine */
 /* Appends a line for every selected row. -ENOMEM: `out` has the length that it had. */
 int lines_write(struct lines *lines, const struct sonde_batch *batch, struct json *out);
 
+/* The same row by row: of the batch bound last, in any order, each as often as wanted. -ENOMEM:
+ * nothing is bound, or `out` has the length that it had. */
+int lines_bind(struct lines *lines, const struct sonde_batch *batch);
+int lines_row(struct lines *lines, uint32_t row, struct json *out);
+
 /* Appends one value as it stands in a line; null where there is none. */
 void lines_write_value(struct lines *lines, const struct sonde_column *column, uint32_t row,
 		       struct json *out);

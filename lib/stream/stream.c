@@ -33,16 +33,36 @@ int stream_open_output(struct stream *stream)
 	return 0; /* where that is refused, writing may wait for the reader */
 }
 
-int stream_open_file(struct stream *stream, const char *path, bool truncate)
+/* Opens what is there, or creates it: then it is ours, and its permissions are not the umask's. */
+static int open_or_create(const char *path, mode_t permissions, bool *ret_created)
 {
+	const int flags = O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	struct stat status;
-	int fd, error = 0, access = O_RDWR; /* to mend it; a pipe must not be its own reader */
+	int fd, access = O_RDWR; /* to mend it; a pipe must not be its own reader */
 
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
 		access = O_WRONLY;
-	fd = open(path, access | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+	fd = open(path, access | flags);
+	*ret_created = fd < 0 && errno == ENOENT;
+	if (*ret_created)
+		fd = open(path, access | flags | O_CREAT | O_EXCL, permissions);
+	if (fd >= 0 && *ret_created && fchmod(fd, permissions) < 0) {
+		int error = errno;
+
+		close(fd);
+		return -error;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+int stream_open_file(struct stream *stream, const char *path, bool truncate, mode_t permissions,
+		     bool *ret_created)
+{
+	struct stat status;
+	int error = 0, fd = open_or_create(path, permissions, ret_created);
+
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstat(fd, &status) < 0 ||
 	    (S_ISREG(status.st_mode) && flock(fd, LOCK_EX | LOCK_NB) < 0) ||
 	    (S_ISREG(status.st_mode) && truncate && ftruncate(fd, 0) < 0))
@@ -90,7 +110,10 @@ int stream_size(const struct stream *stream, int64_t *ret_bytes)
 
 int stream_cut(struct stream *stream, int64_t bytes)
 {
-	return ftruncate(stream->fd, bytes) < 0 ? -errno : 0;
+	if (ftruncate(stream->fd, bytes) < 0)
+		return -errno;
+	/* Standard output need not append: it would leave a hole. */
+	return lseek(stream->fd, bytes, SEEK_SET) < 0 ? -errno : 0;
 }
 
 /* The end of the last whole line, or -EBADMSG. */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct stream {
 	int fd;
@@ -19,8 +20,10 @@ struct stream {
  * that other users of the same one are not disturbed. -EBADF: standard output is closed. */
 int stream_open_output(struct stream *stream);
 
-/* A file, created if need be and locked against other writers: -EWOULDBLOCK if there is one. */
-int stream_open_file(struct stream *stream, const char *path, bool truncate);
+/* A file, locked against other writers: -EWOULDBLOCK if there is one. If it is not there it is
+ * created, with exactly these permissions. */
+int stream_open_file(struct stream *stream, const char *path, bool truncate, mode_t permissions,
+		     bool *ret_created);
 
 /* Writes what can be written now and says how much that was, also on failure. -EAGAIN: the reader
  * is slow. */

@@ -136,7 +136,7 @@ static void a_file_without_lines_is_left_alone(void **state)
 	write_text("no line");
 	host = plugin_host_create(sonde_plugin, (const char *[]){ path_option, NULL });
 	assert_int_equal(plugin_host_start(host), -EBADMSG);
-	assert_non_null(strstr(host->message, "does not hold lines"));
+	assert_non_null(strstr(host->message, "does not hold rows of this format"));
 	plugin_host_release(host);
 	assert_content("no line");
 }
@@ -154,15 +154,17 @@ static void two_writers_of_one_file_are_refused(void **state)
 	plugin_host_release(first);
 }
 
-static void a_missing_directory_is_a_problem_of_the_config(void **state)
+static void a_directory_that_is_none_is_a_problem_of_the_config(void **state)
 {
-	struct plugin_host *host = plugin_host_create(
-		sonde_plugin, (const char *[]){ "path=/does/not/exist/lines", NULL });
+	char below[96], expected[128];
+	struct plugin_host *host;
 
 	(void)state;
-	assert_string_equal(host->problem,
-			    "path: \"/does/not/exist/lines\": its directory does not exist");
-	assert_int_equal(plugin_host_start(host), -ENOENT);
+	(void)snprintf(below, sizeof(below), "path=%s/lines", path);
+	(void)snprintf(expected, sizeof(expected), "path: %s is no directory", path);
+	host = plugin_host_create(sonde_plugin, (const char *[]){ below, NULL });
+	assert_string_equal(host->problem, expected);
+	assert_int_equal(plugin_host_start(host), -ENOTDIR);
 	plugin_host_release(host);
 }
 
@@ -295,7 +297,7 @@ int main(void)
 		TEST(a_torn_last_line_is_cut_off_at_the_start),
 		TEST(a_file_without_lines_is_left_alone),
 		TEST(two_writers_of_one_file_are_refused),
-		TEST(a_missing_directory_is_a_problem_of_the_config),
+		TEST(a_directory_that_is_none_is_a_problem_of_the_config),
 		TEST(a_delivery_that_does_not_fit_leaves_no_trace_and_comes_again),
 		TEST(a_full_disk_is_named),
 		TEST(a_slow_reader_is_waited_for_without_blocking),

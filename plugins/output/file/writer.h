@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deliveries as rows of a format, each in its file. */
+#ifndef SONDE_FILE_WRITER_H
+#define SONDE_FILE_WRITER_H
+
+#include "csv.h"
+#include "frame.h"
+#include "split.h"
+#include "store.h"
+
+struct writer {
+	const struct settings *settings;
+	struct store *store;
+	struct template *template;
+	struct split split;
+	struct lines *lines;  /* JSON */
+	struct lines *values; /* of templates */
+	struct csv *csv;
+	struct header header; /* CSV: of a stream */
+	struct frames *frames;
+	struct target *target; /* that `rows` belong to */
+	struct json rows;      /* not written yet */
+	struct json packed;    /* the same, compressed */
+	struct json tail;      /* a row that goes to the next file */
+	bool has_rows;         /* `rows` holds more than a header */
+	/* of this delivery */
+	uint64_t bytes, row_count; /* as they were written */
+	uint32_t rejected;         /* a bit for each batch that no file can hold */
+	int64_t now_ns;
+};
+
+/* -ENOMEM. Template and store are the caller's. */
+int writer_open(struct writer *writer, struct sonde_instance *instance,
+		const struct settings *settings, struct template *template, struct store *store);
+void writer_close(struct writer *writer);
+
+/* Writes all rows, each to the file that the template says (standard output: the template is NULL),
+ * but for batches of more columns than a header can have: they are in `rejected`. On failure the
+ * store says what could not be done, and some rows may be written. */
+int writer_write(struct writer *writer, const struct sonde_delivery *delivery, int64_t now_ns);
+
+/* Appends all rows to `out` as they stand in a stream, which has no files; the same are rejected.
+ * -ENOMEM. */
+int writer_encode(struct writer *writer, const struct sonde_delivery *delivery, struct json *out);
+
+#endif
