@@ -119,15 +119,13 @@ class BareDebian:
         self.root = root
 
     def run(self, command, user="root", timeout_s=900):
-        """Runs a shell command in there. Returns its exit status and all that it printed."""
+        """Runs a shell command in there, as typed after a login. Returns its exit status and all that it printed."""
         mounts = ('mount -t proc proc "$1/proc"; mount --rbind /sys "$1/sys"; mount --rbind /dev "$1/dev"; '
-                  'exec chroot "$1" /usr/bin/env -i HOME="$2" USER="$3" TERM=dumb LANG=C.UTF-8 '
+                  'exec chroot "$1" /usr/bin/env -i TERM=dumb LANG=C.UTF-8 '
                   'http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" '
-                  'su "$3" -c "$4"')
-        home = "/root" if user == "root" else f"/home/{user}"
+                  'su --login --whitelist-environment=LANG,http_proxy,https_proxy,no_proxy "$2" -c "$3"')
         process = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "bash", "-ec", mounts, "enter", self.root, home, user,
-             command],
+            ["unshare", "--mount", "--propagation", "private", "bash", "-ec", mounts, "enter", self.root, user, command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True)
         try:
