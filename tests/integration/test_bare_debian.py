@@ -231,6 +231,21 @@ def test_the_second_run_installs_and_builds_nothing(debian, first_run):
     assert "installing" not in output and "is up to date" in output
 
 
+def test_it_installs_where_the_system_looks_for_it(debian, first_run):
+    """The README's words on installing, and then a plugin's author's."""
+    try:
+        status, output = debian.run("cd /root/sonde && meson setup build && ninja -C build && meson install -C build && "
+                                    "cd / && sonde check /root/sonde/conf/demo.conf && cp -r /root/sonde/examples/plugin "
+                                    "/root/mine && cd /root/mine && make && sonde plugins ./load.so")
+        assert status == 0, output[-3000:]
+        assert "load - " in output
+        status, output = debian.run("pkg-config --variable=plugindir sonde && gcc -print-multiarch")
+        directory, multiarch = output.split()
+        assert directory == f"/usr/local/lib/{multiarch}/sonde/plugins"
+    finally:
+        debian.run("ninja -C /root/sonde/build uninstall")
+
+
 def test_an_ordinary_user_with_sudo_types_the_same(debian):
     status, output = debian.run("apt-get update -q && apt-get install -qy --no-install-recommends sudo && "
                                 "useradd -m newcomer && "
