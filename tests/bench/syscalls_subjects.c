@@ -166,7 +166,7 @@ bool peer_attach(void)
 		/* The peer knows classic tracepoints only: give it tracefs where the host mounts
 		 * none. */
 		if (access("/sys/kernel/tracing/events", F_OK) &&
-		    (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		    (unshare(CLONE_NEWNS) || mount(NULL, "/sys", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		     mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)))
 			_exit(126);
 		dup2(out[1], STDOUT_FILENO);

@@ -5,6 +5,8 @@ The bare system is made by debootstrap from the mirror that this machine's apt i
 chroot in a mount namespace of its own, so that nothing stays mounted whatever happens.
 """
 
+import ast
+import configparser
 import contextlib
 import ctypes
 import glob
@@ -83,19 +85,47 @@ class Apt:
                             copy_function=lambda source, target: shutil.copyfile(source, target))
 
 
+class Pip:
+    """How this machine's pip reaches its package index."""
+
+    def __init__(self):
+        self.sections = configparser.RawConfigParser(default_section=None)
+        self.sections.add_section("global")
+        listed = output_of("/usr/bin/python3", "-m", "pip", "config", "list").splitlines()
+        for line in sorted(listed, key=lambda line: line.startswith(":env:")):      # the environment has the last word
+            name, _, value = line.partition("=")
+            section, _, key = name.replace(":env:", "global").rpartition(".")
+            if section and not self.sections.has_section(section):
+                self.sections.add_section(section)
+            if section:
+                self.sections.set(section, key, str(ast.literal_eval(value)).replace("\n", "\n\t"))
+
+    def install_into(self, root):
+        """Makes pip in there reach the index as it does here. The files that its settings name, such as a
+        certificate, lie beside them: packages that are installed later may write where they lie here."""
+        os.makedirs(f"{root}/etc/pip")
+        for section in self.sections.sections():
+            for key, path in self.sections.items(section):
+                if path.startswith("/") and os.path.isfile(path):
+                    place = f"/etc/pip/{section}.{key}"
+                    shutil.copyfile(path, root + place)
+                    self.sections.set(section, key, place)
+        with open(f"{root}/etc/pip.conf", "w") as file:
+            self.sections.write(file)
+
+
 class BareDebian:
     def __init__(self, root):
         self.root = root
 
     def run(self, command, user="root", timeout_s=900):
-        """Runs a shell command in there. Returns its exit status and all that it printed."""
+        """Runs a shell command in there, as typed after a login. Returns its exit status and all that it printed."""
         mounts = ('mount -t proc proc "$1/proc"; mount --rbind /sys "$1/sys"; mount --rbind /dev "$1/dev"; '
-                  'exec chroot "$1" /usr/bin/env -i HOME="$2" USER="$3" TERM=dumb LANG=C.UTF-8 '
-                  'http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" su "$3" -c "$4"')
-        home = "/root" if user == "root" else f"/home/{user}"
+                  'exec chroot "$1" /usr/bin/env -i TERM=dumb LANG=C.UTF-8 '
+                  'http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" '
+                  'su --login --whitelist-environment=LANG,http_proxy,https_proxy,no_proxy "$2" -c "$3"')
         process = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "bash", "-ec", mounts, "enter", self.root, home, user,
-             command],
+            ["unshare", "--mount", "--propagation", "private", "bash", "-ec", mounts, "enter", self.root, user, command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True)
         try:
@@ -139,6 +169,7 @@ def debian():
                               stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
         assert made.returncode == 0, made.stdout[-3000:]
         apt.install_into(root)
+        Pip().install_into(root)
         os.chmod(scratch, 0o755)
         yield BareDebian(root)
 
@@ -198,6 +229,21 @@ def test_the_second_run_installs_and_builds_nothing(debian, first_run):
     status, output = debian.run("cd /root/sonde && scripts/run --for 3s")
     assert status == 0, output[-3000:]
     assert "installing" not in output and "is up to date" in output
+
+
+def test_it_installs_where_the_system_looks_for_it(debian, first_run):
+    """The README's words on installing, and then a plugin's author's."""
+    try:
+        status, output = debian.run("cd /root/sonde && meson setup build && ninja -C build && meson install -C build && "
+                                    "cd / && sonde check /root/sonde/conf/demo.conf && cp -r /root/sonde/examples/plugin "
+                                    "/root/mine && cd /root/mine && make && sonde plugins ./load.so")
+        assert status == 0, output[-3000:]
+        assert "load - " in output
+        status, output = debian.run("pkg-config --variable=plugindir sonde && gcc -print-multiarch")
+        directory, multiarch = output.split()
+        assert directory == f"/usr/local/lib/{multiarch}/sonde/plugins"
+    finally:
+        debian.run("ninja -C /root/sonde/build uninstall")
 
 
 def test_an_ordinary_user_with_sudo_types_the_same(debian):

@@ -100,8 +100,9 @@ def test_each_call_is_its_own_caller_s_however_short_its_life(start, cgroup, hoo
 def test_classic_tracepoints_serve_where_nothing_else_does(start, cgroup):
     if os.path.exists("/sys/kernel/tracing/events"):
         prefix = []
-    else:
-        prefix = ["unshare", "--mount", "sh", "-c", 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"', "-"]
+    else:   # only what is below /sys is cut off from other namespaces: in a chroot, / is no mount point
+        mount = 'mount --make-rprivate /sys && mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"'
+        prefix = ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", mount, "-"]
     daemon = start(f'mode = "aggregate"; interval = "500ms"; hooks = "tracepoint"; {filtered(cgroup)}', prefix)
     made = cgroup.run("many", 200_000)
     assert "by tracepoint" in daemon.log()

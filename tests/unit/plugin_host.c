@@ -306,6 +306,11 @@ int plugin_host_ready(struct plugin_host *host)
 	return host->plugin->ready(&host->instance, host->watched_fd, host->watched_events);
 }
 
+int plugin_host_drain(struct plugin_host *host)
+{
+	return host->plugin->drain(&host->instance);
+}
+
 void plugin_host_release(struct plugin_host *host)
 {
 	if (host->started && host->plugin->stop)

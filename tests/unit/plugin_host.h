@@ -58,6 +58,9 @@ int plugin_host_fire(struct plugin_host *host, int timer);
 /* Calls ready() for the watched fd. */
 int plugin_host_ready(struct plugin_host *host);
 
+/* Tells it that the end is near. Returns what drain() did. */
+int plugin_host_drain(struct plugin_host *host);
+
 /* Stops the plugin and frees all. */
 void plugin_host_release(struct plugin_host *host);
 

@@ -96,6 +96,101 @@ static void a_slow_pipe_is_waited_for_and_loses_nothing(void **state)
 	free(text);
 }
 
+/* A pipe that holds 64 KiB, which a delivery of events has filled, before the tables that came with
+ * it were drawn. Returns its end for reading. */
+static int full_pipe(struct plugin_host **ret_host)
+{
+	struct sonde_batch *batches[] = { calls_batch(1), events(2000) };
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, 1 << 16), 1 << 16);
+	output_to(ends[1]);
+	(void)close(ends[1]);
+	*ret_host = plain();
+	(void)calls_add(batches[0], "/", "read", 2, 1000);
+	assert_int_equal(plugin_host_write(*ret_host, batches, 2), SONDE_LATER);
+	assert_true((*ret_host)->watched_fd >= 0);
+	batch_release(batches[0]);
+	batch_release(batches[1]);
+	return ends[0];
+}
+
+static void make_room(int reader)
+{
+	assert_int_equal(fcntl(reader, F_SETPIPE_SZ, 1 << 20), 1 << 20);
+}
+
+static void assert_reads(int reader, const char *part)
+{
+	static char text[1 << 20];
+	ssize_t length = read(reader, text, sizeof(text) - 1);
+
+	assert_true(length > 0);
+	text[length] = 0;
+	assert_non_null(strstr(text, part));
+}
+
+static void what_waits_for_a_slow_pipe_is_answered_when_a_table_takes_the_rest_along(void **state)
+{
+	struct plugin_host *host;
+	int reader = full_pipe(&host);
+
+	(void)state;
+	make_room(reader);
+	draw(host);
+	assert_int_equal(host->settled_count, 2);
+	assert_int_equal(host->outcome.verdict, SONDE_DONE);
+	assert_reads(reader, "\ncalls/s ");
+	plugin_host_release(host);
+	(void)close(reader);
+}
+
+static void what_waits_for_a_slow_pipe_is_answered_when_the_end_takes_the_rest_along(void **state)
+{
+	struct plugin_host *host;
+	int reader = full_pipe(&host);
+
+	(void)state;
+	make_room(reader);
+	assert_int_equal(plugin_host_drain(host), SONDE_OK);
+	assert_int_equal(host->settled_count, 2);
+	assert_int_equal(host->outcome.verdict, SONDE_DONE);
+	assert_reads(reader, "\ncalls/s ");
+	plugin_host_release(host);
+	(void)close(reader);
+}
+
+static void the_end_waits_for_a_slow_pipe_to_take_the_last_table(void **state)
+{
+	struct plugin_host *host;
+	int reader = full_pipe(&host);
+
+	(void)state;
+	assert_int_equal(plugin_host_drain(host), SONDE_LATER);
+	assert_int_equal(plugin_host_ready(host), 0);
+	assert_false(host->drained);
+	make_room(reader);
+	assert_int_equal(plugin_host_ready(host), 0);
+	assert_true(host->drained);
+	assert_reads(reader, "\ncalls/s ");
+	plugin_host_release(host);
+	(void)close(reader);
+}
+
+static void what_comes_at_the_end_is_drawn_at_once(void **state)
+{
+	struct plugin_host *host = plain();
+	struct sonde_batch *batch = calls_batch(1);
+
+	(void)state;
+	assert_int_equal(plugin_host_drain(host), SONDE_OK);
+	(void)calls_add(batch, "/", "read", 2, 1000);
+	write_batch(host, batch);
+	assert_shows("\ncalls/s ");
+	plugin_host_release(host);
+}
+
 /* ---- terminals --------------------------------------------------------------------------- */
 
 static int terminal_open(uint16_t width, uint16_t height)
@@ -246,6 +341,10 @@ int main(void)
 		TEST(a_closed_pipe_is_named),
 		TEST(output_that_did_not_fit_follows_whole),
 		TEST(a_slow_pipe_is_waited_for_and_loses_nothing),
+		TEST(what_waits_for_a_slow_pipe_is_answered_when_a_table_takes_the_rest_along),
+		TEST(what_waits_for_a_slow_pipe_is_answered_when_the_end_takes_the_rest_along),
+		TEST(the_end_waits_for_a_slow_pipe_to_take_the_last_table),
+		TEST(what_comes_at_the_end_is_drawn_at_once),
 		TEST(a_terminal_gets_one_screenful_drawn_in_place),
 		TEST(events_stand_below_the_tables_of_a_screen),
 		TEST(no_color_is_honoured),

@@ -27,6 +27,8 @@ struct console {
 	bool draws_screens;
 	bool drawing;     /* a draw is due at the timer */
 	bool broken;      /* nobody reads any more */
+	bool draining;    /* tables no longer wait for the timer */
+	bool drain_waits; /* drained() is due when all is out */
 	struct draw draw; /* what is to be written, of which `written` bytes are out */
 	size_t written;
 	bool watching;
@@ -134,9 +136,7 @@ static int watch_output(struct sonde_instance *instance, bool watch)
 	return result;
 }
 
-/* Writes what can be written. -EAGAIN: the rest follows when there is room. After another failure
- * the rest is tried with the next. */
-static int flush(struct sonde_instance *instance)
+static int write_out(struct sonde_instance *instance)
 {
 	struct console *console = instance->self;
 	size_t count = 0;
@@ -162,6 +162,37 @@ static int flush(struct sonde_instance *instance)
 	console->written = 0;
 	return result < 0 ? sonde_fail(instance, -result, "nobody reads standard output any more")
 			  : 0;
+}
+
+/* All is out, or cannot go out: whatever waited for that is answered. */
+static void answer(struct sonde_instance *instance, int result)
+{
+	struct console *console = instance->self;
+	struct sonde_delivery *delivery = console->kept;
+	struct sonde_outcome outcome = { .size = sizeof(outcome) };
+
+	if (result < 0) {
+		outcome.verdict = SONDE_RETRY;
+		outcome.reason = "nobody reads";
+	}
+	console->kept = NULL;
+	if (delivery)
+		sonde_settle(instance, delivery, &outcome);
+	if (console->drain_waits)
+		sonde_drained(instance);
+	console->drain_waits = false;
+}
+
+/* Writes what can be written. -EAGAIN: the rest follows when there is room. After another failure
+ * the rest is tried with the next. Tables that are drawn meanwhile take along what a delivery left,
+ * so every writer may be the one that ends it. */
+static int flush(struct sonde_instance *instance)
+{
+	int result = write_out(instance);
+
+	if (result != -EAGAIN)
+		answer(instance, result);
+	return result;
 }
 
 /* ---- what comes -------------------------------------------------------------------------- */
@@ -273,54 +304,6 @@ static int add_batch(struct sonde_instance *instance, const struct sonde_batch *
 	return result;
 }
 
-static int console_write(struct sonde_instance *instance, struct sonde_delivery *delivery)
-{
-	struct console *console = instance->self;
-	size_t start = console->draw.out.length;
-	int result = 0;
-
-	if (console->broken)
-		return sonde_fail(instance, EPIPE, "nobody reads standard output any more");
-	screen_measure(&console->screen, console->stream.fd, console->width);
-	if (delivery->sequence != console->sequence || delivery->attempt <= 1)
-		for (uint32_t index = 0; index < delivery->batch_count && result == 0; index++)
-			result = add_batch(instance, delivery->batches[index]);
-	if (result < 0) {
-		console->draw.out.length = start;
-		return sonde_fail(instance, -result, "cannot draw");
-	}
-	console->sequence = delivery->sequence;
-	result = flush(instance);
-	if (result != -EAGAIN)
-		return result;
-	if (console->stream.terminal)
-		return SONDE_OK; /* what a person cannot follow is not waited for */
-	console->kept = delivery;
-	return SONDE_LATER;
-}
-
-static int console_ready(struct sonde_instance *instance, int fd, uint32_t events)
-{
-	struct console *console = instance->self;
-	struct sonde_delivery *delivery = console->kept;
-	struct sonde_outcome outcome = { .size = sizeof(outcome) };
-	int result = flush(instance);
-
-	(void)fd;
-	(void)events;
-	if (result == -EAGAIN)
-		return 0;
-	if (!delivery)
-		return result;
-	if (result < 0) {
-		outcome.verdict = SONDE_RETRY;
-		outcome.reason = "nobody reads";
-	}
-	console->kept = NULL;
-	sonde_settle(instance, delivery, &outcome);
-	return result;
-}
-
 /* ---- drawing ----------------------------------------------------------------------------- */
 
 static int draw_tables(struct sonde_instance *instance)
@@ -347,6 +330,45 @@ static int draw_tables(struct sonde_instance *instance)
 		return sonde_fail(instance, -result, "cannot draw");
 	}
 	return 0;
+}
+
+/* ---- deliveries, timers, knobs ----------------------------------------------------------- */
+
+static int console_write(struct sonde_instance *instance, struct sonde_delivery *delivery)
+{
+	struct console *console = instance->self;
+	size_t start = console->draw.out.length;
+	int result = 0;
+
+	if (console->broken)
+		return sonde_fail(instance, EPIPE, "nobody reads standard output any more");
+	screen_measure(&console->screen, console->stream.fd, console->width);
+	if (delivery->sequence != console->sequence || delivery->attempt <= 1)
+		for (uint32_t index = 0; index < delivery->batch_count && result == 0; index++)
+			result = add_batch(instance, delivery->batches[index]);
+	if (result == 0 && console->draining && console->drawing)
+		result = draw_tables(instance);
+	if (result < 0) {
+		console->draw.out.length = start;
+		return sonde_fail(instance, -result, "cannot draw");
+	}
+	console->sequence = delivery->sequence;
+	result = flush(instance);
+	if (result != -EAGAIN)
+		return result;
+	if (console->stream.terminal)
+		return SONDE_OK; /* what a person cannot follow is not waited for */
+	console->kept = delivery;
+	return SONDE_LATER;
+}
+
+static int console_ready(struct sonde_instance *instance, int fd, uint32_t events)
+{
+	int result = flush(instance);
+
+	(void)fd;
+	(void)events;
+	return result == -EAGAIN ? 0 : result;
 }
 
 static int console_timer(struct sonde_instance *instance, int timer)
@@ -383,12 +405,16 @@ static int console_drain(struct sonde_instance *instance)
 
 	if (console->broken)
 		return 0;
+	console->draining = true;
 	draw_more(console);
 	if (console->drawing)
 		result = draw_tables(instance);
 	if (result == 0)
 		result = flush(instance);
-	return result == -EAGAIN ? 0 : result;
+	if (result != -EAGAIN)
+		return result;
+	console->drain_waits = !console->stream.terminal;
+	return console->drain_waits ? SONDE_LATER : SONDE_OK;
 }
 
 /* ---- start and stop ---------------------------------------------------------------------- */
