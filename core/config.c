@@ -6,6 +6,7 @@
 #include <string.h>
 #include "config.h"
 #include "fragment.h"
+#include "privileges.h"
 #include "reference.h"
 #include "rule.h"
 #include "section.h"
@@ -114,6 +115,7 @@ static void daemon_read(struct loading *loading)
 {
 	struct setting_table tables[] = { { daemon_options, &loading->config->daemon },
 					  { NULL, NULL } };
+	static const char *const groups[] = { "privileges", NULL };
 	struct setting_reader *reader = &loading->reader;
 	const char *name = section_names[SECTION_SONDE];
 	char error[ERROR_LENGTH];
@@ -128,11 +130,14 @@ static void daemon_read(struct loading *loading)
 			config_setting_get_member(config_root_setting(&fragment->tree), name);
 
 		reader->directory = fragment->directory;
-		if (group && config_setting_is_group(group))
-			settings_read(reader, group, name, tables, NULL);
+		if (!group || !config_setting_is_group(group))
+			continue;
+		settings_read(reader, group, name, tables, groups);
+		privileges_read(reader, group, &loading->config->daemon.privileges);
 	}
 	reader->merging = false;
 	resource_check(loading);
+	privileges_check(reader, &loading->config->daemon.privileges);
 	directories_add(loading);
 	loading->config->daemon_given = reader->given;
 	reader->given = NULL;

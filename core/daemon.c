@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "capability.h"
 #include "clock.h"
 #include "control.h"
 #include "daemon.h"
@@ -16,6 +17,7 @@
 #include "host.h"
 #include "knob.h"
 #include "log.h"
+#include "privilege.h"
 #include "state.h"
 #include "status.h"
 #include "watch.h"
@@ -32,14 +34,20 @@ struct daemon {
 	struct loop_fd *signals;
 	struct loop_timer end;
 	struct loop_task ready; /* every start() has returned */
+	struct privilege privilege;
+	struct loop_timer drop; /* of privileges, where some start() does not return */
 	int signal_fd;
+	bool failed; /* it ends, as it could not go on */
 	int64_t started_ns;
 	uint64_t lost_before; /* rows by shutdown, in earlier runs */
 };
 
+/* Longest time that a start() may hold up the giving up of privileges. */
+static const int64_t drop_after_ns = 30ll * NS_PER_SECOND;
+
 static struct daemon *running; /* the one that plugins' sonde_set() reaches */
 
-void daemon_check(const struct config *config, struct problems *problems)
+void daemon_check(struct config *config, struct problems *problems)
 {
 	for (uint32_t i = 0; i < config->instance_count; i++) {
 		struct instance *instance;
@@ -48,7 +56,7 @@ void daemon_check(const struct config *config, struct problems *problems)
 			continue;
 		instance = instance_create(&config->instances[i], 0, 1, NULL);
 		if (instance)
-			instance_check(instance, problems);
+			config->instances[i].needs = instance_check(instance, problems);
 		else
 			problems_add(problems, PROBLEM_ERROR, config->instances[i].place,
 				     "%s: no memory", config->instances[i].name);
@@ -67,6 +75,7 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 		.watch = daemon->watch,
 		.knobs = daemon->knobs,
 		.state_path = state_path(daemon->state),
+		.privilege = &daemon->privilege,
 		.started_ns = daemon->started_ns,
 	};
 	struct status *status = status_gather(&sources);
@@ -166,10 +175,41 @@ static void daemon_signal(void *data, int fd, uint32_t events)
 		loop_end(daemon->loop);
 }
 
+/* Where some thread has kept too much, there is nothing to go on with. */
+static void daemon_dropped(void *data, int result)
+{
+	struct daemon *daemon = data;
+	char text[CAPABILITY_TEXT_BYTES];
+
+	if (result) {
+		log_write(SONDE_ERROR, NULL, "cannot give up privileges: %s: ending",
+			  strerror(-result));
+		daemon->failed = true;
+		loop_end(daemon->loop);
+		return;
+	}
+	if (daemon->privilege.given)
+		log_write(SONDE_INFO, NULL, "runs as %s with the capabilities %s",
+			  daemon->privilege.user, capabilities_print(daemon->privilege.held, text));
+	privilege_warn(&daemon->privilege, daemon->config->path, state_path(daemon->state));
+}
+
+static void daemon_drop(void *data)
+{
+	struct daemon *daemon = data;
+	uint64_t needed = privilege_needs_running(daemon->config) | graph_needs(daemon->graph);
+
+	loop_timer_end(daemon->loop, &daemon->drop);
+	if (privilege_drop(&daemon->privilege, daemon->loop, daemon->graph->loops,
+			   daemon->graph->started_count, needed, daemon_dropped, daemon))
+		daemon_dropped(daemon, -ENOMEM);
+}
+
 static void daemon_ready(void *data)
 {
 	struct daemon *daemon = data;
 
+	daemon_drop(daemon);
 	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon->config->path,
 		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
 }
@@ -235,6 +275,21 @@ static int daemon_open_state(struct daemon *daemon)
 	return result;
 }
 
+/* Who it is, and whom it will be; root's choices are worth a line. */
+static int daemon_open_privilege(struct daemon *daemon)
+{
+	struct privilege *privilege = &daemon->privilege;
+	char error[512];
+	int result =
+		privilege_open(&daemon->config->daemon.privileges, privilege, error, sizeof(error));
+
+	if (result)
+		log_write(SONDE_ERROR, NULL, "%s", error);
+	else
+		privilege_announce(privilege, &daemon->config->daemon.privileges);
+	return result;
+}
+
 static int daemon_open_control(struct daemon *daemon)
 {
 	char path[PATH_MAX], directory[PATH_MAX], *slash;
@@ -257,6 +312,8 @@ static int daemon_open_control(struct daemon *daemon)
 			  "cannot listen on the control socket %s: %s (name "
 			  "another with sonde.control)",
 			  path, strerror(-result));
+	else
+		privilege_hand_over(&daemon->privilege, state_path(daemon->state), path);
 	return result;
 }
 
@@ -271,7 +328,9 @@ static int daemon_open(struct daemon *daemon)
 	result = daemon_watch_signals(daemon);
 	if (result)
 		return daemon_fail(result, "no signals");
-	result = daemon_open_state(daemon);
+	result = daemon_open_privilege(daemon);
+	if (!result)
+		result = daemon_open_state(daemon);
 	if (result)
 		return result;
 	result = graph_create(config, daemon->ledger, &daemon->graph);
@@ -286,7 +345,11 @@ static int daemon_open(struct daemon *daemon)
 		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);
 	if (!daemon->knobs || !daemon->watch)
 		return daemon_fail(-ENOMEM, "cannot start");
-	return daemon_open_control(daemon);
+	result = daemon_open_control(daemon);
+	if (result)
+		return result;
+	result = privilege_enter(&daemon->privilege, config);
+	return result ? daemon_fail(result, "cannot become another user") : 0;
 }
 
 /* Everything that runs; what is still queued is booked here. */
@@ -372,6 +435,7 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	random_seed();
 	host_on_set(daemon_set);
 	daemon.end = (struct loop_timer){ .run = daemon_end, .data = &daemon };
+	daemon.drop = (struct loop_timer){ .run = daemon_drop, .data = &daemon };
 	if (daemon_open(&daemon)) {
 		daemon_close(&daemon);
 		return code;
@@ -386,11 +450,14 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	}
 	if (for_ns > 0)
 		loop_timer_after(daemon.loop, &daemon.end, for_ns);
+	loop_timer_after(daemon.loop, &daemon.drop, drop_after_ns);
 	loop_run(daemon.loop);
+	loop_timer_end(daemon.loop, &daemon.drop);
+	privilege_forget(&daemon.privilege);
 	loop_timer_end(daemon.loop, &daemon.end);
 	daemon_stop(&daemon);
 	daemon_release_graph(&daemon);
 	code = daemon_book_rest(&daemon);
 	daemon_close(&daemon);
-	return code;
+	return daemon.failed ? EXIT_CODE_FAILED : code;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "capability.h"
 #include "clock.h"
 #include "host.h"
 #include "instance.h"
@@ -183,6 +184,7 @@ struct instance *instance_create(const struct instance_config *config, uint32_t 
 	instance->config = config;
 	instance->plugin = config->plugin;
 	instance->loop = loop;
+	instance->needs = config->needs;
 	instance->base = (struct sonde_instance){
 		.size = sizeof(struct sonde_instance),
 		.replica = replica,
@@ -392,18 +394,19 @@ void instance_stop(struct instance *instance)
 	loop_cancel(instance->loop, &instance->settled);
 }
 
-void instance_check(struct instance *instance, struct problems *problems)
+struct needs instance_check(struct instance *instance, struct problems *problems)
 {
 	const struct sonde_plugin *plugin = descriptor_of(instance);
 
 	if (!plugin->check)
-		return;
+		return instance->needs;
 	instance->problems = problems;
 	if (plugin->check(&instance->base) < 0 && !instance->problem[0])
 		problems_add(problems, PROBLEM_ERROR, instance->config->place,
 			     "%s: the plugin %s refuses these options", instance->config->name,
 			     plugin->name);
 	instance->problems = NULL;
+	return instance->needs;
 }
 
 void instance_drain(struct instance *instance)
@@ -496,16 +499,40 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 
 int instance_fail(struct instance *instance, int error, const char *message)
 {
+	char problem[sizeof(instance->problem)];
+	bool again;
+
 	if (instance->problems) {
 		problems_add(instance->problems, PROBLEM_ERROR, instance->config->place, "%s: %s",
 			     instance->base.name, message);
 		return -error;
 	}
+	snprintf(problem, sizeof(problem), "%s: %s", message, strerror(error));
 	pthread_mutex_lock(&instance->mutex);
-	snprintf(instance->problem, sizeof(instance->problem), "%s: %s", message, strerror(error));
+	again = instance->callback == CALLBACK_START &&
+		instance->failed_callback == CALLBACK_START && !strcmp(instance->problem, problem);
+	memcpy(instance->problem, problem, sizeof(problem));
 	pthread_mutex_unlock(&instance->mutex);
-	log_write(SONDE_ERROR, instance->base.name, "%s: %s", message, strerror(error));
+	/* A start that is tried again and again for one reason says so once. */
+	log_write(again ? SONDE_DEBUG : SONDE_ERROR, instance->base.name, "%s: %s", message,
+		  strerror(error));
 	return -error;
+}
+
+/* 0 in check(), where it does not matter who asks. */
+int instance_need(struct instance *instance, uint32_t capability, uint32_t when)
+{
+	uint64_t bit;
+
+	if (capability >= capability_count() || !(when & SONDE_TO_RUN) || when & ~SONDE_TO_RUN)
+		return -EINVAL;
+	bit = CAPABILITY(capability);
+	__atomic_or_fetch(&instance->needs.start, bit, __ATOMIC_RELAXED);
+	if (when == SONDE_TO_RUN)
+		__atomic_or_fetch(&instance->needs.running, bit, __ATOMIC_RELAXED);
+	if (instance->problems || !capabilities_lacking(bit, capabilities_permitted()))
+		return 0;
+	return -EPERM;
 }
 
 static struct account *instance_kernel_account(struct instance *instance)

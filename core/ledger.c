@@ -147,7 +147,7 @@ static int ledger_map(struct ledger *ledger, int fd)
 /* Space is allocated ahead, so that a full disk is an error here and not a SIGBUS later. */
 static int ledger_map_file(struct ledger *ledger, const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640), result;
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640), result;
 	struct stat status;
 
 	if (fd < 0)

@@ -11,10 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capability.h"
 #include "config.h"
 #include "control.h"
 #include "daemon.h"
 #include "host.h"
+#include "privilege.h"
 #include "state.h"
 
 /* What the options on the command line said. */
@@ -147,8 +149,13 @@ static int command_run(const struct arguments *arguments)
 
 static int use_check(struct config *config, const struct arguments *arguments)
 {
+	char start[CAPABILITY_TEXT_BYTES], running[CAPABILITY_TEXT_BYTES];
+
 	printf("%s: no errors in %u instances and %u pipelines\n", config->path,
 	       config->instance_count, config->pipeline_count);
+	printf("capabilities to start: %s; while running: %s\n",
+	       capabilities_print(privilege_needs_start(config), start),
+	       capabilities_print(privilege_needs_running(config), running));
 	return EXIT_CODE_OK;
 }
 

@@ -61,6 +61,22 @@ const struct sonde_option daemon_options[] = {
 	{ 0 }
 };
 
+const struct sonde_option privilege_options[] = {
+	{ .name = "user",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct privilege_config, user),
+	  .help = "whom root becomes" },
+	{ .name = "group",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct privilege_config, group),
+	  .help = "its group; else the user's own" },
+	{ .name = "keep",
+	  .type = SONDE_TEXTS,
+	  SONDE_MEMBER(struct privilege_config, keep),
+	  .help = "capabilities to hold besides those that inputs need" },
+	{ 0 }
+};
+
 const struct sonde_option instance_options[] = {
 	{ .name = "plugin",
 	  .type = SONDE_TEXT,

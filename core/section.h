@@ -29,6 +29,7 @@ struct route_keys {
 };
 
 extern const struct sonde_option daemon_options[];         /* of struct daemon_config */
+extern const struct sonde_option privilege_options[];      /* of struct privilege_config */
 extern const struct sonde_option instance_options[];       /* of struct instance_keys */
 extern const struct sonde_option pipeline_options[];       /* of struct pipeline_config */
 extern const struct sonde_option route_options[];          /* of struct route_keys */

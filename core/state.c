@@ -71,7 +71,7 @@ static int state_lock(struct state *state, char *error, size_t error_size)
 	char path[PATH_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s/lock", state->path);
-	state->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	state->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (state->lock_fd < 0) {
 		snprintf(error, error_size,
 			 "cannot write to the state directory %s: %s (name "

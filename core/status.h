@@ -7,6 +7,7 @@
 
 #include "graph.h"
 #include "knob.h"
+#include "privilege.h"
 #include "report.h"
 #include "watch.h"
 
@@ -17,7 +18,8 @@ struct status_sources {
 	const struct watch *watch;
 	const struct knobs *knobs;
 	const char *state_path;
-	int64_t started_ns; /* monotonic */
+	const struct privilege *privilege; /* NULL: not told */
+	int64_t started_ns;                /* monotonic */
 };
 
 struct status_call;

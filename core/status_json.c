@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <json.h>
+#include "capability.h"
 #include "status.h"
 
 static void put_unsigned(struct json *json, const char *key, uint64_t value)
@@ -185,6 +186,26 @@ static void put_instance(struct json *json, const struct status *status,
 	json_close_object(json);
 }
 
+/* Who it is, and what its threads hold. */
+static void put_privilege(struct json *json, const struct privilege *privilege)
+{
+	char name[CAPABILITY_NAME_BYTES];
+
+	if (!privilege)
+		return;
+	put_text(json, "user", privilege->user);
+	put_text(json, "group", privilege->group);
+	json_key(json, "privileges_dropped");
+	json_boolean(json, privilege->dropped);
+	json_key(json, "capabilities");
+	json_open_array(json);
+	for (uint32_t number = 0; number < CAPABILITY_LIMIT; number++) {
+		if (privilege->held & CAPABILITY(number))
+			json_text(json, capability_name(number, name));
+	}
+	json_close_array(json);
+}
+
 void status_print_json(const struct status *status, FILE *file)
 {
 	struct json json = { 0 };
@@ -195,6 +216,7 @@ void status_print_json(const struct status *status, FILE *file)
 	put_unsigned(&json, "pid", (uint64_t)getpid());
 	put_text(&json, "config", status->sources->graph->config->path);
 	put_text(&json, "state_directory", status->sources->state_path);
+	put_privilege(&json, status->sources->privilege);
 	put_unsigned(&json, "epoch", ledger_epoch(status->sources->ledger));
 	json_key(&json, "time");
 	json_time(&json, status->now_wall_ns);
