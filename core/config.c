@@ -115,7 +115,6 @@ static void daemon_read(struct loading *loading)
 {
 	struct setting_table tables[] = { { daemon_options, &loading->config->daemon },
 					  { NULL, NULL } };
-	static const char *const groups[] = { "privileges", NULL };
 	struct setting_reader *reader = &loading->reader;
 	const char *name = section_names[SECTION_SONDE];
 	char error[ERROR_LENGTH];
@@ -132,7 +131,7 @@ static void daemon_read(struct loading *loading)
 		reader->directory = fragment->directory;
 		if (!group || !config_setting_is_group(group))
 			continue;
-		settings_read(reader, group, name, tables, groups);
+		settings_read(reader, group, name, tables, daemon_parts);
 		privileges_read(reader, group, &loading->config->daemon.privileges);
 	}
 	reader->merging = false;
@@ -295,7 +294,6 @@ static void defaults_fill(struct loading *loading, const struct sonde_option *op
 static void instance_fill(struct loading *loading, struct instance_config *instance,
 			  const config_setting_t *group, const char *path)
 {
-	static const char *const output_groups[] = { "queue", "retry", NULL };
 	const struct sonde_plugin *descriptor = instance->plugin->descriptor;
 	struct instance_keys keys = { 0 };
 	struct setting_table tables[] = { { instance_options, &keys },
@@ -308,7 +306,7 @@ static void instance_fill(struct loading *loading, struct instance_config *insta
 		tables[1] = tables[2];
 	defaults_fill(loading, instance_options, &keys, instance->place, path);
 	defaults_fill(loading, descriptor->options, instance->self, instance->place, path);
-	settings_read(&loading->reader, group, path, tables, output ? output_groups : NULL);
+	settings_read(&loading->reader, group, path, tables, output ? output_parts : NULL);
 	settings_require(&loading->reader, group, path, descriptor->options);
 	instance->threads = keys.threads;
 	if (output)
@@ -399,7 +397,6 @@ static struct pipeline_config *pipeline_of(struct loading *loading, const config
 static void pipeline_read(struct loading *loading, enum section section,
 			  const config_setting_t *setting)
 {
-	static const char *const others[] = { "from", "through", "to", "queue", NULL };
 	struct pipeline_config *pipeline = pipeline_of(loading, setting);
 	struct setting_table tables[] = { { pipeline_options, pipeline }, { NULL, NULL } };
 	const config_setting_t *queue = config_setting_get_member(setting, "queue");
@@ -414,7 +411,7 @@ static void pipeline_read(struct loading *loading, enum section section,
 	reader->given = NULL;
 	defaults_fill(loading, pipeline_options, pipeline, pipeline->place, path);
 	defaults_fill(loading, pipeline_queue_options, &pipeline->queue, pipeline->place, path);
-	settings_read(reader, setting, path, tables, others);
+	settings_read(reader, setting, path, tables, pipeline_parts);
 	if (queue)
 		queue_read(reader, queue, queue_path, pipeline_queue_options, &pipeline->queue);
 	references_read(reader, loading->config, pipeline, setting, path);
@@ -537,8 +534,16 @@ int config_load(const char *path, struct catalog *catalog, struct problems *prob
 	return problems_count(problems, PROBLEM_ERROR) == before ? 0 : -EINVAL;
 }
 
+struct config *config_hold(struct config *config)
+{
+	config->holders++;
+	return config;
+}
+
 void config_release(struct config *config)
 {
-	if (config)
+	if (config && config->holders)
+		config->holders--;
+	else if (config)
 		arena_release(config->arena);
 }

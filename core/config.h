@@ -94,6 +94,7 @@ struct pipeline_config {
 
 struct config {
 	struct arena *arena; /* owns everything below */
+	uint32_t holders;    /* beyond the one that loaded it */
 	const char *path;
 	struct daemon_config daemon;
 	const struct setting_given *daemon_given;
@@ -107,6 +108,8 @@ struct config {
  * NULL). -errno if the file cannot be read. Touches nothing but files, and loads plugins. */
 int config_load(const char *path, struct catalog *catalog, struct problems *problems,
 		struct config **ret_config);
+/* One more holder, each of which releases it. On one thread. */
+struct config *config_hold(struct config *config);
 void config_release(struct config *config);
 
 /* The effective config, every option with its value, in the config language; defaults are marked,
@@ -116,9 +119,5 @@ void config_show(const struct config *config, FILE *file);
 /* The place of an option of an instance ("interval", "queue.memory"), or of the instance where the
  * option is a default. */
 struct place config_place(const struct instance_config *instance, const char *option);
-
-/* The manual of a plugin, made from its tables: options, knobs, columns, counters. width: columns
- * of the terminal; what is too narrow to be read is taken as 40. */
-void manual_print(const struct plugin *plugin, FILE *file, bool colour, int width);
 
 #endif

@@ -107,6 +107,7 @@ static int client_answer(struct control_client *client)
 	uint32_t word_count;
 	size_t length = 0;
 	FILE *file = open_memstream(&reply, &length);
+	int64_t left_ns = client->timeout.due_ns - clock_monotonic_ns(); /* not the answer's time */
 
 	if (!file)
 		return -ENOMEM;
@@ -130,6 +131,7 @@ static int client_answer(struct control_client *client)
 	client->length = length;
 	client->done = 0;
 	client->writing = true;
+	loop_timer_after(control->loop, &client->timeout, left_ns);
 	return 0;
 }
 
@@ -433,7 +435,15 @@ static int ask_connected(int fd, const char *const *words, uint32_t word_count, 
 int control_ask(const char *path, const char *const *words, uint32_t word_count, uint16_t *ret_code,
 		char **ret_reply, size_t *ret_length)
 {
-	struct timeval timeout = { .tv_sec = client_timeout_ns / NS_PER_SECOND };
+	return control_ask_within(path, words, word_count, client_timeout_ns, ret_code, ret_reply,
+				  ret_length);
+}
+
+int control_ask_within(const char *path, const char *const *words, uint32_t word_count,
+		       int64_t patience_ns, uint16_t *ret_code, char **ret_reply,
+		       size_t *ret_length)
+{
+	struct timeval timeout = { .tv_sec = patience_ns / NS_PER_SECOND };
 	struct sockaddr_un address;
 	int fd, result = address_of(path, &address);
 

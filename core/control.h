@@ -44,6 +44,11 @@ void control_limit_time(struct control *control, int64_t limit_ns);
 int control_ask(const char *path, const char *const *words, uint32_t word_count, uint16_t *ret_code,
 		char **ret_reply, size_t *ret_length);
 
+/* The same for what takes the daemon longer. */
+int control_ask_within(const char *path, const char *const *words, uint32_t word_count,
+		       int64_t patience_ns, uint16_t *ret_code, char **ret_reply,
+		       size_t *ret_length);
+
 /* The words of a request's payload, in place; -EBADMSG: not words, or too many. */
 int control_split(char *payload, size_t length, char *ret_words[CONTROL_WORD_LIMIT],
 		  uint32_t *ret_count);

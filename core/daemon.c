@@ -9,21 +9,26 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "capability.h"
+#include "check.h"
 #include "clock.h"
 #include "control.h"
 #include "daemon.h"
 #include "graph.h"
 #include "host.h"
 #include "knob.h"
+#include "leave.h"
 #include "log.h"
 #include "privilege.h"
+#include "reload.h"
+#include "restart.h"
 #include "state.h"
 #include "status.h"
 #include "watch.h"
 
+static const int64_t LEAVING_OFTEN_NS = 5ll * NS_PER_SECOND;
+
 struct daemon {
-	const struct config *config;
+	struct catalog *catalog;
 	struct loop *loop; /* the main thread's: signals, control socket, knobs */
 	struct state *state;
 	struct ledger *ledger;
@@ -33,7 +38,9 @@ struct daemon {
 	struct control *control;
 	struct loop_fd *signals;
 	struct loop_timer end;
-	struct loop_task ready; /* every start() has returned */
+	struct loop_timer leaving; /* while something leaves */
+	int64_t reloaded_ns;       /* monotonic */
+	struct loop_task ready;    /* every start() has returned */
 	struct privilege privilege;
 	struct loop_timer drop; /* of privileges, where some start() does not return */
 	int signal_fd;
@@ -46,23 +53,6 @@ struct daemon {
 static const int64_t drop_after_ns = 30ll * NS_PER_SECOND;
 
 static struct daemon *running; /* the one that plugins' sonde_set() reaches */
-
-void daemon_check(struct config *config, struct problems *problems)
-{
-	for (uint32_t i = 0; i < config->instance_count; i++) {
-		struct instance *instance;
-
-		if (!config->instances[i].routed)
-			continue;
-		instance = instance_create(&config->instances[i], 0, 1, NULL);
-		if (instance)
-			config->instances[i].needs = instance_check(instance, problems);
-		else
-			problems_add(problems, PROBLEM_ERROR, config->instances[i].place,
-				     "%s: no memory", config->instances[i].name);
-		instance_release(instance);
-	}
-}
 
 /* ---- control ----------------------------------------------------------------------------- */
 
@@ -86,6 +76,10 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 	}
 	if (count > 1 && !strcmp(words[1], "json"))
 		status_print_json(status, reply);
+	else if (count > 1 && !strcmp(words[1], "knobs"))
+		status_print_knobs(status, reply);
+	else if (count > 1 && !strcmp(words[1], "leaving"))
+		status_print_leaving(status, reply);
 	else
 		status_print_text(status, reply, count > 2 ? (uint32_t)atoi(words[2]) : 80,
 				  count > 3 && !strcmp(words[3], "colour"));
@@ -111,12 +105,126 @@ static uint16_t answer_set(struct daemon *daemon, char *const *words, uint32_t c
 	return EXIT_CODE_OK;
 }
 
+/* ---- reload ------------------------------------------------------------------------------ */
+
+static const struct config *daemon_config(const struct daemon *daemon)
+{
+	return daemon->graph->config;
+}
+
+/* What leaves is looked after often at first; what takes long, such as an output whose receiver is
+ * gone, costs nothing. */
+static void daemon_leave(void *data)
+{
+	struct daemon *daemon = data;
+	bool recent = clock_monotonic_ns() - daemon->reloaded_ns < LEAVING_OFTEN_NS;
+
+	if (reload_step(daemon->graph))
+		loop_timer_after(daemon->loop, &daemon->leaving,
+				 recent ? LEAVING_OFTEN_NS / 500 : NS_PER_SECOND / 2);
+}
+
+static void say_plugin_changed(const char *path, void *data)
+{
+	fprintf(data, "%s is another file by now: it takes effect with a restart\n", path);
+}
+
+/* Takes the config. */
+static int daemon_take_config(struct daemon *daemon, struct config *config, FILE *reply)
+{
+	struct config *former = config_hold(daemon->graph->config);
+	struct reload reload = { .graph = daemon->graph,
+				 .ledger = daemon->ledger,
+				 .knobs = daemon->knobs,
+				 .watch = daemon->watch,
+				 .reply = reply };
+	int result = reload_run(&reload, config);
+
+	daemon->graph = reload.graph;
+	daemon->reloaded_ns = clock_monotonic_ns();
+	daemon_leave(daemon);
+	if (!result) {
+		log_set_level((enum sonde_level)config->daemon.log_level);
+		restart_say(&config->daemon, &former->daemon, reply);
+		catalog_visit_changed(daemon->catalog, say_plugin_changed, reply);
+	}
+	config_release(former);
+	config_release(config);
+	return result;
+}
+
+static uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
+{
+	int64_t since_ns = clock_monotonic_ns();
+	struct config *config =
+		config_open(daemon_config(daemon)->path, daemon->catalog, reply, false, true);
+
+	if (!config) {
+		fputs("the config has errors: nothing has changed\n", reply);
+		return EXIT_CODE_INPUT;
+	}
+	if (!privilege_allows(&daemon->privilege, config, daemon_config(daemon), reply)) {
+		config_release(config);
+		fputs("the former config is at work\n", reply);
+		return EXIT_CODE_REFUSED;
+	}
+	if (daemon_take_config(daemon, config, reply)) {
+		fputs("the former config is at work\n", reply);
+		return EXIT_CODE_REFUSED;
+	}
+	fprintf(reply, "reloaded %s in %.1f ms\n", daemon_config(daemon)->path,
+		(double)(clock_monotonic_ns() - since_ns) / 1e6);
+	return EXIT_CODE_OK;
+}
+
+/* Whoever asked, the log tells it too. */
+static uint16_t daemon_reload_logged(struct daemon *daemon, FILE *reply)
+{
+	char *text = NULL, *line, *rest;
+	size_t length = 0;
+	FILE *lines = open_memstream(&text, &length);
+	uint16_t code;
+
+	if (!lines) {
+		fputs("no memory\n", reply);
+		return EXIT_CODE_FAILED;
+	}
+	log_write(SONDE_INFO, NULL, "reloading %s", daemon_config(daemon)->path);
+	code = daemon_reload(daemon, lines);
+	fclose(lines);
+	fputs(text, reply);
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		log_write(code ? SONDE_ERROR : SONDE_INFO, NULL, "reload: %s", line);
+	free(text);
+	return code;
+}
+
+static uint16_t answer_drop(struct daemon *daemon, char *const *words, uint32_t count, FILE *reply)
+{
+	bool found = false;
+
+	for (struct graph *graph = daemon->graph->older; graph && count == 2; graph = graph->older)
+		found = leave_give_up(graph, words[1]) || found;
+	if (!found) {
+		fprintf(reply, "no output \"%s\" is leaving\n", count == 2 ? words[1] : "");
+		return EXIT_CODE_REFUSED;
+	}
+	log_write(SONDE_WARNING, words[1], "what it has not handed over is given up");
+	daemon->reloaded_ns = clock_monotonic_ns();
+	daemon_leave(daemon);
+	return EXIT_CODE_OK;
+}
+
 static uint16_t daemon_answer(void *data, char *const *words, uint32_t count, FILE *reply)
 {
 	if (!strcmp(words[0], "status"))
 		return answer_status(data, words, count, reply);
 	if (!strcmp(words[0], "set"))
 		return answer_set(data, words, count, reply);
+	if (!strcmp(words[0], "reload"))
+		return daemon_reload_logged(data, reply);
+	if (!strcmp(words[0], "drop"))
+		return answer_drop(data, words, count, reply);
 	fprintf(reply, "this daemon (%s) does not know \"%s\"\n", SONDE_VERSION, words[0]);
 	return EXIT_CODE_REFUSED;
 }
@@ -166,20 +274,25 @@ static void daemon_signal(void *data, int fd, uint32_t events)
 {
 	struct daemon *daemon = data;
 	struct signalfd_siginfo info;
+	FILE *nowhere;
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP)
-		log_write(SONDE_WARNING, NULL, "a changed config takes effect with a restart");
-	else
+	if (info.ssi_signo != SIGHUP) {
 		loop_end(daemon->loop);
+		return;
+	}
+	nowhere = fopen("/dev/null", "we"); /* the log says all of it */
+	if (nowhere) {
+		daemon_reload_logged(daemon, nowhere);
+		fclose(nowhere);
+	}
 }
 
 /* Where some thread has kept too much, there is nothing to go on with. */
 static void daemon_dropped(void *data, int result)
 {
 	struct daemon *daemon = data;
-	char text[CAPABILITY_TEXT_BYTES];
 
 	if (result) {
 		log_write(SONDE_ERROR, NULL, "cannot give up privileges: %s: ending",
@@ -188,21 +301,18 @@ static void daemon_dropped(void *data, int result)
 		loop_end(daemon->loop);
 		return;
 	}
-	if (daemon->privilege.given)
-		log_write(SONDE_INFO, NULL, "runs as %s with the capabilities %s",
-			  daemon->privilege.user, capabilities_print(daemon->privilege.held, text));
-	privilege_warn(&daemon->privilege, daemon->config->path, state_path(daemon->state));
+	privilege_warn(&daemon->privilege, daemon_config(daemon)->path, state_path(daemon->state));
 }
 
 static void daemon_drop(void *data)
 {
 	struct daemon *daemon = data;
-	uint64_t needed = privilege_needs_running(daemon->config) | graph_needs(daemon->graph);
+	int result = privilege_drop(&daemon->privilege, daemon->loop, daemon->graph, daemon_dropped,
+				    daemon);
 
 	loop_timer_end(daemon->loop, &daemon->drop);
-	if (privilege_drop(&daemon->privilege, daemon->loop, daemon->graph->loops,
-			   daemon->graph->started_count, needed, daemon_dropped, daemon))
-		daemon_dropped(daemon, -ENOMEM);
+	if (result)
+		daemon_dropped(daemon, result);
 }
 
 static void daemon_ready(void *data)
@@ -210,7 +320,7 @@ static void daemon_ready(void *data)
 	struct daemon *daemon = data;
 
 	daemon_drop(daemon);
-	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon->config->path,
+	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon_config(daemon)->path,
 		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
 }
 
@@ -257,10 +367,10 @@ static int daemon_fail(int error, const char *what)
 	return error;
 }
 
-static int daemon_open_state(struct daemon *daemon)
+static int daemon_open_state(struct daemon *daemon, const struct config *config)
 {
 	char error[512];
-	int result = state_open(daemon->config->daemon.state, &daemon->state, error, sizeof(error));
+	int result = state_open(config->daemon.state, &daemon->state, error, sizeof(error));
 
 	if (result) {
 		log_write(SONDE_ERROR, NULL, "%s", error);
@@ -276,25 +386,23 @@ static int daemon_open_state(struct daemon *daemon)
 }
 
 /* Who it is, and whom it will be; root's choices are worth a line. */
-static int daemon_open_privilege(struct daemon *daemon)
+static int daemon_open_privilege(struct daemon *daemon, const struct config *config)
 {
 	struct privilege *privilege = &daemon->privilege;
 	char error[512];
-	int result =
-		privilege_open(&daemon->config->daemon.privileges, privilege, error, sizeof(error));
+	int result = privilege_open(&config->daemon.privileges, privilege, error, sizeof(error));
 
 	if (result)
 		log_write(SONDE_ERROR, NULL, "%s", error);
 	else
-		privilege_announce(privilege, &daemon->config->daemon.privileges);
+		privilege_announce(privilege, &config->daemon.privileges);
 	return result;
 }
 
-static int daemon_open_control(struct daemon *daemon)
+static int daemon_open_control(struct daemon *daemon, const struct config *config)
 {
 	char path[PATH_MAX], directory[PATH_MAX], *slash;
-	int result = control_path(daemon->config->daemon.control, daemon->config->daemon.state,
-				  path, sizeof(path));
+	int result = control_path(config->daemon.control, config->daemon.state, path, sizeof(path));
 
 	if (!result) {
 		snprintf(directory, sizeof(directory), "%s", path);
@@ -317,9 +425,8 @@ static int daemon_open_control(struct daemon *daemon)
 	return result;
 }
 
-static int daemon_open(struct daemon *daemon)
+static int daemon_open(struct daemon *daemon, struct config *config)
 {
-	const struct config *config = daemon->config;
 	int result;
 
 	daemon->loop = loop_create("main");
@@ -328,12 +435,12 @@ static int daemon_open(struct daemon *daemon)
 	result = daemon_watch_signals(daemon);
 	if (result)
 		return daemon_fail(result, "no signals");
-	result = daemon_open_privilege(daemon);
+	result = daemon_open_privilege(daemon, config);
 	if (!result)
-		result = daemon_open_state(daemon);
+		result = daemon_open_state(daemon, config);
 	if (result)
 		return result;
-	result = graph_create(config, daemon->ledger, &daemon->graph);
+	result = graph_create(config, daemon->ledger, NULL, &daemon->graph);
 	if (result == -ENOSPC)
 		log_write(SONDE_ERROR, NULL,
 			  "the ledger %s is full, also of former configs: move it away",
@@ -345,7 +452,7 @@ static int daemon_open(struct daemon *daemon)
 		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);
 	if (!daemon->knobs || !daemon->watch)
 		return daemon_fail(-ENOMEM, "cannot start");
-	result = daemon_open_control(daemon);
+	result = daemon_open_control(daemon, config);
 	if (result)
 		return result;
 	result = privilege_enter(&daemon->privilege, config);
@@ -357,10 +464,16 @@ static void daemon_release_graph(struct daemon *daemon)
 {
 	knobs_release(daemon->knobs);
 	watch_release(daemon->watch);
-	graph_release(daemon->graph);
+	for (struct graph *graph = daemon->graph; graph; graph = graph->older)
+		graph_clear(graph); /* before any goes: receipts lead from one to another */
+	while (daemon->graph) {
+		struct graph *older = daemon->graph->older;
+
+		graph_release(daemon->graph);
+		daemon->graph = older;
+	}
 	daemon->knobs = NULL;
 	daemon->watch = NULL;
-	daemon->graph = NULL;
 }
 
 static void daemon_close(struct daemon *daemon)
@@ -399,16 +512,34 @@ static int daemon_book_rest(struct daemon *daemon)
 	return EXIT_CODE_UNDRAINED;
 }
 
+/* What still sends into others ends before them; what only gives out goes on meanwhile. */
+static int daemon_stop_graphs(struct daemon *daemon, int64_t deadline_ns)
+{
+	int64_t quiet_ns = deadline_ns - daemon_config(daemon)->daemon.drain_ns / 2;
+	int result = 0;
+
+	for (struct graph *older = daemon->graph->older; older; older = older->older) {
+		while (!leave_is_quiet(older) && clock_monotonic_ns() < quiet_ns) {
+			leave_step(older);
+			clock_sleep_ns(NS_PER_MS);
+		}
+	}
+	for (struct graph *graph = daemon->graph; graph; graph = graph->older)
+		result = graph_stop(graph, deadline_ns) ? -ETIMEDOUT : result;
+	return result;
+}
+
 static void daemon_stop(struct daemon *daemon)
 {
-	int64_t deadline_ns = clock_monotonic_ns() + daemon->config->daemon.drain_ns;
+	int64_t deadline_ns = clock_monotonic_ns() + daemon_config(daemon)->daemon.drain_ns;
 
 	daemon_unblock_signals();
 	control_close(daemon->control);
 	daemon->control = NULL;
-	if (graph_stop(daemon->graph, deadline_ns)) {
+	if (daemon_stop_graphs(daemon, deadline_ns)) {
 		log_write(SONDE_ERROR, NULL, "a plugin did not return: leaving it behind");
-		graph_freeze(daemon->graph);
+		for (struct graph *graph = daemon->graph; graph; graph = graph->older)
+			graph_freeze(graph);
 		daemon_book_rest(daemon);
 		_exit(EXIT_CODE_UNDRAINED);
 	}
@@ -424,9 +555,9 @@ static void random_seed(void)
 	srandom(seed);
 }
 
-int daemon_run(const struct config *config, int64_t for_ns)
+int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 {
-	struct daemon daemon = { .config = config, .signal_fd = -1 };
+	struct daemon daemon = { .catalog = catalog, .signal_fd = -1 };
 	int code = EXIT_CODE_FAILED;
 
 	log_set_level((enum sonde_level)config->daemon.log_level);
@@ -436,7 +567,8 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	host_on_set(daemon_set);
 	daemon.end = (struct loop_timer){ .run = daemon_end, .data = &daemon };
 	daemon.drop = (struct loop_timer){ .run = daemon_drop, .data = &daemon };
-	if (daemon_open(&daemon)) {
+	daemon.leaving = (struct loop_timer){ .run = daemon_leave, .data = &daemon };
+	if (daemon_open(&daemon, config)) {
 		daemon_close(&daemon);
 		return code;
 	}
@@ -455,6 +587,7 @@ int daemon_run(const struct config *config, int64_t for_ns)
 	loop_timer_end(daemon.loop, &daemon.drop);
 	privilege_forget(&daemon.privilege);
 	loop_timer_end(daemon.loop, &daemon.end);
+	loop_timer_end(daemon.loop, &daemon.leaving);
 	daemon_stop(&daemon);
 	daemon_release_graph(&daemon);
 	code = daemon_book_rest(&daemon);

@@ -15,11 +15,8 @@ enum exit_code {
 	EXIT_CODE_UNDRAINED = 5,   /* it ended, but not everything was handed over in time */
 };
 
-/* Runs check() of every instance that a pipeline names; problems are added, and what they need is
- * noted in the config. */
-void daemon_check(struct config *config, struct problems *problems);
-
-/* Runs until SIGINT, SIGTERM, or for_ns have passed (0: no limit). Returns an exit code. */
-int daemon_run(const struct config *config, int64_t for_ns);
+/* Runs until SIGINT, SIGTERM, or for_ns have passed (0: no limit). Reads the config again from
+ * where it came when told to, with plugins of the catalog. Returns an exit code. */
+int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns);
 
 #endif

@@ -153,6 +153,7 @@ static void drop_finish(void *data)
 {
 	struct privilege_drop *drop = data;
 	struct privilege *privilege = drop->privilege;
+	char text[CAPABILITY_TEXT_BYTES];
 	int result;
 
 	drop_end(drop);
@@ -161,6 +162,9 @@ static void drop_finish(void *data)
 		result = threads_verify(privilege, drop->held);
 	privilege->held = drop->held;
 	privilege->dropped = !result;
+	if (privilege->given && !result)
+		log_write(SONDE_INFO, NULL, "runs as %s with the capabilities %s", privilege->user,
+			  capabilities_print(privilege->held, text));
 	drop->done(drop->data, result);
 	drop_leave(drop);
 }
@@ -181,28 +185,37 @@ static struct privilege_drop *drop_create(struct privilege *privilege, uint32_t 
 	return drop;
 }
 
-int privilege_drop(struct privilege *privilege, struct loop *home, struct loop *const *loops,
-		   uint32_t loop_count, uint64_t needed, privilege_done *done, void *data)
+int privilege_drop(struct privilege *privilege, struct loop *home, const struct graph *graph,
+		   privilege_done *done, void *data)
 {
 	struct privilege_drop *drop;
+	uint32_t count = 0;
 
 	if (privilege->drop || privilege->dropped)
 		return 0;
-	drop = drop_create(privilege, loop_count);
+	for (uint32_t i = 0; i < graph->loop_count; i++)
+		count += graph->loops[i].started;
+	drop = drop_create(privilege, count);
 	if (!drop)
 		return -ENOMEM;
 	drop->home = home;
 	drop->done = done;
 	drop->data = data;
-	drop->held = capabilities_serving(needed, privilege->held);
+	drop->held = capabilities_serving(
+		privilege_needs_running(graph->config) | graph_needs(graph), privilege->held);
 	privilege->drop = drop;
 	loop_timer_after(home, &drop->bound, loops_patience_ns);
-	for (uint32_t i = 0; i < loop_count; i++) {
-		drop->tasks[i] = (struct loop_task){ .run = drop_attend, .data = drop };
-		loop_post(loops[i], &drop->tasks[i]);
-	}
-	if (!loop_count)
+	if (!count)
 		loop_post(home, &drop->finish);
+	for (uint32_t i = 0; i < graph->loop_count; i++) {
+		struct loop_task *task;
+
+		if (!graph->loops[i].started)
+			continue;
+		task = &drop->tasks[--count];
+		*task = (struct loop_task){ .run = drop_attend, .data = drop };
+		loop_post(graph->loops[i].loop, task);
+	}
 	return 0;
 }
 

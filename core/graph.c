@@ -5,28 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph.h"
+#include "adopt.h"
+#include "graph_end.h"
+#include "leave.h"
 #include "log.h"
 #include "processor.h"
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-static void *array_add(void **array, uint32_t *count, size_t item_size)
-{
-	char *grown = realloc(*array, (*count + 1) * item_size);
-
-	if (!grown)
-		return NULL;
-	*array = grown;
-	memset(grown + *count * item_size, 0, item_size);
-	return grown + (*count)++ * item_size;
-}
-
 static struct loop *graph_loop(struct graph *graph, const char *name)
 {
-	struct loop **slot = array_add((void **)&graph->loops, &graph->loop_count, sizeof(*slot));
+	struct graph_loop *slot =
+		array_add((void **)&graph->loops, &graph->loop_count, sizeof(*slot));
 
-	return slot ? *slot = loop_create(name) : NULL;
+	return slot ? slot->loop = loop_create(name) : NULL;
 }
 
 static struct account *graph_account(struct graph *graph, enum account_kind kind, const char *name,
@@ -55,12 +47,13 @@ static int graph_add_input(struct graph *graph, struct graph_node *node)
 {
 	uint32_t count = node->config->threads ? node->config->threads : 1;
 
+	node->links = calloc(count, sizeof(*node->links));
 	node->fans = calloc(count, sizeof(*node->fans));
-	if (!node->fans)
+	if (!node->fans || !node->links)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		struct loop *loop = node->config->threads ? graph_loop(graph, node->config->name)
-							  : graph->loops[0];
+							  : graph->loops[0].loop;
 		struct instance *instance = node_add(graph, node, i, count, loop);
 
 		if (!instance)
@@ -86,8 +79,9 @@ static int graph_add_output(struct graph *graph, struct graph_node *node)
 {
 	uint32_t count = node->config->threads ? node->config->threads : 1;
 
+	node->links = calloc(count, sizeof(*node->links));
 	node->outputs = calloc(count, sizeof(*node->outputs));
-	if (!node->outputs)
+	if (!node->outputs || !node->links)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		struct instance *instance =
@@ -99,16 +93,6 @@ static int graph_add_output(struct graph *graph, struct graph_node *node)
 		output_init(&node->outputs[i], instance);
 	}
 	return 0;
-}
-
-static struct graph_node *node_of(struct graph *graph, const struct instance_config *config)
-{
-	return &graph->nodes[config - graph->config->instances];
-}
-
-static struct graph_pipeline *pipeline_of(struct graph *graph, const struct pipeline_config *config)
-{
-	return &graph->pipelines[config - graph->config->pipelines];
 }
 
 static int pipeline_add_stages(struct graph *graph, struct pipeline *pipeline, uint32_t replica,
@@ -127,6 +111,7 @@ static int pipeline_add_stages(struct graph *graph, struct pipeline *pipeline, u
 
 		if (!stage)
 			return -ENOMEM;
+		pipeline->stages[pipeline->stage_count++] = stage;
 		snprintf(name, sizeof(name), "%s / %s", config->name, node->config->name);
 		stage->account =
 			graph_account(graph, ACCOUNT_PROCESSOR, name, replica, replica_count);
@@ -135,7 +120,6 @@ static int pipeline_add_stages(struct graph *graph, struct pipeline *pipeline, u
 		stage->owner = pipeline;
 		stage->position = i;
 		stage->emit = processor_emit;
-		pipeline->stages[pipeline->stage_count++] = stage;
 	}
 	return 0;
 }
@@ -144,8 +128,9 @@ static int graph_add_pipeline(struct graph *graph, struct graph_pipeline *pipeli
 {
 	uint32_t count = pipeline->config->threads ? pipeline->config->threads : 1;
 
+	pipeline->links = calloc(count, sizeof(*pipeline->links));
 	pipeline->replicas = calloc(count, sizeof(*pipeline->replicas));
-	if (!pipeline->replicas)
+	if (!pipeline->replicas || !pipeline->links)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		struct loop *loop = graph_loop(graph, pipeline->config->name);
@@ -164,67 +149,6 @@ static int graph_add_pipeline(struct graph *graph, struct graph_pipeline *pipeli
 
 /* ---- routes ------------------------------------------------------------------------------ */
 
-/* One end of a route: whose loop it is on, and the task that the other end posts there. */
-struct graph_end {
-	const char *name;
-	uint32_t replica, replica_count;
-	struct loop *loop;
-	struct loop_task *task;
-	struct fan *fan;         /* of a sender */
-	struct route ***sources; /* of a receiver: its array of routes */
-	uint32_t *source_count;
-	bool final, waits, is_input;
-};
-
-static struct graph_end end_of_input(struct graph_node *node, uint32_t replica)
-{
-	struct instance *instance = node->instances[replica];
-
-	return (struct graph_end){
-		.name = node->config->name,
-		.replica = replica,
-		.replica_count = node->count,
-		.loop = instance->loop,
-		.task = &instance->room,
-		.fan = &node->fans[replica],
-		.is_input = true,
-		.waits = instance->plugin->descriptor->waits != 0,
-	};
-}
-
-static struct graph_end end_of_pipeline(struct graph_pipeline *pipeline, uint32_t replica)
-{
-	struct pipeline *at = &pipeline->replicas[replica];
-
-	return (struct graph_end){
-		.name = pipeline->config->name,
-		.replica = replica,
-		.replica_count = pipeline->count,
-		.loop = at->loop,
-		.task = &at->task,
-		.fan = &at->fan,
-		.sources = &at->sources,
-		.source_count = &at->source_count,
-		.waits = true,
-	};
-}
-
-static struct graph_end end_of_output(struct graph_node *node, uint32_t replica)
-{
-	struct output *output = &node->outputs[replica];
-
-	return (struct graph_end){
-		.name = node->config->name,
-		.replica = replica,
-		.replica_count = node->count,
-		.loop = output->instance->loop,
-		.task = &output->task,
-		.sources = &output->sources,
-		.source_count = &output->source_count,
-		.final = true,
-	};
-}
-
 static struct account *route_account(struct graph *graph, const struct graph_end *from,
 				     const struct graph_end *to)
 {
@@ -239,32 +163,40 @@ static struct account *route_account(struct graph *graph, const struct graph_end
 }
 
 static struct route *graph_add_route(struct graph *graph, const struct graph_end *from,
-				     const struct graph_end *to, struct queue_config config)
+				     const struct graph_end *to, const struct queue_config *config)
 {
 	struct account *account = route_account(graph, from, to);
-	struct route **slot, **source, *route;
+	struct graph_route *slot;
 
 	if (!account)
 		return NULL;
 	slot = array_add((void **)&graph->routes, &graph->route_count, sizeof(*slot));
 	if (!slot)
 		return NULL;
-	*slot = route = calloc(1, sizeof(*route));
-	if (!route)
-		return NULL;
-	if (config.when_full == WHEN_FULL_WAIT && !from->waits)
-		config.when_full = WHEN_FULL_DROP_NEWEST; /* the kernel cannot be made to wait */
-	route_init(route, from->name, to->name, &config, account);
-	route->final = to->final;
-	route->from_input = from->is_input;
-	route->sender_loop = from->loop;
-	route->room = from->task;
-	route->receiver_loop = to->loop;
-	route->arrived = to->task;
-	source = array_add((void **)to->sources, to->source_count, sizeof(*source));
-	if (!source)
-		return NULL;
-	return *source = route;
+	slot->route = former_route(graph->former, account); /* with what is queued */
+	slot->adopted = slot->route != NULL;
+	if (!slot->adopted) {
+		slot->route = calloc(1, sizeof(*slot->route));
+		if (!slot->route)
+			return NULL;
+		route_init(slot->route, from->name, to->name, config, account);
+	}
+	slot->plan = (struct route_plan){
+		.from = from->name,
+		.to = to->name,
+		.to_replica = to->replica,
+		.queue = *config,
+		.final = to->final,
+		.from_input = from->is_input,
+		.sender_loop = from->loop,
+		.room = from->task,
+		.receiver_loop = to->loop,
+		.arrived = to->task,
+	};
+	if (config->when_full == WHEN_FULL_WAIT && !from->waits)
+		slot->plan.queue.when_full =
+			WHEN_FULL_DROP_NEWEST; /* the kernel cannot be made to wait */
+	return sources_add(&to->links->sources, slot->route) ? NULL : slot->route;
 }
 
 /* A branch from one sender to all replicas of a destination. */
@@ -272,14 +204,14 @@ static int graph_connect(struct graph *graph, const struct graph_end *from,
 			 struct graph_end (*end)(struct graph *, const void *, uint32_t),
 			 const void *to, uint32_t to_count, const struct queue_config *queue)
 {
-	struct fan_branch *branch = fan_add(from->fan, to_count);
+	struct fan_branch *branch = fan_add(&from->links->fan, to_count);
 
 	if (!branch)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < to_count; i++) {
 		struct graph_end receiver = end(graph, to, i);
 
-		branch->routes[i] = graph_add_route(graph, from, &receiver, *queue);
+		branch->routes[i] = graph_add_route(graph, from, &receiver, queue);
 		if (!branch->routes[i])
 			return -ENOSPC;
 	}
@@ -341,45 +273,68 @@ static int graph_connect_outputs(struct graph *graph, struct graph_pipeline *pip
 	return result;
 }
 
+static int graph_add_node(struct graph *graph, const struct instance_config *config)
+{
+	struct graph_node *node = node_of(graph, config);
+	const struct graph_node *former = former_node(graph->former, config);
+
+	node->config = config;
+	node->late = former_has_node(graph->former, config->name);
+	if (!config->routed || config->kind == SONDE_PROCESSOR)
+		return 0;
+	if (former)
+		return node_adopt(graph, node, former);
+	return config->kind == SONDE_INPUT ? graph_add_input(graph, node)
+					   : graph_add_output(graph, node);
+}
+
 static int graph_build(struct graph *graph)
 {
 	const struct config *config = graph->config;
 	int result = 0;
 
-	if (!graph_loop(graph, "inputs"))
+	if (graph->former)
+		result = graph_adopt_loop(graph, graph->former->loops[0].loop);
+	else if (!graph_loop(graph, "inputs"))
 		return -errno;
-	for (uint32_t i = 0; i < config->instance_count && !result; i++) {
-		graph->nodes[i].config = &config->instances[i];
-		if (!config->instances[i].routed)
-			continue;
-		if (config->instances[i].kind == SONDE_INPUT)
-			result = graph_add_input(graph, &graph->nodes[i]);
-		else if (config->instances[i].kind == SONDE_OUTPUT)
-			result = graph_add_output(graph, &graph->nodes[i]);
-	}
+	for (uint32_t i = 0; i < config->instance_count && !result; i++)
+		result = graph_add_node(graph, &config->instances[i]);
 	for (uint32_t i = 0; i < config->pipeline_count && !result; i++) {
+		const struct graph_pipeline *former =
+			former_pipeline(graph->former, &config->pipelines[i]);
+
 		graph->pipelines[i].config = &config->pipelines[i];
-		result = graph_add_pipeline(graph, &graph->pipelines[i]);
+		result = former ? pipeline_adopt(graph, &graph->pipelines[i], former)
+				: graph_add_pipeline(graph, &graph->pipelines[i]);
 	}
 	for (uint32_t i = 0; i < config->pipeline_count && !result; i++)
 		result = graph_connect_sources(graph, &graph->pipelines[i]);
 	for (uint32_t i = 0; i < config->pipeline_count && !result; i++)
 		result = graph_connect_outputs(graph, &graph->pipelines[i]);
-	return result;
+	if (!result)
+		result = graph_inherit_routes(graph);
+	return result ? result : graph_hold_configs(graph);
 }
 
-int graph_create(const struct config *config, struct ledger *ledger, struct graph **ret_graph)
+int graph_create(struct config *config, struct ledger *ledger, struct graph *former,
+		 struct graph **ret_graph)
 {
 	struct graph *graph = calloc(1, sizeof(*graph));
 	int result;
 
-	if (!graph)
+	if (!graph || graph_hold_config(graph, config)) {
+		free(graph);
 		return -ENOMEM;
+	}
 	graph->config = config;
 	graph->ledger = ledger;
+	graph->former = former;
 	graph->nodes = calloc(config->instance_count + 1, sizeof(*graph->nodes));
 	graph->pipelines = calloc(config->pipeline_count + 1, sizeof(*graph->pipelines));
 	result = graph->nodes && graph->pipelines ? graph_build(graph) : -ENOMEM;
+	graph->leave = result ? NULL : leave_create(graph);
+	if (!result && !graph->leave)
+		result = -ENOMEM;
 	if (result) {
 		graph_release(graph);
 		return result;
@@ -388,47 +343,77 @@ int graph_create(const struct config *config, struct ledger *ledger, struct grap
 	return 0;
 }
 
-static void pipeline_clear(struct pipeline *pipeline)
+/* ---- releasing --------------------------------------------------------------------------- */
+
+static void pipeline_clear(struct graph_pipeline *pipeline)
 {
-	fan_clear(&pipeline->fan);
-	free(pipeline->sources);
-	free(pipeline->stages);
+	links_free(pipeline->links, pipeline->count);
+	for (uint32_t r = 0; !pipeline->adopted && r < pipeline->count; r++) {
+		struct pipeline *at = &pipeline->replicas[r];
+
+		for (uint32_t i = 0; i < at->stage_count; i++)
+			instance_release(at->stages[i]);
+		fan_clear(&at->fan);
+		sources_clear(&at->sources);
+		free(at->stages);
+	}
+	if (!pipeline->adopted)
+		free(pipeline->replicas);
 }
 
+/* Processors belong to their pipelines. */
 static void node_clear(struct graph_node *node)
 {
-	for (uint32_t i = 0; i < node->count; i++) {
+	bool is_end = node->fans || node->outputs;
+
+	links_free(node->links, node->count);
+	if (node->adopted)
+		return;
+	for (uint32_t i = 0; is_end && i < node->count; i++) {
 		instance_release(node->instances[i]);
 		if (node->fans)
 			fan_clear(&node->fans[i]);
 		if (node->outputs)
-			free(node->outputs[i].sources);
+			sources_clear(&node->outputs[i].sources);
 	}
 	free(node->instances);
 	free(node->fans);
 	free(node->outputs);
 }
 
+void graph_clear(struct graph *graph)
+{
+	for (uint32_t i = 0; i < graph->route_count; i++) {
+		if (graph->routes[i].route && !graph->routes[i].adopted)
+			route_drop(graph->routes[i].route); /* receipts may still reach inputs */
+	}
+}
+
 void graph_release(struct graph *graph)
 {
 	if (!graph)
 		return;
-	for (uint32_t i = 0; i < graph->route_count; i++) {
-		if (graph->routes[i])
-			route_clear(graph->routes[i]); /* receipts may still reach their inputs */
+	graph_clear(graph);
+	for (uint32_t i = 0; i < graph->loop_count; i++) {
+		if (!graph->loops[i].adopted) /* its tasks lie in instances and pipelines */
+			loop_release(graph->loops[i].loop);
 	}
-	for (uint32_t i = 0; i < graph->loop_count; i++)
-		loop_release(graph->loops[i]); /* their tasks lie in instances and pipelines */
-	for (uint32_t i = 0; graph->pipelines && i < graph->config->pipeline_count; i++) {
-		for (uint32_t r = 0; r < graph->pipelines[i].count; r++)
-			pipeline_clear(&graph->pipelines[i].replicas[r]);
-		free(graph->pipelines[i].replicas);
-	}
+	for (uint32_t i = 0; graph->pipelines && i < graph->config->pipeline_count; i++)
+		pipeline_clear(&graph->pipelines[i]);
 	for (uint32_t i = 0; graph->nodes && i < graph->config->instance_count; i++)
 		node_clear(&graph->nodes[i]);
-	for (uint32_t i = 0; i < graph->route_count; i++)
-		free(graph->routes[i]);
+	for (uint32_t i = 0; i < graph->route_count; i++) {
+		if (graph->routes[i].route && !graph->routes[i].adopted) {
+			route_clear(graph->routes[i].route);
+			free(graph->routes[i].route);
+		}
+	}
+	for (uint32_t i = 0; i < graph->config_count; i++)
+		config_release(graph->configs[i]);
+	free(graph->configs);
+	leave_release(graph->leave);
 	free(graph->starts);
+	free(graph->inherited);
 	free(graph->routes);
 	free(graph->loops);
 	free(graph->nodes);

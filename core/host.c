@@ -180,9 +180,12 @@ static int host_batch_emit(struct sonde_instance *base, struct sonde_batch *batc
 		if (!receipt)
 			goto no_memory;
 		result = receipts_add(batch_receipts(batch), receipt, batch->selected_count);
-		receipt_release(receipt);
-		if (result)
+		if (result) {
+			receipt_cancel(receipt);
 			goto no_memory;
+		}
+		__atomic_add_fetch(&instance->receipt_count, 1, __ATOMIC_RELAXED);
+		receipt_release(receipt);
 	}
 	instance->emit(instance, batch);
 	return 0;

@@ -139,18 +139,20 @@ void instance_settled(void *data, uint64_t token, const struct sonde_settlement 
 	struct instance *instance = data;
 	struct settlement_list *list = malloc(sizeof(*list));
 
-	if (!list) {
+	if (list) {
+		list->token = token;
+		list->settlement = *settlement;
+		pthread_mutex_lock(&instance->mutex);
+		list->next = instance->settlements;
+		instance->settlements = list;
+		pthread_mutex_unlock(&instance->mutex);
+		loop_post(instance->loop, &instance->settled);
+	} else {
 		log_write(SONDE_ERROR, instance->base.name,
 			  "no memory to say that token %llu is settled", (unsigned long long)token);
-		return;
 	}
-	list->token = token;
-	list->settlement = *settlement;
-	pthread_mutex_lock(&instance->mutex);
-	list->next = instance->settlements;
-	instance->settlements = list;
-	pthread_mutex_unlock(&instance->mutex);
-	loop_post(instance->loop, &instance->settled);
+	/* Last: one that leaves may be released from here on. */
+	__atomic_sub_fetch(&instance->receipt_count, 1, __ATOMIC_RELEASE);
 }
 
 static void instance_restart(void *data)

@@ -49,6 +49,14 @@ struct process_count {
 		booked; /* booked: kept, reduced or lost by the plugin's own word */
 };
 
+/* How long a callback has run, as watch.c sees it; only on the main thread. */
+struct instance_watched {
+	uint64_t callback_count; /* at the last look */
+	uint32_t callback;
+	int64_t since_ns; /* first look that saw this call; 0: none runs */
+	int64_t said_ns;  /* how long it had run when the log named it; 0: not yet */
+};
+
 struct instance {
 	struct sonde_instance base; /* first: what the plugin sees */
 	const struct instance_config *config;
@@ -69,6 +77,7 @@ struct instance {
 	struct loop_task woken, room;
 	struct loop_timer restart;
 	int64_t restart_delay_ns;
+	uint32_t receipt_count;   /* atomic: of tokens that are not settled */
 	struct loop_task settled; /* settlements that came from other threads */
 	struct settlement_list *settlements;
 
@@ -87,7 +96,8 @@ struct instance {
 	uint32_t callback;       /* atomic: enum callback it is in */
 	uint64_t callback_count; /* atomic: callbacks entered so far */
 	int64_t busy_since_ns; /* atomic: the callback runs since then, as watch.c saw it; 0: no */
-	pthread_mutex_t mutex; /* over what follows, and settlements */
+	struct instance_watched watched;
+	pthread_mutex_t mutex;    /* over what follows, and settlements */
 	uint32_t failed_callback; /* enum callback whose last call failed; NONE: healthy */
 	char problem[256];        /* what it said */
 	uint64_t failure_count;

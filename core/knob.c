@@ -12,13 +12,20 @@
 
 static const int64_t call_timeout_ns = 2ll * NS_PER_SECOND;
 
+/* What a replica falls back to. */
+struct knob_before {
+	struct instance *instance;
+	struct knob_value value;
+};
+
 /* A knob that falls back later. */
 struct knob_hold {
 	struct knobs *knobs;
 	struct knob_hold *next;
-	struct graph_node *node;
-	const char *knob;          /* the option's own name */
-	struct knob_value *before; /* one a replica */
+	char *name;                 /* of the instance; owned */
+	const char *knob;           /* the option's own name; the plugin's */
+	struct knob_before *before; /* one a replica */
+	uint32_t count;
 	struct loop_timer timer;
 };
 
@@ -55,6 +62,7 @@ static void hold_release(struct knob_hold *hold)
 	*link = hold->next;
 	loop_timer_end(hold->knobs->loop, &hold->timer);
 	free(hold->before);
+	free(hold->name);
 	free(hold);
 }
 
@@ -107,18 +115,17 @@ static void knob_call_release(void *data)
 }
 
 /* 0, or the last error: then some replica still has the newer value. */
-static int knob_restore(struct graph_node *node, const char *knob, const struct knob_value *before,
-			uint32_t count)
+static int knob_restore(const char *knob, const struct knob_before *before, uint32_t count)
 {
 	int result = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		struct knob_call *call = knob_call_create(node->instances[i], knob, "");
+		struct knob_call *call = knob_call_create(before[i].instance, knob, "");
 		int called;
 
 		if (!call)
 			return -ENOMEM;
-		call->before = before[i];
+		call->before = before[i].value;
 		called = loop_call_owned(call->instance->loop, call_restore, knob_call_release,
 					 call, call_timeout_ns);
 		if (!called)
@@ -133,13 +140,13 @@ static void hold_end(void *data)
 {
 	struct knob_hold *hold = data;
 
-	if (knob_restore(hold->node, hold->knob, hold->before, hold->node->count)) {
-		log_write(SONDE_WARNING, hold->node->config->name,
+	if (knob_restore(hold->knob, hold->before, hold->count)) {
+		log_write(SONDE_WARNING, hold->name,
 			  "%s cannot fall back yet: its thread is held up", hold->knob);
 		loop_timer_after(hold->knobs->loop, &hold->timer, NS_PER_SECOND);
 		return;
 	}
-	log_write(SONDE_INFO, hold->node->config->name, "%s falls back", hold->knob);
+	log_write(SONDE_INFO, hold->name, "%s falls back", hold->knob);
 	hold_release(hold);
 }
 
@@ -148,7 +155,7 @@ static struct knob_hold *hold_find(const struct knobs *knobs, const char *instan
 {
 	struct knob_hold *hold = knobs->holds;
 
-	while (hold && (strcmp(hold->node->config->name, instance) || strcmp(hold->knob, knob)))
+	while (hold && (strcmp(hold->name, instance) || strcmp(hold->knob, knob)))
 		hold = hold->next;
 	return hold;
 }
@@ -162,7 +169,7 @@ int64_t knob_left_ns(const struct knobs *knobs, const char *instance, const char
 
 /* Sets all replicas, or none. */
 static int knob_apply(struct graph_node *node, const char *knob, const char *value,
-		      struct knob_value *ret_before, char *error, size_t error_size)
+		      struct knob_before *ret_before, char *error, size_t error_size)
 {
 	int result = 0;
 
@@ -181,42 +188,86 @@ static int knob_apply(struct graph_node *node, const char *knob, const char *val
 				 node->config->name);
 		} else {
 			result = call->result;
-			ret_before[i] = call->before;
+			ret_before[i] = (struct knob_before){ call->instance, call->before };
 			snprintf(error, error_size, "%s", call->error);
 			knob_call_release(call);
 		}
 		if (result)
-			knob_restore(node, knob, ret_before, i);
+			knob_restore(knob, ret_before, i);
 	}
 	return result;
+}
+
+static struct knob_hold *hold_create(struct knobs *knobs, const struct graph_node *node,
+				     const char *knob, struct knob_before *before)
+{
+	struct knob_hold *hold = calloc(1, sizeof(*hold));
+	char *name = strdup(node->config->name);
+
+	if (!hold || !name) {
+		free(hold);
+		free(name);
+		return NULL;
+	}
+	*hold = (struct knob_hold){ .knobs = knobs,
+				    .next = knobs->holds,
+				    .name = name,
+				    .knob = knob,
+				    .before = before,
+				    .count = node->count };
+	hold->timer = (struct loop_timer){ .run = hold_end, .data = hold };
+	knobs->holds = hold;
+	return hold;
 }
 
 /* Remembers the value to fall back to: the one before the first of several changes. Takes before.
  * What cannot be remembered is put back at once. */
 static int knob_hold(struct knobs *knobs, struct graph_node *node, const char *knob,
-		     struct knob_value *before, int64_t for_ns)
+		     struct knob_before *before, int64_t for_ns)
 {
 	struct knob_hold *hold = hold_find(knobs, node->config->name, knob);
 
 	if (hold) {
 		free(before);
 	} else {
-		hold = calloc(1, sizeof(*hold));
+		hold = hold_create(knobs, node, knob, before);
 		if (!hold) {
-			knob_restore(node, knob, before, node->count);
+			knob_restore(knob, before, node->count);
 			free(before);
 			return -ENOMEM;
 		}
-		*hold = (struct knob_hold){ .knobs = knobs,
-					    .next = knobs->holds,
-					    .node = node,
-					    .knob = knob,
-					    .before = before };
-		hold->timer = (struct loop_timer){ .run = hold_end, .data = hold };
-		knobs->holds = hold;
 	}
 	loop_timer_after(knobs->loop, &hold->timer, for_ns);
 	return 0;
+}
+
+static bool node_has(const struct graph_node *node, const struct instance *instance)
+{
+	for (uint32_t i = 0; node && i < node->count; i++) {
+		if (node->instances[i] == instance)
+			return true;
+	}
+	return false;
+}
+
+void knobs_follow(struct knobs *knobs, struct graph *graph)
+{
+	struct knob_hold *hold, *next;
+
+	knobs->graph = graph;
+	for (hold = knobs->holds; hold; hold = next) {
+		const struct graph_node *node = graph_node(graph, hold->name);
+		uint32_t kept = 0;
+
+		next = hold->next;
+		for (uint32_t i = 0; i < hold->count; i++) {
+			if (node_has(node, hold->before[i].instance))
+				hold->before[kept++] = hold->before[i];
+		}
+		hold->count = kept;
+		if (!kept)
+			hold_release(hold);
+	}
 }
 
 static struct graph_node *knob_node(struct knobs *knobs, const char *name, char *error,
@@ -243,7 +294,7 @@ int knob_set(struct knobs *knobs, const char *path, const char *value, int64_t f
 {
 	const char *dot = strrchr(path, '.');
 	const struct sonde_option *option;
-	struct knob_value *before;
+	struct knob_before *before;
 	struct graph_node *node;
 	struct knob_hold *hold;
 	char name[128];

@@ -12,6 +12,9 @@ struct knobs;
 struct knobs *knobs_create(struct graph *graph, struct loop *loop);
 void knobs_release(struct knobs *knobs);
 
+/* From now on those of another graph. What falls back later does so where the instance goes on. */
+void knobs_follow(struct knobs *knobs, struct graph *graph);
+
 /* Sets "INSTANCE.KNOB" on all replicas. for_ns > 0: the value from before the first such change
  * comes back after that time; 0: it stays, and a pending return is forgotten. -ENOENT: no such
  * instance; -EINVAL: refused; -ETIMEDOUT: its thread is held up; the message names the mend. */

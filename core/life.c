@@ -8,6 +8,7 @@
 #include "graph.h"
 #include "log.h"
 #include "processor.h"
+#include "succession.h"
 
 enum { POLL_NS = NS_PER_MS };
 
@@ -27,51 +28,94 @@ static void run_start(void *data)
 	graph_started(start->graph);
 }
 
-/* Posts the start of each to its own loop, before anything that can send it rows is started. */
-static void graph_start_kind(struct graph *graph, enum sonde_kind kind)
+static void graph_add_start(struct graph *graph, struct instance *instance, bool late)
+{
+	struct graph_start *start = &graph->starts[graph->start_count++];
+
+	*start = (struct graph_start){ .graph = graph, .instance = instance, .late = late };
+	start->task = (struct loop_task){ .run = run_start, .data = start };
+}
+
+static void graph_add_starts(struct graph *graph, enum sonde_kind kind)
 {
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 		struct graph_node *node = &graph->nodes[i];
 
-		for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
-			struct graph_start *start = &graph->starts[graph->start_count++];
+		if (node->adopted || node->config->kind != kind)
+			continue;
+		for (uint32_t r = 0; r < node->count; r++)
+			graph_add_start(graph, node->instances[r], node->late);
+	}
+}
 
-			start->graph = graph;
-			start->instance = node->instances[r];
-			start->task = (struct loop_task){ .run = run_start, .data = start };
-			loop_post(start->instance->loop, &start->task);
+/* Processors start with their pipeline. */
+static void graph_add_stages(struct graph *graph)
+{
+	for (uint32_t i = 0; i < graph->config->pipeline_count; i++) {
+		struct graph_pipeline *pipeline = &graph->pipelines[i];
+
+		for (uint32_t r = 0; !pipeline->adopted && r < pipeline->count; r++) {
+			for (uint32_t s = 0; s < pipeline->replicas[r].stage_count; s++)
+				graph_add_start(graph, pipeline->replicas[r].stages[s], false);
 		}
 	}
 }
 
-static int graph_count_starts(struct graph *graph)
+/* In the order in which they start: what is sent rows before what sends them. */
+static int graph_plan_starts(struct graph *graph)
 {
-	uint32_t count = 1; /* one for graph_start() itself */
+	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < graph->config->instance_count; i++)
 		count += graph->nodes[i].count;
-	graph->starts = calloc(count, sizeof(*graph->starts));
-	graph->starting_count = count;
-	return graph->starts ? 0 : -ENOMEM;
+	graph->starts = calloc(count + 1, sizeof(*graph->starts));
+	if (!graph->starts)
+		return -ENOMEM;
+	graph_add_starts(graph, SONDE_OUTPUT);
+	graph_add_stages(graph);
+	graph_add_starts(graph, SONDE_INPUT);
+	return 0;
+}
+
+/* Each on its own loop. */
+static void graph_post_starts(struct graph *graph, bool late)
+{
+	__atomic_add_fetch(&graph->starting_count, 1, __ATOMIC_ACQ_REL); /* ours */
+	for (uint32_t i = 0; i < graph->start_count; i++) {
+		struct graph_start *start = &graph->starts[i];
+
+		if (start->late != late)
+			continue;
+		__atomic_add_fetch(&graph->starting_count, 1, __ATOMIC_ACQ_REL);
+		loop_post(start->instance->loop, &start->task);
+	}
+	graph_started(graph);
+}
+
+static int graph_start_loops(struct graph *graph)
+{
+	for (uint32_t i = 0; i < graph->loop_count; i++) {
+		int result = graph->loops[i].started ? 0 : loop_start(graph->loops[i].loop);
+
+		if (result)
+			return result;
+		graph->loops[i].started = true;
+	}
+	return 0;
 }
 
 int graph_start(struct graph *graph, struct loop *ready_loop, struct loop_task *ready)
 {
-	int result = graph_count_starts(graph);
+	int result = graph_plan_starts(graph);
 
-	for (; !result && graph->started_count < graph->loop_count; graph->started_count++) {
-		result = loop_start(graph->loops[graph->started_count]);
-		if (result)
-			return result;
-	}
+	if (!result)
+		result = graph_start_loops(graph);
 	if (result)
 		return result;
+	graph_install(graph);
 	graph->ready_loop = ready_loop;
 	graph->ready = ready;
-	graph_start_kind(graph, SONDE_OUTPUT);
-	graph_start_kind(graph, SONDE_PROCESSOR);
-	graph_start_kind(graph, SONDE_INPUT);
-	graph_started(graph);
+	graph_post_starts(graph, false);
 	return 0;
 }
 
@@ -85,6 +129,43 @@ uint64_t graph_needs(const struct graph *graph)
 						  __ATOMIC_RELAXED);
 	}
 	return needed;
+}
+
+void graph_start_late(struct graph *graph)
+{
+	graph_post_starts(graph, true);
+}
+
+bool graph_is_starting(const struct graph *graph)
+{
+	return __atomic_load_n(&graph->starting_count, __ATOMIC_ACQUIRE) > 0;
+}
+
+static struct instance *graph_start_in(const struct graph *graph, enum instance_state state)
+{
+	for (uint32_t i = 0; i < graph->start_count; i++) {
+		struct instance *instance = graph->starts[i].instance;
+
+		if (__atomic_load_n(&instance->state, __ATOMIC_RELAXED) == (uint32_t)state)
+			return instance;
+	}
+	return NULL;
+}
+
+struct instance *graph_starting(const struct graph *graph)
+{
+	for (uint32_t i = 0; i < graph->start_count; i++) {
+		struct instance *instance = graph->starts[i].instance;
+
+		if (__atomic_load_n(&instance->callback, __ATOMIC_RELAXED) == CALLBACK_START)
+			return instance;
+	}
+	return graph_start_in(graph, INSTANCE_IDLE);
+}
+
+struct instance *graph_unstarted(const struct graph *graph)
+{
+	return graph_start_in(graph, INSTANCE_WAITING);
 }
 
 /* ---- stopping ---------------------------------------------------------------------------- */
@@ -139,10 +220,10 @@ static void drain_instance(struct instance *instance, int64_t deadline_ns)
 		clock_sleep_ns(POLL_NS);
 }
 
-static void drain_routes(struct route **routes, uint32_t count, int64_t deadline_ns)
+static void drain_routes(const struct sources *sources, int64_t deadline_ns)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		while (!route_is_idle(routes[i]) && clock_monotonic_ns() < deadline_ns)
+	for (uint32_t i = 0; i < sources->count; i++) {
+		while (!route_is_idle(sources->routes[i]) && clock_monotonic_ns() < deadline_ns)
 			clock_sleep_ns(POLL_NS);
 	}
 }
@@ -160,7 +241,7 @@ static void graph_drain_pipelines(struct graph *graph, int64_t deadline_ns)
 			for (uint32_t r = 0; r < pipeline->count; r++) {
 				struct pipeline *at = &pipeline->replicas[r];
 
-				drain_routes(at->sources, at->source_count, deadline_ns);
+				drain_routes(&at->sources, deadline_ns);
 				for (uint32_t s = 0; s < at->stage_count; s++)
 					drain_instance(at->stages[s], deadline_ns);
 			}
@@ -193,8 +274,7 @@ static void graph_drain_outputs(struct graph *graph, int64_t deadline_ns)
 		struct graph_node *node = &graph->nodes[i];
 
 		for (uint32_t r = 0; node->outputs && r < node->count; r++) {
-			drain_routes(node->outputs[r].sources, node->outputs[r].source_count,
-				     deadline_ns);
+			drain_routes(&node->outputs[r].sources, deadline_ns);
 			while (!__atomic_load_n(&node->instances[r]->drained, __ATOMIC_ACQUIRE) &&
 			       clock_monotonic_ns() < deadline_ns)
 				clock_sleep_ns(POLL_NS);
@@ -242,8 +322,8 @@ int graph_stop(struct graph *graph, int64_t deadline_ns)
 	graph_stop_kind(graph, SONDE_OUTPUT, deadline_ns);
 	graph_stop_kind(graph, SONDE_INPUT,
 			deadline_ns); /* last: they hear what became of their rows */
-	for (uint32_t i = 0; i < graph->started_count; i++) {
-		if (loop_join(graph->loops[i], clock_monotonic_ns() + left_ns(deadline_ns)))
+	for (uint32_t i = 0; i < graph->loop_count; i++) {
+		if (loop_join(graph->loops[i].loop, clock_monotonic_ns() + left_ns(deadline_ns)))
 			result = -ETIMEDOUT;
 	}
 	return result;
@@ -252,5 +332,5 @@ int graph_stop(struct graph *graph, int64_t deadline_ns)
 void graph_freeze(struct graph *graph)
 {
 	for (uint32_t i = 0; i < graph->route_count; i++)
-		pthread_mutex_lock(&graph->routes[i]->mutex); /* and never unlocked */
+		pthread_mutex_lock(&graph->routes[i].route->mutex); /* and never unlocked */
 }

@@ -12,44 +12,31 @@
 #include <unistd.h>
 
 #include "capability.h"
-#include "config.h"
+#include "check.h"
+#include "clock.h"
+#include "command.h"
+#include "complete.h"
 #include "control.h"
 #include "daemon.h"
 #include "host.h"
+#include "manual.h"
 #include "privilege.h"
 #include "state.h"
 
 /* What the options on the command line said. */
 struct arguments {
 	const char *socket, *state, *duration;
-	bool json;
+	bool json, help;
+	enum markup_form form;
 	char *const *words;
 	int count;
 };
 
-static const char usage[] =
-	"usage: sonde COMMAND\n"
-	"\n"
-	"  run CONFIG [--for DURATION]       run until SIGINT or SIGTERM, or for that long\n"
-	"  check CONFIG                      find every problem of a config; touches nothing\n"
-	"  show CONFIG                       the effective config, defaults filled in, secrets "
-	"masked\n"
-	"  plugins [NAME]                    the plugins that there are; the manual of one\n"
-	"  status [--json]                   what a running sonde does, loses and costs\n"
-	"  set INSTANCE.KNOB VALUE [--for DURATION]\n"
-	"                                    change a knob of a running sonde\n"
-	"\n"
-	"  CONFIG is a file, or a directory whose *.conf are read together.\n"
-	"  status and set find the daemon by --socket PATH, or by --state DIRECTORY as in its "
-	"config.\n"
-	"  --version, --help\n"
-	"\n"
-	"exit codes: 0 all is well; 1 the machine refused something; 2 usage or config: mend it;\n"
-	"3 no daemon answers; 4 the daemon said no; 5 ended before everything was handed over\n";
-
+/* A word on what is wrong, and where more stands. */
 static int usage_error(const char *message, const char *what)
 {
-	fprintf(stderr, "sonde: %s%s%s\n%s", message, what ? ": " : "", what ? what : "", usage);
+	fprintf(stderr, "sonde: %s%s%s; see `sonde help`\n", message, what ? ": " : "",
+		what ? what : "");
 	return EXIT_CODE_INPUT;
 }
 
@@ -88,33 +75,9 @@ static struct catalog *catalog_open(void)
 	return catalog_create(directories, host_services());
 }
 
-/* Loads and checks a config, printing every problem. NULL: it has errors. */
-static struct config *config_open(const char *path, struct catalog *catalog, bool quiet)
-{
-	struct problems *problems = problems_create();
-	struct config *config = NULL;
-	int result;
-
-	if (!problems)
-		return NULL;
-	result = config_load(path, catalog, problems, &config);
-	if (!result)
-		daemon_check(config, problems);
-	if (!quiet || problems_count(problems, PROBLEM_ERROR) ||
-	    problems_count(problems, PROBLEM_WARNING))
-		problems_print(problems, stderr, on_terminal(stderr));
-	if (result || problems_count(problems, PROBLEM_ERROR)) {
-		if (result && result != -EINVAL)
-			fprintf(stderr, "sonde: cannot read %s: %s\n", path, strerror(-result));
-		config_release(config);
-		config = NULL;
-	}
-	problems_release(problems);
-	return config;
-}
-
 static int with_config(const struct arguments *arguments,
-		       int (*use)(struct config *, const struct arguments *), bool quiet)
+		       int (*use)(struct config *, struct catalog *, const struct arguments *),
+		       bool quiet)
 {
 	struct catalog *catalog;
 	struct config *config;
@@ -125,21 +88,22 @@ static int with_config(const struct arguments *arguments,
 	catalog = catalog_open();
 	if (!catalog)
 		return EXIT_CODE_FAILED;
-	config = config_open(arguments->words[0], catalog, quiet);
+	config = config_open(arguments->words[0], catalog, stderr, on_terminal(stderr), quiet);
 	if (config)
-		code = use(config, arguments);
+		code = use(config, catalog, arguments);
 	config_release(config);
 	catalog_release(catalog);
 	return code;
 }
 
-static int use_run(struct config *config, const struct arguments *arguments)
+static int use_run(struct config *config, struct catalog *catalog,
+		   const struct arguments *arguments)
 {
 	int64_t for_ns = 0;
 
 	if (arguments->duration && (duration_parse(arguments->duration, &for_ns) || for_ns <= 0))
 		return usage_error("not a duration such as 10s", arguments->duration);
-	return daemon_run(config, for_ns);
+	return daemon_run(config, catalog, for_ns);
 }
 
 static int command_run(const struct arguments *arguments)
@@ -147,10 +111,13 @@ static int command_run(const struct arguments *arguments)
 	return with_config(arguments, use_run, true);
 }
 
-static int use_check(struct config *config, const struct arguments *arguments)
+static int use_check(struct config *config, struct catalog *catalog,
+		     const struct arguments *arguments)
 {
 	char start[CAPABILITY_TEXT_BYTES], running[CAPABILITY_TEXT_BYTES];
 
+	(void)catalog;
+	(void)arguments;
 	printf("%s: no errors in %u instances and %u pipelines\n", config->path,
 	       config->instance_count, config->pipeline_count);
 	printf("capabilities to start: %s; while running: %s\n",
@@ -164,8 +131,11 @@ static int command_check(const struct arguments *arguments)
 	return with_config(arguments, use_check, false);
 }
 
-static int use_show(struct config *config, const struct arguments *arguments)
+static int use_show(struct config *config, struct catalog *catalog,
+		    const struct arguments *arguments)
 {
+	(void)catalog;
+	(void)arguments;
 	config_show(config, stdout);
 	return EXIT_CODE_OK;
 }
@@ -189,13 +159,23 @@ static int list_plugin(const char *name, const char *path, void *data)
 	return 0;
 }
 
+static struct markup markup_open(const struct arguments *arguments)
+{
+	return manual_markup(stdout, arguments->form, on_terminal(stdout), (int)terminal_width());
+}
+
 static int command_plugins(const struct arguments *arguments)
 {
-	struct catalog *catalog = catalog_open();
+	struct catalog *catalog;
 	const struct plugin *plugin;
 	char error[1024];
 	int code = EXIT_CODE_OK;
 
+	if (arguments->count > 1)
+		return usage_error("plugins takes one name", arguments->words[1]);
+	if (!arguments->count && arguments->form != MARKUP_TERMINAL)
+		return usage_error("--markdown and --man want the NAME of a plugin", NULL);
+	catalog = catalog_open();
 	if (!catalog)
 		return EXIT_CODE_FAILED;
 	if (!arguments->count) {
@@ -204,7 +184,9 @@ static int command_plugins(const struct arguments *arguments)
 		fprintf(stderr, "sonde: %s\n", error);
 		code = EXIT_CODE_INPUT;
 	} else {
-		manual_print(plugin, stdout, on_terminal(stdout), (int)terminal_width());
+		struct markup markup = markup_open(arguments);
+
+		manual_print(plugin, &markup);
 	}
 	catalog_release(catalog);
 	return code;
@@ -224,7 +206,8 @@ static int explain_unreachable(int error, const char *path)
 	return EXIT_CODE_UNREACHABLE;
 }
 
-static int ask(const struct arguments *arguments, const char *const *words, uint32_t count)
+static int ask_within(const struct arguments *arguments, const char *const *words, uint32_t count,
+		      int64_t patience_ns)
 {
 	char path[PATH_MAX];
 	uint16_t code;
@@ -233,12 +216,18 @@ static int ask(const struct arguments *arguments, const char *const *words, uint
 	int result = control_path(arguments->socket, arguments->state, path, sizeof(path));
 
 	if (!result)
-		result = control_ask(path, words, count, &code, &reply, &length);
+		result =
+			control_ask_within(path, words, count, patience_ns, &code, &reply, &length);
 	if (result)
 		return explain_unreachable(result, path);
 	fwrite(reply, 1, length, code ? stderr : stdout);
 	free(reply);
 	return code;
+}
+
+static int ask(const struct arguments *arguments, const char *const *words, uint32_t count)
+{
+	return ask_within(arguments, words, count, 10ll * NS_PER_SECOND);
 }
 
 static int command_status(const struct arguments *arguments)
@@ -267,74 +256,170 @@ static int command_set(const struct arguments *arguments)
 	return ask(arguments, words, count);
 }
 
-static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+/* Commands that are words to the daemon, as they are. */
+static int command_reload(const struct arguments *arguments)
 {
-	static const struct option options[] = {
-		{ "for", required_argument, NULL, 'f' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "socket", required_argument, NULL, 's' },
-		{ "state", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option;
+	const char *words[] = { "reload" };
 
+	if (arguments->count)
+		return usage_error("reload takes no words: the daemon knows its config",
+				   arguments->words[0]);
+	return ask_within(arguments, words, 1, 300ll * NS_PER_SECOND); /* it drains, and starts */
+}
+
+static int command_drop(const struct arguments *arguments)
+{
+	const char *words[] = { "drop", NULL };
+
+	if (arguments->count != 1)
+		return usage_error("drop takes the name of an output that leaves", NULL);
+	words[1] = arguments->words[0];
+	return ask(arguments, words, 2);
+}
+
+static int command_help(const struct arguments *arguments)
+{
+	const char *topic = arguments->count ? arguments->words[0] : NULL;
+	const struct command *command = topic ? command_find(topic) : NULL;
+	struct markup markup = markup_open(arguments);
+
+	if (arguments->count > 1)
+		return usage_error("help takes one topic", arguments->words[1]);
+	if (command)
+		command_manual(command, &markup);
+	else if (topic && !strcmp(topic, "config"))
+		manual_print_config(&markup);
+	else if (topic)
+		return usage_error("there is no help on", topic);
+	else if (arguments->form == MARKUP_TERMINAL)
+		commands_usage(stdout);
+	else
+		commands_manual(&markup);
+	return EXIT_CODE_OK;
+}
+
+/* Not for people: what the completions of shells ask. */
+static int print_completions(char *const *words, int count)
+{
+	struct catalog *catalog = catalog_open();
+
+	if (!catalog)
+		return EXIT_CODE_FAILED;
+	complete_print(words, count, catalog, stdout);
+	catalog_release(catalog);
+	return EXIT_CODE_OK;
+}
+
+static void option_take(struct arguments *arguments, uint32_t bit, const char *argument)
+{
+	switch (bit) {
+	case OPTION_FOR:
+		arguments->duration = argument;
+		break;
+	case OPTION_JSON:
+		arguments->json = true;
+		break;
+	case OPTION_SOCKET:
+		arguments->socket = argument;
+		break;
+	case OPTION_STATE:
+		arguments->state = argument;
+		break;
+	case OPTION_MARKDOWN:
+		arguments->form = MARKUP_MARKDOWN;
+		break;
+	case OPTION_MAN:
+		arguments->form = MARKUP_MAN;
+		break;
+	case OPTION_HELP:
+		arguments->help = true;
+	}
+}
+
+/* Takes the options that the command knows; words may stand before and behind them. */
+static int parse_arguments(int argc, char **argv, const struct command *command,
+			   struct arguments *arguments)
+{
+	struct option options[COMMAND_OPTION_COUNT + 1] = { 0 };
+	int option, count = 0;
+
+	for (uint32_t i = 0; i < COMMAND_OPTION_COUNT; i++)
+		if (command_options[i].bit & (command->options | OPTION_HELP))
+			options[count++] = (struct option){
+				.name = command_options[i].name,
+				.has_arg = command_options[i].argument ? required_argument
+								       : no_argument,
+				.val = (int)command_options[i].bit,
+			};
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case 'f':
-			arguments->duration = optarg;
-			break;
-		case 'j':
-			arguments->json = true;
-			break;
-		case 's':
-			arguments->socket = optarg;
-			break;
-		case 'd':
-			arguments->state = optarg;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(EXIT_CODE_OK);
-		default:
-			fputs(usage, stderr);
+		if (option == '?') {
+			fprintf(stderr, "usage: sonde %s %s\n", command->name, command->words);
 			return -EINVAL;
 		}
+		option_take(arguments, option == 'h' ? OPTION_HELP : (uint32_t)option, optarg);
 	}
 	arguments->words = argv + optind;
 	arguments->count = argc - optind;
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int unknown_command(const char *name)
+{
+	char hint[64], line[256];
+
+	snprintf(line, sizeof(line), "%s%s", name, command_hint(name, hint, sizeof(hint)));
+	return usage_error("no such command", line);
+}
+
+/* The function of each command in the table of core/command.c. */
+static int run_command(const struct command *command, const struct arguments *arguments)
 {
 	static const struct {
 		const char *name;
 		int (*run)(const struct arguments *);
-	} commands[] = {
+	} functions[] = {
 		{ "run", command_run },       { "check", command_check },
 		{ "show", command_show },     { "plugins", command_plugins },
 		{ "status", command_status }, { "set", command_set },
+		{ "reload", command_reload }, { "drop", command_drop },
+		{ "help", command_help },
 	};
+	struct markup markup = markup_open(arguments);
+
+	if (arguments->help) {
+		command_manual(command, &markup);
+		return EXIT_CODE_OK;
+	}
+	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
+		if (!strcmp(command->name, functions[i].name))
+			return functions[i].run(arguments);
+	return unknown_command(command->name);
+}
+
+int main(int argc, char **argv)
+{
+	static char program[] = "sonde";
 	struct arguments arguments = { 0 };
+	const struct command *command;
 
 	setlocale(LC_CTYPE, "");
-	if (argc < 2)
-		return usage_error("name a command", NULL);
+	if (argc < 2) {
+		commands_usage(stderr);
+		return EXIT_CODE_INPUT;
+	}
 	if (!strcmp(argv[1], "--version")) {
 		printf("sonde %s, plugin interface %d.%d\n", SONDE_VERSION, SONDE_ABI_MAJOR,
 		       SONDE_ABI_MINOR);
 		return EXIT_CODE_OK;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		fputs(usage, stdout);
-		return EXIT_CODE_OK;
-	}
-	if (parse_arguments(argc - 1, argv + 1, &arguments))
+	if (!strcmp(argv[1], "complete"))
+		return print_completions(argv + 2, argc - 2);
+	command =
+		command_find(strcmp(argv[1], "--help") && strcmp(argv[1], "-h") ? argv[1] : "help");
+	if (!command)
+		return unknown_command(argv[1]);
+	argv[1] = program; /* how messages about options begin */
+	if (parse_arguments(argc - 1, argv + 1, command, &arguments))
 		return EXIT_CODE_INPUT;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(&arguments);
-	}
-	return usage_error("no such command", argv[1]);
+	return run_command(command, &arguments);
 }

@@ -2,29 +2,15 @@
 /* The manual of a plugin, made from its tables. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include "config.h"
-#include "page.h"
+#include "manual.h"
 #include "rule.h"
 #include "section.h"
 
-enum {
-	INDENT = 4,
-	NAME_COLUMNS = 18, /* room for names of options and counters, two blanks included */
-	WIDTH_LEAST = 40,
-	LINE_LENGTH = 512,
-	WORD_LENGTH = 48,
-};
-
-static void heading_print(struct page *page, const char *heading)
-{
-	page_blank(page);
-	page_put(page, TINT_HEADING, heading);
-	page_end(page);
-}
+enum { WIDTH_LEAST = 40, LINE_LENGTH = 512 };
 
 /* ---- options ----------------------------------------------------------------------------- */
-
 static const char *option_type(const struct sonde_option *option)
 {
 	switch (option->type) {
@@ -94,184 +80,39 @@ static void option_describe(const struct sonde_option *option, char line[LINE_LE
 		line_add(line, &length, " · knob");
 }
 
-static void options_print(struct page *page, unsigned indent, const struct sonde_option *options)
+void manual_options(struct markup *markup, unsigned depth, const struct sonde_option *options)
 {
-	for (const struct sonde_option *option = options; option->name; option++) {
-		unsigned column = indent + NAME_COLUMNS;
-		char line[LINE_LENGTH];
+	for (const struct sonde_option *option = options; option && option->name; option++) {
+		char detail[LINE_LENGTH];
 
-		page_move(page, indent);
-		page_put(page, TINT_NAME, option->name);
-		page_move(page, page->column + 2 > column ? page->column + 2 : column);
-		if (option->help) {
-			page_wrap(page, TINT_PLAIN, column, option->help);
-			page_end(page);
-			page_move(page, column);
-		}
-		option_describe(option, line);
-		page_wrap(page, TINT_FAINT, column, line);
-		page_end(page);
-		if (option->type == SONDE_GROUPS && option->options)
-			options_print(page, indent + 2, option->options);
+		option_describe(option, detail);
+		markup_entry(markup, &(struct markup_entry){ .depth = depth,
+							     .name = option->name,
+							     .help = option->help,
+							     .detail = detail });
+		if (option->type == SONDE_GROUPS)
+			manual_options(markup, depth + 1, option->options);
 	}
 }
 
-static void group_print(struct page *page, const char *name, const char *what,
-			const struct sonde_option *options)
+void manual_parts(struct markup *markup, unsigned depth, const struct section_part *parts)
 {
-	page_end(page);
-	page_move(page, INDENT);
-	page_put(page, TINT_NAME, name);
-	page_move(page, page->column + 2 > INDENT + NAME_COLUMNS ? page->column + 2
-								 : INDENT + NAME_COLUMNS);
-	page_wrap(page, TINT_PLAIN, INDENT + NAME_COLUMNS, what);
-	page_end(page);
-	options_print(page, INDENT + 2, options);
-}
-
-static void daemon_options_print(struct page *page, const struct sonde_plugin *plugin)
-{
-	heading_print(page, "OPTIONS OF EVERY INSTANCE");
-	options_print(page, INDENT, instance_options);
-	if (plugin->kind != SONDE_OUTPUT)
-		return;
-	group_print(page, "queue",
-		    "a group: what waits for this output, in each pipeline that names it",
-		    output_queue_options);
-	group_print(page, "retry", "a group: when what failed is offered again", retry_options);
-}
-
-/* ---- rows and counters ------------------------------------------------------------------- */
-
-/* "SONDE_ROLE_START_TIME" behind its prefix in lower case with blanks. */
-static const char *plain_name(const char *name, const char *prefix, char buffer[WORD_LENGTH])
-{
-	size_t length = strlen(prefix);
-	char *letter;
-
-	snprintf(buffer, WORD_LENGTH, "%s", name + (strncmp(name, prefix, length) ? 0 : length));
-	for (letter = buffer; *letter; letter++)
-		*letter = *letter == '_'                     ? ' '
-			  : *letter >= 'A' && *letter <= 'Z' ? (char)(*letter + 32)
-							     : *letter;
-	return buffer;
-}
-
-static const char *field_type(const struct sonde_field *field, char buffer[WORD_LENGTH])
-{
-	const struct type_rule *rule = type_rule(field->type);
-
-	return rule ? plain_name(rule->name, "SONDE_", buffer) : "?";
-}
-
-/* "sum, delta", "attribute of the resource". */
-static const char *field_role(const struct sonde_field *field, char buffer[2 * WORD_LENGTH])
-{
-	static const char *const times[] = { "", ", delta", ", cumulative" };
-	static const char *const scopes[] = { "", " of the scope", " of the resource" };
-	const struct role_rule *rule = role_rule(field->role);
-	char name[WORD_LENGTH];
-
-	snprintf(buffer, 2 * WORD_LENGTH, "%s%s%s",
-		 field->role == SONDE_ROLE_ATTRIBUTE ? "attribute"
-		 : rule                              ? plain_name(rule->name, "SONDE_ROLE_", name)
-						     : "?",
-		 field->temporality <= SONDE_CUMULATIVE ? times[field->temporality] : "",
-		 field->scope <= SONDE_SCOPE_RESOURCE ? scopes[field->scope] : "");
-	return buffer;
-}
-
-/* How wide the columns of a table of fields must be. */
-struct widths {
-	unsigned name, type, role, unit;
-};
-
-static void widen(unsigned *width, const char *text)
-{
-	unsigned columns = text ? text_columns(text) : 0;
-
-	if (columns > *width)
-		*width = columns;
-}
-
-static struct widths fields_measure(const struct sonde_schema *schema)
-{
-	struct widths widths = { 6, 4, 4, 4 };
-
-	for (const struct sonde_field *field = schema->fields; field->name; field++) {
-		char type[WORD_LENGTH], role[2 * WORD_LENGTH];
-
-		widen(&widths.name, field->name);
-		widen(&widths.type, field_type(field, type));
-		widen(&widths.role, field_role(field, role));
-		widen(&widths.unit, field->unit);
-	}
-	return widths;
-}
-
-static void cell_print(struct page *page, unsigned *column, unsigned width, enum tint tint,
-		       const char *text)
-{
-	page_move(page, *column);
-	page_put(page, tint, text);
-	*column += width + 2;
-}
-
-/* One line a column where the terminal is wide enough; else its meaning stands under it. */
-static void schema_print(struct page *page, const struct sonde_schema *schema)
-{
-	struct widths widths = fields_measure(schema);
-	unsigned table = INDENT + widths.name + widths.type + widths.role + widths.unit + 8;
-	bool tall = table + 24 > page->width;
-
-	page_move(page, INDENT);
-	page_put(page, TINT_HEADING, schema->name);
-	if (schema->help) {
-		page_move(page, page->column + 2);
-		page_wrap(page, TINT_PLAIN, INDENT + 2, schema->help);
-	}
-	page_end(page);
-	for (const struct sonde_field *field = schema->fields; field->name; field++) {
-		char type[WORD_LENGTH], role[2 * WORD_LENGTH], line[LINE_LENGTH];
-		unsigned column = INDENT + 2;
-
-		cell_print(page, &column, widths.name, TINT_NAME, field->name);
-		if (tall) {
-			snprintf(line, sizeof(line), "%s · %s%s%s", field_type(field, type),
-				 field_role(field, role), field->unit ? " · " : "",
-				 field->unit ? field->unit : "");
-			page_move(page, page->column + 2 > column ? page->column + 2 : column);
-			page_wrap(page, TINT_FAINT, INDENT + 4, line);
-			column = INDENT + 4;
-			if (field->help)
-				page_end(page);
-		} else {
-			cell_print(page, &column, widths.type, TINT_PLAIN, field_type(field, type));
-			cell_print(page, &column, widths.role, TINT_PLAIN, field_role(field, role));
-			cell_print(page, &column, widths.unit, TINT_FAINT,
-				   field->unit ? field->unit : "");
-		}
-		page_wrap(page, TINT_PLAIN, column, field->help ? field->help : "");
-		page_end(page);
+	for (const struct section_part *part = parts; part->name; part++) {
+		markup_entry(markup, &(struct markup_entry){ .depth = depth,
+							     .name = part->name,
+							     .help = part->help,
+							     .detail = part->detail });
+		manual_options(markup, depth + 1, part->options);
 	}
 }
 
-static void counters_print(struct page *page, const struct sonde_counter *counters)
+static void counters_print(struct markup *markup, const struct sonde_counter *counters)
 {
-	for (; counters->name; counters++) {
-		unsigned column = INDENT + NAME_COLUMNS;
-
-		page_move(page, INDENT);
-		page_put(page, TINT_NAME, counters->name);
-		page_move(page, page->column + 2 > column ? page->column + 2 : column);
-		if (counters->help)
-			page_wrap(page, TINT_PLAIN, column, counters->help);
-		if (counters->unit) {
-			page_put(page, TINT_PLAIN, "  ");
-			page_put(page, TINT_FAINT, counters->unit);
-		}
-		page_end(page);
-	}
+	for (; counters->name; counters++)
+		markup_entry(markup, &(struct markup_entry){ .name = counters->name,
+							     .help = counters->help,
+							     .detail = counters->unit,
+							     .beside = true });
 }
 
 /* ---- example ----------------------------------------------------------------------------- */
@@ -321,26 +162,13 @@ static void example_value(const struct sonde_option *option, char line[LINE_LENG
 	}
 }
 
-static void example_line(struct page *page, unsigned indent, const char *text)
-{
-	page_move(page, indent);
-	page_put(page, TINT_PLAIN, text);
-	page_end(page);
-}
-
 /* What must be said, and what one is likely to change: the knobs. */
-static void example_print(struct page *page, const struct sonde_plugin *plugin)
+static void example_write(const struct sonde_plugin *plugin, FILE *file)
 {
-	char line[LINE_LENGTH], value[LINE_LENGTH];
+	char value[LINE_LENGTH];
 
-	snprintf(line, sizeof(line), "%s:", section_names[plugin->kind]);
-	example_line(page, INDENT, line);
-	example_line(page, INDENT, "{");
-	snprintf(line, sizeof(line), "my_%s:", plugin->name);
-	example_line(page, INDENT + 4, line);
-	example_line(page, INDENT + 4, "{");
-	snprintf(line, sizeof(line), "plugin = \"%s\";", plugin->name);
-	example_line(page, INDENT + 8, line);
+	fprintf(file, "%s:\n{\n    my_%s:\n    {\n        plugin = \"%s\";\n",
+		section_names[plugin->kind], plugin->name, plugin->name);
 	for (const struct sonde_option *option = plugin->options; option && option->name;
 	     option++) {
 		if (!option->required && !(option->knob && option->value && *option->value))
@@ -348,79 +176,99 @@ static void example_print(struct page *page, const struct sonde_plugin *plugin)
 		if (option->type == SONDE_TEXTS && !option->required)
 			continue;
 		example_value(option, value);
-		page_move(page, INDENT + 8);
-		page_put(page, TINT_PLAIN, option->name);
-		page_put(page, TINT_PLAIN, " = ");
-		page_put(page, TINT_PLAIN, value);
-		page_put(page, TINT_PLAIN, ";");
-		page_end(page);
+		fprintf(file, "        %s = %s;\n", option->name, value);
 	}
-	example_line(page, INDENT + 4, "};");
-	example_line(page, INDENT, "};");
+	fputs("    };\n};\n", file);
+}
+
+static void example_print(struct markup *markup, const struct sonde_plugin *plugin)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
+
+	if (!file)
+		return;
+	example_write(plugin, file);
+	if (!fclose(file))
+		markup_code(markup, text);
+	free(text);
 }
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
-static void title_print(struct page *page, const struct plugin *plugin)
+/* "input · version 1.2 · any number of replicas · PATH". What depends on a build is not in pages
+ * that are kept. */
+static void facts_write(const struct markup *markup, const struct plugin *plugin,
+			char line[LINE_LENGTH])
 {
 	static const char *const replications[] = { "one replica only", "replicas by key",
 						    "any number of replicas" };
 	const struct sonde_plugin *descriptor = plugin->descriptor;
 	const char *kind = kind_name(descriptor->kind);
-	char line[LINE_LENGTH];
 	size_t length = 0;
 
-	page_put(page, TINT_HEADING, "NAME");
-	page_end(page);
-	page_move(page, INDENT);
-	page_put(page, TINT_NAME, descriptor->name);
-	if (descriptor->summary) {
-		page_put(page, TINT_PLAIN, " - ");
-		page_wrap(page, TINT_PLAIN, INDENT, descriptor->summary);
-	}
-	page_end(page);
 	line_add(line, &length, "%s", kind ? kind : "plugin");
-	if (descriptor->version)
+	if (descriptor->version && markup->form != MARKUP_MARKDOWN)
 		line_add(line, &length, " · version %s", descriptor->version);
 	if (descriptor->replication <= SONDE_ANY_REPLICA)
 		line_add(line, &length, " · %s", replications[descriptor->replication]);
-	if (plugin->path)
+	if (plugin->path && markup->form == MARKUP_TERMINAL)
 		line_add(line, &length, " · %s", plugin->path);
-	page_move(page, INDENT);
-	page_wrap(page, TINT_FAINT, INDENT, line);
-	page_end(page);
 }
 
-void manual_print(const struct plugin *plugin, FILE *file, bool colour, int width)
+static void title_print(struct markup *markup, const struct plugin *plugin)
 {
 	const struct sonde_plugin *descriptor = plugin->descriptor;
-	struct page page = { .file = file,
-			     .colour = colour,
-			     .width = width < WIDTH_LEAST ? WIDTH_LEAST : (unsigned)width };
+	char facts[LINE_LENGTH], page[LINE_LENGTH];
 
-	title_print(&page, plugin);
+	facts_write(markup, plugin, facts);
+	snprintf(page, sizeof(page), "sonde-%s", descriptor->name);
+	markup_title(markup, &(struct markup_title){ .name = descriptor->name,
+						     .page = page,
+						     .section = "7",
+						     .summary = descriptor->summary,
+						     .facts = facts });
+}
+
+struct markup manual_markup(FILE *file, enum markup_form form, bool colour, int width)
+{
+	return (struct markup){ .form = form,
+				.page = { .file = file,
+					  .colour = colour,
+					  .width = width < WIDTH_LEAST ? WIDTH_LEAST
+								       : (unsigned)width } };
+}
+
+void manual_print(const struct plugin *plugin, struct markup *markup)
+{
+	const struct sonde_plugin *descriptor = plugin->descriptor;
+
+	title_print(markup, plugin);
 	if (descriptor->manual && *descriptor->manual) {
-		heading_print(&page, "ABOUT");
-		page_move(&page, INDENT);
-		page_wrap(&page, TINT_PLAIN, INDENT, descriptor->manual);
+		markup_heading(markup, "About");
+		markup_prose(markup, descriptor->manual);
 	}
 	if (plugin->option_count) {
-		heading_print(&page, "OPTIONS");
-		options_print(&page, INDENT, descriptor->options);
+		markup_heading(markup, "Options");
+		manual_options(markup, 0, descriptor->options);
 	}
-	daemon_options_print(&page, descriptor);
-	if (plugin->schema_count) {
-		heading_print(&page, "ROWS");
-		for (uint32_t i = 0; i < plugin->schema_count; i++) {
-			if (i)
-				page_blank(&page);
-			schema_print(&page, &descriptor->schemas[i]);
-		}
-	}
+	markup_heading(markup, "Options of every instance");
+	manual_options(markup, 0, instance_options);
+	if (descriptor->kind == SONDE_OUTPUT)
+		manual_parts(markup, 0, output_parts);
+	if (plugin->schema_count)
+		markup_heading(markup, "Rows");
+	for (uint32_t i = 0; i < plugin->schema_count; i++)
+		markup_schema(markup, &descriptor->schemas[i]);
 	if (plugin->counter_count) {
-		heading_print(&page, "COUNTERS");
-		counters_print(&page, descriptor->counters);
+		markup_heading(markup, "Counters");
+		counters_print(markup, descriptor->counters);
 	}
-	heading_print(&page, "EXAMPLE");
-	example_print(&page, descriptor);
+	markup_heading(markup, "Example");
+	example_print(markup, descriptor);
+	if (markup->form == MARKUP_MAN) {
+		markup_heading(markup, "See also");
+		markup_prose(markup, "`sonde`(1), `sonde.conf`(5)");
+	}
 }

@@ -57,23 +57,16 @@ static int output_gather(struct output *output, struct delivery **ret_delivery)
 
 	if (!delivery)
 		return -ENOMEM;
-	for (uint32_t empty = 0; empty < output->source_count;) {
-		struct route *route = output->sources[output->next_source];
-		struct sonde_batch *batch;
-		uint32_t at;
+	while (delivery->base.batch_count < output->batch_limit) {
+		struct route *route;
+		struct sonde_batch *batch = sources_pop(&output->sources, &route);
+		uint32_t at = delivery->base.batch_count;
 
-		batch = route_pop(route);
-		output->next_source = (output->next_source + 1) % output->source_count;
-		if (!batch) {
-			empty++;
-			continue;
-		}
-		empty = 0;
-		at = delivery->base.batch_count++;
+		if (!batch)
+			break;
 		delivery->batches[at] = batch;
 		delivery->items[at] = (struct delivery_item){ .route = route };
-		if (delivery->base.batch_count == output->batch_limit)
-			break;
+		delivery->base.batch_count++;
 	}
 	if (!delivery->base.batch_count) {
 		free(delivery);
@@ -307,21 +300,42 @@ void output_init(struct output *output, struct instance *instance)
 	instance->on_running = &output->task;
 }
 
+/* Newest first, so that what goes back to the head of its route ends in its order. */
 static void delivery_give_up(struct delivery *delivery)
 {
-	for (uint32_t i = 0; i < delivery->base.batch_count; i++) {
+	for (uint32_t i = delivery->base.batch_count; i--;) {
 		struct sonde_batch *batch = delivery->batches[i];
+		struct delivery_item *item = &delivery->items[i];
 
-		if (delivery->items[i].state != ITEM_GONE)
-			route_settle(delivery->items[i].route, batch, batch->selected_count,
-				     SONDE_LOST_SHUTDOWN, NULL, true);
+		if (item->state == ITEM_GONE)
+			continue;
+		if (delivery->output->hands_back)
+			route_return(item->route, batch,
+				     item->state == ITEM_OPEN || item->uncertain);
+		else
+			route_settle(item->route, batch, batch->selected_count, SONDE_LOST_SHUTDOWN,
+				     NULL, true);
 	}
 	free(delivery);
 }
 
+static struct delivery *deliveries_reversed(struct delivery *list)
+{
+	struct delivery *reversed = NULL;
+
+	while (list) {
+		struct delivery *next = list->next;
+
+		list->next = reversed;
+		reversed = list;
+		list = next;
+	}
+	return reversed;
+}
+
 static void output_give_up(struct output *output)
 {
-	struct delivery *lists[] = { output->in_flight, output->again };
+	struct delivery *lists[] = { output->in_flight, deliveries_reversed(output->again) };
 
 	loop_timer_end(output->instance->loop, &output->backoff);
 	for (uint32_t i = 0; i < 2; i++) {

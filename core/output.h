@@ -5,20 +5,20 @@
 #define SONDE_OUTPUT_H
 
 #include "instance.h"
-#include "route.h"
+#include "sources.h"
 
 struct delivery;
 
 struct output {
 	struct instance *instance;
-	struct route **sources;
-	uint32_t source_count, next_source;
+	struct sources sources;
 	struct delivery *in_flight;           /* handed to the plugin and not answered */
 	struct delivery *again, **again_last; /* to be offered again, oldest first */
 	uint32_t in_flight_count, in_flight_limit, batch_limit;
 	uint64_t sequence;
 	int64_t backoff_ns; /* of the last delay; 0: all is well */
 	bool backing_off;
+	bool hands_back; /* another takes its routes over: what is not answered goes back to them */
 	struct loop_timer backoff;
 	struct loop_task task; /* fills the window; posted by the sources */
 	uint64_t retry_count;  /* atomic, for status */

@@ -130,23 +130,6 @@ void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch
 		fan_push(&pipeline->fan, batch);
 }
 
-/* The next batch of the sources, which take turns. */
-static struct sonde_batch *pipeline_pop(struct pipeline *pipeline, struct route **ret_route)
-{
-	for (uint32_t i = 0; i < pipeline->source_count; i++) {
-		struct route *route = pipeline->sources[pipeline->next_source];
-		struct sonde_batch *batch;
-
-		pipeline->next_source = (pipeline->next_source + 1) % pipeline->source_count;
-		batch = route_pop(route);
-		if (batch) {
-			*ret_route = route;
-			return batch;
-		}
-	}
-	return NULL;
-}
-
 static void pipeline_run(void *data)
 {
 	struct pipeline *pipeline = data;
@@ -157,7 +140,7 @@ static void pipeline_run(void *data)
 		if (__atomic_load_n(&pipeline->ended, __ATOMIC_ACQUIRE) ||
 		    fan_is_full(&pipeline->fan))
 			return; /* `room` posts the task again */
-		batch = pipeline_pop(pipeline, &route);
+		batch = sources_pop(&pipeline->sources, &route);
 		if (!batch)
 			return; /* `arrived` does */
 		pipeline_push(pipeline, 0, batch_hold(batch));

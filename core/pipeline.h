@@ -4,7 +4,7 @@
 #define SONDE_PIPELINE_H
 
 #include "instance.h"
-#include "route.h"
+#include "sources.h"
 
 /* Where rows of one source go: to each destination once, over one route for each of its replicas.
  */
@@ -20,8 +20,7 @@ struct fan {
 struct pipeline {
 	const struct pipeline_config *config;
 	struct loop *loop;
-	struct route **sources;
-	uint32_t source_count, next_source;
+	struct sources sources;
 	struct instance **stages;
 	uint32_t stage_count;
 	struct fan fan;

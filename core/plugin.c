@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -21,6 +22,7 @@ struct entry {
 	struct plugin plugin;
 	const char *request; /* what it was asked for by, at first */
 	int directory_fd;    /* keeps the path open that it was loaded through */
+	struct stat file;    /* that was loaded; zero: not known */
 };
 
 struct catalog {
@@ -69,8 +71,10 @@ int catalog_prepend(struct catalog *catalog, const char *directory)
 	const char **directories;
 	size_t count = 0;
 
-	while (catalog->directories[count])
-		count++;
+	for (; catalog->directories[count]; count++) {
+		if (!strcmp(catalog->directories[count], directory))
+			return 0;
+	}
 	directories = arena_zero(catalog->arena, (count + 2) * sizeof(*directories));
 	if (!directories)
 		return -ENOMEM;
@@ -336,6 +340,8 @@ static int add(struct catalog *catalog, const char *request, const char *path, c
 		close(entry->directory_fd);
 		return result;
 	}
+	if (stat(real, &entry->file))
+		entry->file = (struct stat){ 0 };
 	entry->next = catalog->entries;
 	catalog->entries = entry;
 	*ret_entry = entry;
@@ -352,6 +358,25 @@ static struct entry *find_loaded(struct catalog *catalog, const char *request, c
 	       !(real && !strcmp(entry->plugin.path, real)))
 		entry = entry->next;
 	return entry;
+}
+
+static bool file_is_same(const struct stat *file, const struct stat *other)
+{
+	return file->st_dev == other->st_dev && file->st_ino == other->st_ino &&
+	       file->st_size == other->st_size && file->st_mtim.tv_sec == other->st_mtim.tv_sec &&
+	       file->st_mtim.tv_nsec == other->st_mtim.tv_nsec;
+}
+
+void catalog_visit_changed(const struct catalog *catalog,
+			   void (*visit)(const char *path, void *data), void *data)
+{
+	for (const struct entry *entry = catalog->entries; entry; entry = entry->next) {
+		struct stat file;
+
+		if (entry->file.st_ino &&
+		    (stat(entry->plugin.path, &file) || !file_is_same(&file, &entry->file)))
+			visit(entry->plugin.path, data);
+	}
 }
 
 int catalog_find(struct catalog *catalog, const char *name, uint32_t kind,

@@ -22,8 +22,13 @@ struct catalog;
 struct catalog *catalog_create(const char *const *directories, const struct sonde_host *host);
 void catalog_release(struct catalog *catalog);
 
-/* A directory to be searched before those that there are; copied. -ENOMEM. */
+/* A directory to be searched before those that there are; copied. One that is there already stays
+ * where it is. -ENOMEM. */
 int catalog_prepend(struct catalog *catalog, const char *directory);
+
+/* Calls visit for every plugin whose file is not any more the one that was loaded. */
+void catalog_visit_changed(const struct catalog *catalog,
+			   void (*visit)(const char *path, void *data), void *data);
 
 /* The plugin called name, of that kind (0: any), loaded now if it was not. A name with a '/' is a
  * path. On failure a negative errno, and one line in `error` that names the file, what is wrong and

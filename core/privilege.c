@@ -291,3 +291,20 @@ int privilege_missing(uint64_t held, const struct config *config, const struct c
 	}
 	return 0;
 }
+
+bool privilege_allows(const struct privilege *privilege, const struct config *config,
+		      const struct config *running, FILE *reply)
+{
+	char error[512];
+
+	if (privilege->given && !privilege->dropped) {
+		fputs("an instance is still starting, and privileges are not given up yet: try "
+		      "again\n",
+		      reply);
+		return false;
+	}
+	if (!privilege_missing(privilege->held, config, running, error, sizeof(error)))
+		return true;
+	fprintf(reply, "%s\n", error);
+	return false;
+}

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "config.h"
-#include "loop.h"
+#include "graph.h"
 
 struct privilege_drop;
 
@@ -47,12 +47,13 @@ int privilege_enter(struct privilege *privilege, const struct config *config);
 /* How it went: 0; -EPERM: some thread has more than it should; or what the change of user said. */
 typedef void privilege_done(void *data, int result);
 
-/* Once all has started, on the home loop's thread: this thread and those of the loops will hold
- * what serves `needed`, threads that plugins made nothing, and none will be root's; then `done` is
- * called, here. Each loop does its part between two callbacks; one that has not come after 30 s is
- * not waited for, and its thread loses all. -ENOMEM. Once only: later calls do nothing. */
-int privilege_drop(struct privilege *privilege, struct loop *home, struct loop *const *loops,
-		   uint32_t loop_count, uint64_t needed, privilege_done *done, void *data);
+/* Once all has started, on the home loop's thread: this thread and those of the graph's loops will
+ * hold what its instances need to run and what its config keeps, threads that plugins made nothing,
+ * and none will be root's; then `done` is called, here. Each loop does its part between two
+ * callbacks; one that has not come after 30 s is not waited for, and its thread loses all. -ENOMEM.
+ * Once only: later calls do nothing. */
+int privilege_drop(struct privilege *privilege, struct loop *home, const struct graph *graph,
+		   privilege_done *done, void *data);
 
 /* Before the home loop goes: `done` will not be called any more. */
 void privilege_forget(struct privilege *privilege);
@@ -66,6 +67,11 @@ uint64_t privilege_needs_running(const struct config *config);
  * `running` (NULL: none) unchanged are started already, and need what running needs. */
 int privilege_missing(uint64_t held, const struct config *config, const struct config *running,
 		      char *error, size_t error_size);
+
+/* Whether a reload may put the config in the place of the one that runs; else it says why not: more
+ * is needed than is held, or the giving up is not over, and new threads would lose all. */
+bool privilege_allows(const struct privilege *privilege, const struct config *config,
+		      const struct config *running, FILE *reply);
 
 /* Says in the log what the user may not do, though a reload or a reopening will ask for it: read
  * the config, write to the state directory, open again the files that are being written. */

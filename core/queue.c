@@ -55,6 +55,19 @@ int queue_push_over(struct queue *queue, struct sonde_batch *batch)
 	return 0;
 }
 
+int queue_push_head(struct queue *queue, struct sonde_batch *batch)
+{
+	if (queue->count == queue->capacity && queue_grow(queue))
+		return -ENOMEM;
+	queue->head = (queue->head - 1) & (queue->capacity - 1);
+	queue->batches[queue->head] = batch;
+	queue->count++;
+	queue->bytes += batch_bytes(batch);
+	queue->rows += batch->selected_count;
+	queue->events += batch->event_count;
+	return 0;
+}
+
 int queue_push(struct queue *queue, struct sonde_batch *batch)
 {
 	if (!queue_fits(queue, batch_bytes(batch)))

@@ -29,6 +29,9 @@ int queue_push(struct queue *queue, struct sonde_batch *batch);
 /* Appends whatever the limit says: for senders that stop by themselves. */
 int queue_push_over(struct queue *queue, struct sonde_batch *batch);
 
+/* The same at the other end: for what was taken out and comes back. */
+int queue_push_head(struct queue *queue, struct sonde_batch *batch);
+
 /* The oldest batch, whose reference is the caller's; NULL: empty. */
 struct sonde_batch *queue_pop(struct queue *queue);
 

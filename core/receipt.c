@@ -64,6 +64,12 @@ void receipt_release(struct receipt *receipt)
 	free(receipt);
 }
 
+void receipt_cancel(struct receipt *receipt)
+{
+	assert(__atomic_load_n(&receipt->references, __ATOMIC_RELAXED) == 1);
+	free(receipt);
+}
+
 void receipt_delivered(struct receipt *receipt, uint64_t rows)
 {
 	__atomic_fetch_add(&receipt->delivered_rows, rows, __ATOMIC_RELAXED);

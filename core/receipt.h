@@ -14,6 +14,7 @@ typedef void receipt_settled(void *origin, uint64_t token, const struct sonde_se
 struct receipt *receipt_create(receipt_settled *settled, void *origin, uint64_t token);
 struct receipt *receipt_hold(struct receipt *receipt);
 void receipt_release(struct receipt *receipt); /* NULL is fine */
+void receipt_cancel(struct receipt *receipt);  /* of its only holder: nobody is told */
 
 void receipt_delivered(struct receipt *receipt, uint64_t rows);
 /* Some of its rows may reach the receiver twice. */

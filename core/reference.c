@@ -135,7 +135,6 @@ static bool reference_resolve(const struct reading *reading, const char *name,
 static bool route_read(const struct reading *reading, const config_setting_t *group,
 		       struct config_reference *reference)
 {
-	static const char *const others[] = { "queue", NULL };
 	struct setting_reader *reader = reading->reader;
 	const config_setting_t *queue = config_setting_get_member(group, "queue");
 	const config_setting_t *where = config_setting_get_member(group, "where");
@@ -143,7 +142,7 @@ static bool route_read(const struct reading *reading, const config_setting_t *gr
 	struct setting_table tables[] = { { route_options, &keys }, { NULL, NULL } };
 	char *queue_path;
 
-	settings_read(reader, group, reading->path, tables, others);
+	settings_read(reader, group, reading->path, tables, route_parts);
 	settings_require(reader, group, reading->path, route_options);
 	reference->where = keys.where;
 	if (where)

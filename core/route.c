@@ -21,6 +21,32 @@ void route_init(struct route *route, const char *from, const char *to,
 	pthread_mutex_init(&route->mutex, NULL);
 }
 
+void route_install(struct route *route, const struct route_plan *plan)
+{
+	bool arrived, room;
+
+	pthread_mutex_lock(&route->mutex);
+	route->from = plan->from;
+	route->to = plan->to;
+	route->to_replica = plan->to_replica;
+	route->queue.limit_bytes = plan->queue.memory_bytes;
+	route->when_full = (enum when_full)plan->queue.when_full;
+	route->final = plan->final;
+	route->from_input = plan->from_input;
+	route->sender_loop = plan->sender_loop;
+	route->room = plan->room;
+	route->receiver_loop = plan->receiver_loop;
+	route->arrived = plan->arrived;
+	arrived = route->queue.count > 0;
+	room = route->wants_room;
+	route->wants_room = false;
+	pthread_mutex_unlock(&route->mutex);
+	if (arrived && plan->receiver_loop)
+		loop_post(plan->receiver_loop, plan->arrived);
+	if (room && plan->sender_loop)
+		loop_post(plan->sender_loop, plan->room);
+}
+
 /* Whoever waits for these rows hears that they are gone. */
 static void receipts_lose(const struct receipts *receipts, uint64_t rows, uint64_t all_rows,
 			  enum sonde_loss loss, const char *reason, bool uncertain)
@@ -63,14 +89,21 @@ static void lost_batch_release(struct sonde_batch *batch, enum sonde_loss loss)
 	batch_release(batch);
 }
 
-void route_clear(struct route *route)
+void route_drop(struct route *route)
 {
 	struct sonde_batch *batch;
 
+	pthread_mutex_lock(&route->mutex);
 	while ((batch = queue_pop(&route->queue))) {
 		route_lose(route, batch, SONDE_LOST_SHUTDOWN);
 		lost_batch_release(batch, SONDE_LOST_SHUTDOWN);
 	}
+	pthread_mutex_unlock(&route->mutex);
+}
+
+void route_clear(struct route *route)
+{
+	route_drop(route);
 	queue_clear(&route->queue);
 	pthread_mutex_destroy(&route->mutex);
 }
@@ -242,6 +275,25 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 				      reason ? reason : loss_name(loss), uncertain);
 	}
 	batch_release(batch);
+}
+
+void route_return(struct route *route, struct sonde_batch *batch, bool uncertain)
+{
+	int result;
+
+	pthread_mutex_lock(&route->mutex);
+	route->held.rows -= batch->selected_count;
+	route->held.events -= batch->event_count;
+	if (uncertain)
+		tally_add(&route->account->repeated, batch->selected_count, batch->event_count);
+	result = queue_push_head(&route->queue, batch);
+	if (result) {
+		route_lose(route, batch, SONDE_LOST_MEMORY);
+		lost_batch_release(batch, SONDE_LOST_MEMORY);
+	}
+	pthread_mutex_unlock(&route->mutex);
+	if (!result && route->receiver_loop)
+		loop_post(route->receiver_loop, route->arrived);
 }
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot)

@@ -14,8 +14,19 @@
 #include "loop.h"
 #include "queue.h"
 
+/* Whose rows a route takes to whom. */
+struct route_plan {
+	const char *from, *to; /* names; owned by the config */
+	uint32_t to_replica;
+	struct queue_config queue;
+	bool final, from_input;
+	struct loop *sender_loop, *receiver_loop;
+	struct loop_task *room, *arrived;
+};
+
 struct route {
 	const char *from, *to; /* names; owned by the config */
+	uint32_t to_replica;
 	pthread_mutex_t mutex; /* over everything below */
 	struct queue queue;
 	struct tally held; /* popped and not settled */
@@ -41,7 +52,11 @@ struct route_snapshot {
 
 void route_init(struct route *route, const char *from, const char *to,
 		const struct queue_config *config, struct account *account);
-/* What is queued is booked as lost by shutdown. */
+/* Gives a route its ends, or others; what is queued stays, and who must know of it is told. */
+void route_install(struct route *route, const struct route_plan *plan);
+
+/* What is queued is booked as lost by shutdown. route_clear() is the end of the route too. */
+void route_drop(struct route *route);
 void route_clear(struct route *route);
 
 /* Takes over the reference to a finished batch. Whatever happens to it is booked: it never fails
@@ -62,6 +77,10 @@ struct sonde_batch *route_pop(struct route *route);
  * they are the batch's selected rows, and the reference goes. `reason` is a constant text. */
 void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_rows,
 		  enum sonde_loss loss, const char *reason, bool uncertain);
+
+/* Takes a popped batch back to the head, for another receiver; uncertain: rows may have been handed
+ * over. */
+void route_return(struct route *route, struct sonde_batch *batch, bool uncertain);
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot);
 bool route_is_idle(struct route *route); /* nothing queued, nothing held */

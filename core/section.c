@@ -160,3 +160,42 @@ const struct sonde_option retry_options[] = {
 	  .help = "what is older is lost as \"expired\"; 0s: never" },
 	{ 0 }
 };
+
+const struct section_part daemon_parts[] = { { .name = "privileges",
+					       .help = "who the daemon becomes, and what it may do",
+					       .options = privilege_options },
+					     { 0 } };
+
+const struct section_part output_parts[] = {
+	{ .name = "queue",
+	  .help = "a group: what waits for this output, in each pipeline that names it",
+	  .options = output_queue_options },
+	{ .name = "retry",
+	  .help = "a group: when what failed is offered again",
+	  .options = retry_options },
+	{ 0 }
+};
+
+const struct section_part pipeline_parts[] = {
+	{ .name = "from",
+	  .help = "inputs, and pipelines whose rows it takes too",
+	  .detail = "list of names · required" },
+	{ .name = "through",
+	  .help = "processors, in this order",
+	  .detail = "list of names · default empty" },
+	{ .name = "to",
+	  .help = "outputs, by name or as groups",
+	  .detail = "list of names and groups · required, unless another pipeline names this one "
+		    "in `from`" },
+	{ .name = "queue",
+	  .help = "a group: what waits before the pipeline, for each that it takes from",
+	  .options = pipeline_queue_options },
+	{ 0 }
+};
+
+const struct section_part route_parts[] = {
+	{ .name = "queue",
+	  .help = "what waits for the output on this route alone",
+	  .detail = "group · default as the output has it" },
+	{ 0 }
+};

@@ -28,6 +28,14 @@ struct route_keys {
 	const char *output, *where;
 };
 
+/* A key that a section understands besides its options, and that is read by code of its own: a list
+ * of names, a group. A table of them ends with name NULL. */
+struct section_part {
+	const char *name, *help;
+	const char *detail;                 /* type and default, for the manual; NULL: a group */
+	const struct sonde_option *options; /* of a group; NULL: none */
+};
+
 extern const struct sonde_option daemon_options[];         /* of struct daemon_config */
 extern const struct sonde_option privilege_options[];      /* of struct privilege_config */
 extern const struct sonde_option instance_options[];       /* of struct instance_keys */
@@ -36,5 +44,10 @@ extern const struct sonde_option route_options[];          /* of struct route_ke
 extern const struct sonde_option output_queue_options[];   /* of struct queue_config */
 extern const struct sonde_option pipeline_queue_options[]; /* the same with other defaults */
 extern const struct sonde_option retry_options[];          /* of struct retry_config */
+
+extern const struct section_part daemon_parts[];
+extern const struct section_part output_parts[];
+extern const struct section_part pipeline_parts[];
+extern const struct section_part route_parts[];
 
 #endif

@@ -259,7 +259,7 @@ static void option_read(struct setting_reader *reader, const config_setting_t *s
 
 static void unknown_complain(struct setting_reader *reader, const config_setting_t *setting,
 			     const char *path, const struct setting_table *tables,
-			     const char *const *others)
+			     const struct section_part *parts)
 {
 	const char **names;
 	char hint[SHOWN_LENGTH] = "";
@@ -268,7 +268,7 @@ static void unknown_complain(struct setting_reader *reader, const config_setting
 	for (const struct setting_table *table = tables; table->options; table++)
 		for (const struct sonde_option *option = table->options; option->name; option++)
 			count++;
-	for (const char *const *other = others; other && *other; other++)
+	for (const struct section_part *part = parts; part && part->name; part++)
 		count++;
 	names = calloc((size_t)count + 1, sizeof(*names));
 	if (names && problems_count(reader->problems, PROBLEM_ERROR) < SETTING_HINTS_LIMIT) {
@@ -277,8 +277,8 @@ static void unknown_complain(struct setting_reader *reader, const config_setting
 			for (const struct sonde_option *option = table->options; option->name;
 			     option++)
 				names[count++] = option->name;
-		for (const char *const *other = others; other && *other; other++)
-			names[count++] = *other;
+		for (const struct section_part *part = parts; part && part->name; part++)
+			names[count++] = part->name;
 		nearest_hint(config_setting_name(setting), names, count, hint, sizeof(hint));
 	}
 	free(names);
@@ -309,7 +309,7 @@ static bool given_add(struct setting_reader *reader, const config_setting_t *set
 
 static void setting_read(struct setting_reader *reader, const config_setting_t *setting,
 			 const char *path, const struct setting_table *tables,
-			 const char *const *others)
+			 const struct section_part *parts)
 {
 	const char *name = config_setting_name(setting);
 	const struct sonde_option *option = NULL;
@@ -325,14 +325,14 @@ static void setting_read(struct setting_reader *reader, const config_setting_t *
 			option_read(reader, setting, path, option, table->self);
 		return;
 	}
-	for (const char *const *other = others; other && *other; other++)
-		known |= !strcmp(*other, name);
+	for (const struct section_part *part = parts; part && part->name; part++)
+		known |= !strcmp(part->name, name);
 	if (!known)
-		unknown_complain(reader, setting, path, tables, others);
+		unknown_complain(reader, setting, path, tables, parts);
 }
 
 void settings_read(struct setting_reader *reader, const config_setting_t *group, const char *path,
-		   const struct setting_table *tables, const char *const *others)
+		   const struct setting_table *tables, const struct section_part *parts)
 {
 	int count = config_setting_length(group);
 
@@ -343,7 +343,7 @@ void settings_read(struct setting_reader *reader, const config_setting_t *group,
 							    config_setting_name(setting)));
 
 		if (whole)
-			setting_read(reader, setting, whole, tables, others);
+			setting_read(reader, setting, whole, tables, parts);
 	}
 }
 

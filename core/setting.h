@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "option.h"
 #include "problem.h"
+#include "section.h"
 
 /* A setting that a config has, by its whole path: "outputs.file.queue.memory". */
 struct setting_given {
@@ -36,10 +37,10 @@ struct setting_table {
 };
 
 /* Reads a group into the structs of the tables, which hold their defaults already. Keys that stand
- * in no table are unknown, unless they are among `others` (ended by NULL; may be NULL), which the
- * caller reads. Everything wrong becomes a problem and leaves its member alone. */
+ * in no table are unknown, unless they are among `parts` (may be NULL), which the caller reads.
+ * Everything wrong becomes a problem and leaves its member alone. */
 void settings_read(struct setting_reader *reader, const config_setting_t *group, const char *path,
-		   const struct setting_table *tables, const char *const *others);
+		   const struct setting_table *tables, const struct section_part *parts);
 
 /* Complains about required options of the table that the group does not have. */
 void settings_require(struct setting_reader *reader, const config_setting_t *group,

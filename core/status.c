@@ -64,6 +64,8 @@ static const char *instance_state_name(const struct status_instance *at)
 
 	if (at->callback)
 		return "busy";
+	if (at->leaving)
+		return "leaving";
 	switch (__atomic_load_n(&instance->state, __ATOMIC_RELAXED)) {
 	case INSTANCE_RUNNING:
 		return at->problem ? "degraded" : "running";
@@ -125,7 +127,8 @@ static struct status_call *instance_ask(struct status *status, struct instance *
 	return call;
 }
 
-static void gather_instance(struct status *status, struct instance *instance, const char *section)
+static void gather_instance(struct status *status, struct instance *instance, const char *section,
+			    bool leaving)
 {
 	struct status_instance *at = &status->instances[status->instance_count++];
 	struct status_account *account = gathered_account(status, instance->account);
@@ -133,6 +136,7 @@ static void gather_instance(struct status *status, struct instance *instance, co
 
 	at->instance = instance;
 	at->section = section;
+	at->leaving = leaving;
 	at->answer = call;
 	at->silent = !call;
 	if (call) {
@@ -141,9 +145,11 @@ static void gather_instance(struct status *status, struct instance *instance, co
 	}
 	gather_health(status, at, instance);
 	if (account) {
+		/* One that leaves moves rows of the same account on another thread. */
+		account->silent = account->silent || account->known || at->silent;
 		account->known = true;
-		account->silent = at->silent;
-		account->held = at->held;
+		account->held.rows += at->held.rows; /* one that leaves has the same account */
+		account->held.events += at->held.events;
 		if (call)
 			account->numbers = call->numbers;
 	}
@@ -152,7 +158,7 @@ static void gather_instance(struct status *status, struct instance *instance, co
 		account->known = true;
 }
 
-static void gather_route(struct status *status, struct route *route)
+static void gather_route(struct status *status, struct route *route, bool leaving)
 {
 	struct status_account *account = gathered_account(status, route->account);
 	struct route_snapshot snapshot;
@@ -168,6 +174,7 @@ static void gather_route(struct status *status, struct route *route)
 	memcpy(account->numbers.lost, snapshot.lost, sizeof(snapshot.lost));
 	account->queued = snapshot.queued;
 	account->held = snapshot.held;
+	account->leaving = leaving;
 	account->bytes = snapshot.bytes;
 	account->limit_bytes = snapshot.limit_bytes;
 	account->high_bytes = snapshot.high_bytes;
@@ -202,13 +209,15 @@ static void gather_process(struct status *status)
 static void gather_graph(struct status *status, struct graph *graph)
 {
 	static const char *const sections[] = { "", "input", "processor", "output" };
+	bool leaving = graph != status->sources->graph;
 
 	for (uint32_t kind = SONDE_INPUT; kind <= SONDE_OUTPUT; kind++) {
 		for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 			struct graph_node *node = &graph->nodes[i];
 
 			for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
-				gather_instance(status, node->instances[r], sections[kind]);
+				gather_instance(status, node->instances[r], sections[kind],
+						leaving);
 				if (node->outputs)
 					status->instances[status->instance_count - 1].retry_count =
 						__atomic_load_n(&node->outputs[r].retry_count,
@@ -217,17 +226,19 @@ static void gather_graph(struct status *status, struct graph *graph)
 		}
 	}
 	for (uint32_t i = 0; i < graph->route_count; i++)
-		gather_route(status, graph->routes[i]);
+		gather_route(status, graph->routes[i].route, leaving);
+	status->thread_count += graph->loop_count;
 }
 
 static int status_fill(struct status *status)
 {
 	const struct status_sources *sources = status->sources;
-	struct graph *graph = sources->graph;
 	uint32_t instances = 0, accounts = 0;
 
-	for (uint32_t i = 0; i < graph->config->instance_count; i++)
-		instances += graph->nodes[i].count;
+	for (struct graph *graph = sources->graph; graph; graph = graph->older) {
+		for (uint32_t i = 0; i < graph->config->instance_count; i++)
+			instances += graph->nodes[i].count;
+	}
 	while (ledger_at(sources->ledger, accounts))
 		accounts++;
 	status->instances = arena_zero(status->arena, (instances + 1) * sizeof(*status->instances));
@@ -239,7 +250,8 @@ static int status_fill(struct status *status)
 		account_read(status->accounts[i].account, &status->accounts[i].numbers);
 	}
 	status->account_count = accounts;
-	gather_graph(status, graph);
+	for (struct graph *graph = sources->graph; graph; graph = graph->older)
+		gather_graph(status, graph);
 	status->closes = true;
 	for (uint32_t i = 0; i < accounts; i++) {
 		struct status_account *at = &status->accounts[i];
@@ -248,7 +260,7 @@ static int status_fill(struct status *status)
 		at->rate = watch_rate(sources->watch, at->account);
 		status->closes = status->closes && (at->closes || !at->known || at->silent);
 	}
-	status->thread_count = graph->started_count + 1;
+	status->thread_count++; /* this one */
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 
 /* What status is gathered from. */
 struct status_sources {
-	struct graph *graph;
+	struct graph *graph; /* and the older ones that leave */
 	struct ledger *ledger;
 	const struct watch *watch;
 	const struct knobs *knobs;
@@ -27,12 +27,13 @@ struct status_call;
 struct status_instance {
 	const struct instance *instance;
 	const char *section;  /* "input", "processor", "output" */
-	const char *state;    /* "running", "degraded", "waiting", "stopped", "busy" */
+	const char *state;    /* "running", "degraded", "waiting", "stopped", "busy", "leaving" */
 	const char *problem;  /* NULL: none */
 	const char *callback; /* that it is in for long; NULL: none */
 	double busy_s;
 	uint64_t failure_count, retry_count;
 	struct sonde_report report;
+	bool leaving;               /* a reload took it out; it gives out what it holds */
 	bool silent;                /* its thread did not answer: report and held are missing */
 	struct status_call *answer; /* owns what report shows; NULL: silent */
 	struct tally held;
@@ -45,6 +46,7 @@ struct status_account {
 	bool known;                /* it belongs to something that runs now */
 	bool silent;               /* its thread did not answer: whether it closes is not known */
 	bool closes;
+	bool leaving; /* of a route: as of an instance */
 	uint64_t bytes, limit_bytes, high_bytes;
 	struct watch_rate rate;
 };
@@ -68,6 +70,11 @@ void status_release(struct status *status);
 
 /* For programs: one JSON object, described in docs/status.md. */
 void status_print_json(const struct status *status, FILE *file);
+
+/* For shells that complete words: a line a knob, with its value, choices and help between tabs;
+ * described in docs/control.md. */
+void status_print_knobs(const struct status *status, FILE *file);
+void status_print_leaving(const struct status *status, FILE *file);
 
 /* For people, within `width` columns. */
 void status_print_text(const struct status *status, FILE *file, uint32_t width, bool colour);

@@ -73,6 +73,8 @@ static void put_account(struct json *json, const struct status_account *at)
 	put_double(json, "rows_per_second", at->rate.rows);
 	put_double(json, "events_per_second", at->rate.events);
 	if (numbers->kind == ACCOUNT_ROUTE) {
+		json_key(json, "leaving");
+		json_boolean(json, at->leaving);
 		put_unsigned(json, "queue_bytes", at->bytes);
 		put_unsigned(json, "queue_limit_bytes", at->limit_bytes);
 		put_unsigned(json, "queue_high_bytes", at->high_bytes);

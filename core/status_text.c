@@ -221,6 +221,23 @@ static void print_queues(const struct status *status, struct printer *p)
 	}
 }
 
+/* What a reload took out and what could not leave yet. */
+static void print_leaving(const struct status *status, struct printer *p)
+{
+	for (uint32_t i = 0; i < status->account_count; i++) {
+		const struct status_account *at = &status->accounts[i];
+		const char *to = strstr(at->numbers.name, " > ");
+		uint64_t rows = at->queued.rows + at->held.rows;
+
+		if (!at->leaving || !to || !rows)
+			continue;
+		fprintf(p->file,
+			"%sleaving: %" PRIu64 " rows of %s wait to be handed over%s "
+			"(`sonde drop %s` gives them up)\n",
+			p->yellow, rows, at->numbers.name, p->plain, to + 3);
+	}
+}
+
 static void print_cell(const struct report_cell *cell, struct printer *p)
 {
 	char number[16];
@@ -300,6 +317,7 @@ void status_print_text(const struct status *status, FILE *file, uint32_t width, 
 	print_ledger(status, &p);
 	print_reasons(status, &p);
 	print_queues(status, &p);
+	print_leaving(status, &p);
 	for (uint32_t i = 0; i < status->instance_count; i++)
 		print_report(&status->instances[i], &p);
 	for (uint32_t i = 0; i < status->instance_count; i++)

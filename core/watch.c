@@ -14,29 +14,20 @@ struct watch_sample {
 	struct tally before, now; /* `in` at the last two samples */
 };
 
-struct watch_instance {
-	struct instance *instance;
-	uint64_t callback_count; /* at the last tick */
-	uint32_t callback;
-	int64_t since_ns; /* first tick that saw this call; 0: none runs */
-	int64_t said_ns;  /* how long it had run when the log named it; 0: not yet */
-};
-
 struct watch {
 	struct loop *loop;
 	struct loop_timer timer;
 	int64_t slow_ns;
-	struct watch_instance *instances;
-	uint32_t instance_count;
+	struct graph *graph;
 	struct watch_sample *samples;
 	uint32_t sample_count, tick;
 	struct ledger *ledger;
 	int64_t before_ns, now_ns; /* of the samples, monotonic */
 };
 
-static void watch_look(struct watch_instance *at, int64_t now_ns, int64_t slow_ns)
+static void watch_look(struct instance *instance, int64_t now_ns, int64_t slow_ns)
 {
-	struct instance *instance = at->instance;
+	struct instance_watched *at = &instance->watched;
 	uint32_t callback = __atomic_load_n(&instance->callback, __ATOMIC_ACQUIRE);
 	uint64_t count = __atomic_load_n(&instance->callback_count, __ATOMIC_RELAXED);
 	bool same = callback != CALLBACK_NONE && at->since_ns && count == at->callback_count;
@@ -88,36 +79,31 @@ static void watch_sample(struct watch *watch, int64_t now_ns)
 	watch->now_ns = now_ns;
 }
 
+static void watch_look_at(const struct graph *graph, int64_t now_ns, int64_t slow_ns)
+{
+	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
+		for (uint32_t r = 0; r < graph->nodes[i].count; r++)
+			watch_look(graph->nodes[i].instances[r], now_ns, slow_ns);
+	}
+}
+
 static void watch_tick(void *data)
 {
 	struct watch *watch = data;
 	int64_t now_ns = clock_monotonic_ns();
 
-	for (uint32_t i = 0; i < watch->instance_count; i++)
-		watch_look(&watch->instances[i], now_ns, watch->slow_ns);
+	for (const struct graph *graph = watch->graph; graph; graph = graph->older)
+		watch_look_at(graph, now_ns, watch->slow_ns);
 	if (++watch->tick % WATCH_TICKS_PER_SAMPLE == 0)
 		watch_sample(watch, now_ns);
 	if (watch->tick % WATCH_TICKS_PER_TRIM == 0)
 		storage_trim(); /* what a burst left idle */
 }
 
-static int watch_fill(struct watch *watch, struct graph *graph)
+void watch_follow(struct watch *watch, struct graph *graph, int64_t slow_ns)
 {
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < graph->config->instance_count; i++)
-		count += graph->nodes[i].count;
-	watch->instances = calloc(count + 1, sizeof(*watch->instances));
-	if (!watch->instances)
-		return -1;
-	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
-		for (uint32_t r = 0; r < graph->nodes[i].count; r++)
-			watch->instances[watch->instance_count++].instance =
-				graph->nodes[i].instances[r];
-	}
-	watch->now_ns = clock_monotonic_ns();
-	watch_sample(watch, watch->now_ns); /* rates begin with the daemon */
-	return 0;
+	watch->graph = graph;
+	watch->slow_ns = slow_ns;
 }
 
 struct watch *watch_create(struct graph *graph, struct ledger *ledger, struct loop *loop,
@@ -128,13 +114,11 @@ struct watch *watch_create(struct graph *graph, struct ledger *ledger, struct lo
 	if (!watch)
 		return NULL;
 	watch->loop = loop;
-	watch->slow_ns = slow_ns;
 	watch->timer = (struct loop_timer){ .run = watch_tick, .data = watch };
 	watch->ledger = ledger;
-	if (watch_fill(watch, graph)) {
-		watch_release(watch);
-		return NULL;
-	}
+	watch_follow(watch, graph, slow_ns);
+	watch->now_ns = clock_monotonic_ns();
+	watch_sample(watch, watch->now_ns); /* rates begin with the daemon */
 	loop_timer_every(loop, &watch->timer, NS_PER_SECOND);
 	return watch;
 }
@@ -144,7 +128,6 @@ void watch_release(struct watch *watch)
 	if (!watch)
 		return;
 	loop_timer_end(watch->loop, &watch->timer);
-	free(watch->instances);
 	free(watch->samples);
 	free(watch);
 }

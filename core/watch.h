@@ -12,6 +12,9 @@ struct watch *watch_create(struct graph *graph, struct ledger *ledger, struct lo
 			   int64_t slow_ns);
 void watch_release(struct watch *watch);
 
+/* From now on over another graph, and the older ones that leave. */
+void watch_follow(struct watch *watch, struct graph *graph, int64_t slow_ns);
+
 /* Rows and events a second that an account took in, over the last 5 to 10 s, or since the
  * daemon started. */
 struct watch_rate {

@@ -12,7 +12,7 @@ import time
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("SONDE_BUILD", os.path.join(TREE, "build"))
 SONDE = os.path.join(BUILD, "sonde")
-PLUGINS = os.path.join(BUILD, "tests/integration/plugins")    # sleeper, stuck, sieve
+PLUGINS = os.path.join(BUILD, "tests/integration/plugins")    # sleeper, stuck, sieve, owner
 PATIENCE_S = 30     # a bound that also a build with sanitizers keeps
 
 LOST = ["queue full", "rejected", "failed", "memory", "shutdown", "crash", "ring full", "map full", "fault", "missed",
@@ -44,8 +44,13 @@ class Daemon:
         self.config = os.path.join(directory, options.pop("name", "test") + ".conf")
         self.log_path = self.config + ".log"
         self.process = None
-        with open(self.config, "w") as file:
+        self.write(body, settings)
+
+    def write(self, body, settings=""):
+        """Puts another config in the place of the one that there is."""
+        with open(self.config + ".new", "w") as file:
             file.write(f'sonde: {{ state = "{self.state}"; {settings} }};\n{body}\n')
+        os.rename(self.config + ".new", self.config)
 
     def __enter__(self):
         return self
@@ -72,6 +77,12 @@ class Daemon:
         result = self.ask("status", "--json")
         assert result.returncode == 0, result.stderr + self.log()
         return Status(json.loads(result.stdout))
+
+    def reload(self, code=0):
+        """Returns what was said."""
+        result = self.ask("reload")
+        assert result.returncode == code, result.stdout + result.stderr + self.log()
+        return result.stdout + result.stderr
 
     def set(self, knob, value, for_=None):
         result = self.ask("set", knob, value, *(["--for", for_] if for_ else []))
@@ -150,7 +161,9 @@ class Status(Ledger):
 
     def __init__(self, document):
         self.document = document
-        self.instances = {(i["name"], i["replica"]): i for i in document["instances"]}
+        self.instances = {}
+        for i in sorted(document["instances"], key=lambda i: i["state"] != "leaving"):
+            self.instances[i["name"], i["replica"]] = i    # one that leaves only where no other has its name
         super().__init__(self.account(a) for a in document["ledger"])
 
     @staticmethod

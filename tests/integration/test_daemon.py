@@ -168,7 +168,7 @@ def test_a_hang_up_is_no_end_and_none_amid_a_drain(tmp_path):
     with Daemon(tmp_path, body, 'drain = "1s";') as daemon:
         daemon.start()
         daemon.send(signal.SIGHUP)
-        wait_for(lambda: "takes effect with a restart" in daemon.log(), "the answer to SIGHUP")
+        wait_for(lambda: "reload: reloaded" in daemon.log(), "the answer to SIGHUP")
         wait_for(lambda: daemon.status().route("main > out").rows("queued"), "queued rows")
         daemon.send(signal.SIGTERM)
         wait_for(lambda: daemon.ask("status").returncode == 3, "the drain")

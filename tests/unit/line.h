@@ -80,8 +80,7 @@ open_line(struct line *line, const struct sonde_plugin *const *descriptors, uint
 	pipeline_init(&line->pipeline, NULL, line->loop);
 	init_route(line, &line->source, "from", SIZE_MAX, WHEN_FULL_DROP_NEWEST);
 	line->sources[0] = &line->source;
-	line->pipeline.sources = line->sources;
-	line->pipeline.source_count = 1;
+	line->pipeline.sources = (struct sources){ .routes = line->sources, .count = 1 };
 	line->pipeline.stages = line->stages;
 	for (uint32_t i = 0; i < sink_count; i++) {
 		init_route(line, &line->sinks[i], names[i], SIZE_MAX, WHEN_FULL_DROP_NEWEST);

@@ -116,8 +116,7 @@ __attribute__((unused)) static void open_bench(struct bench *bench, uint32_t in_
 		bench->routes[i].arrived = &bench->output.task;
 		bench->sources[i] = &bench->routes[i];
 	}
-	bench->output.sources = bench->sources;
-	bench->output.source_count = 2;
+	bench->output.sources = (struct sources){ .routes = bench->sources, .count = 2 };
 	instance_start(bench->output.instance);
 }
 

@@ -258,6 +258,7 @@ static void a_client_that_does_not_finish_its_request_is_cut_off_after_its_time(
 static void a_client_that_does_not_read_its_reply_is_cut_off_after_its_time(void **state)
 {
 	struct request request = request_of("large", 6);
+	struct pollfd hangup = { .events = POLLRDHUP };
 	struct server server;
 	ssize_t count;
 	size_t length = 0;
@@ -269,7 +270,8 @@ static void a_client_that_does_not_read_its_reply_is_cut_off_after_its_time(void
 	fd = client(&server);
 	say(fd, &request, sizeof(struct header) + 6);
 	assert_true(wait_for(&server.answers, 1));
-	clock_sleep_ns(200 * NS_PER_MS);
+	hangup.fd = fd;
+	assert_int_equal(poll(&hangup, 1, 10000), 1);
 	assert_serves(&server);
 	while ((count = recv(fd, buffer, sizeof(buffer), 0)) > 0)
 		length += (size_t)count;

@@ -140,7 +140,7 @@ static void open_graph(struct setting *at)
 				      .instances = at->instances,
 				      .pipelines = &at->pipeline };
 	assert_int_equal(ledger_open(NULL, &at->ledger), 0);
-	assert_int_equal(graph_create(&at->config, at->ledger, &at->graph), 0);
+	assert_int_equal(graph_create(&at->config, at->ledger, NULL, &at->graph), 0);
 	assert_int_equal(graph_start(at->graph, NULL, NULL), 0);
 	wait_for_start(at->graph);
 	at->loop = loop_create("main");

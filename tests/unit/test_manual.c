@@ -11,16 +11,17 @@
 #include <cmocka.h>
 #include "config.h"
 #include "fake_catalog.h"
-#include "page.h"
+#include "manual.h"
 
 static char *manual(const char *name, bool colour, int width)
 {
 	char *text = NULL;
 	size_t length;
 	FILE *file = open_memstream(&text, &length);
+	struct markup markup = manual_markup(file, MARKUP_TERMINAL, colour, width);
 
 	assert_non_null(fake_plugin(name));
-	manual_print(fake_plugin(name), file, colour, width);
+	manual_print(fake_plugin(name), &markup);
 	fclose(file);
 	return text;
 }
@@ -183,6 +184,88 @@ static void the_example_is_a_config(void **state)
 	free(text);
 }
 
+static char *manual_in(const char *name, enum markup_form form)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
+	struct markup markup = manual_markup(file, form, false, 80);
+
+	if (name)
+		manual_print(fake_plugin(name), &markup);
+	else
+		manual_print_config(&markup);
+	fclose(file);
+	return text;
+}
+
+static void a_page_that_is_kept_says_nothing_of_the_build(void **state)
+{
+	char *text = manual_in("load", MARKUP_MARKDOWN);
+
+	(void)state;
+	assert_non_null(strstr(text, "# load\n\ntasks that want a CPU\n\n"
+				     "*input · any number of replicas*\n"));
+	assert_non_null(strstr(text, "\n- `interval`: time between two readings; "
+				     "*duration from 100ms · default 5s · knob*\n"));
+	assert_non_null(strstr(text, "\n- `rules`: *list of groups*\n  - `name`: *text · "
+				     "required*\n"));
+	assert_null(strstr(text, "fake.so"));
+	assert_null(strstr(text, "1.2"));
+	free(text);
+}
+
+static void a_man_page_is_called_after_the_plugin(void **state)
+{
+	char *text = manual_in("load", MARKUP_MAN);
+
+	(void)state;
+	assert_non_null(strstr(text, ".TH \"SONDE\\-LOAD\" 7"));
+	assert_non_null(strstr(text, "\n.SH \"ROWS\"\n.SS \"load\"\none row a reading\n"));
+	assert_null(strstr(text, "fake.so"));
+	free(text);
+}
+
+static void assert_options_in(const char *text, const struct sonde_option *options)
+{
+	char name[64];
+
+	for (; options && options->name; options++) {
+		snprintf(name, sizeof(name), "- `%s`: ", options->name);
+		if (!strstr(text, name))
+			fail_msg("%s is missing", options->name);
+		assert_non_null(options->help);
+	}
+}
+
+static void assert_parts_in(const char *text, const struct section_part *parts)
+{
+	char name[64];
+
+	for (; parts->name; parts++) {
+		snprintf(name, sizeof(name), "- `%s`: ", parts->name);
+		if (!strstr(text, name))
+			fail_msg("%s is missing", parts->name);
+		assert_options_in(text, parts->options);
+	}
+}
+
+static void the_manual_of_the_config_has_every_key_that_is_understood(void **state)
+{
+	char *text = manual_in(NULL, MARKUP_MARKDOWN);
+
+	(void)state;
+	assert_options_in(text, daemon_options);
+	assert_options_in(text, instance_options);
+	assert_options_in(text, pipeline_options);
+	assert_options_in(text, route_options);
+	assert_parts_in(text, output_parts);
+	assert_parts_in(text, pipeline_parts);
+	assert_parts_in(text, route_parts);
+	assert_non_null(strstr(text, "size from 4KiB · default 16MiB*"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +279,9 @@ int main(void)
 		cmocka_unit_test(no_line_is_wider_than_the_terminal),
 		cmocka_unit_test(colour_is_there_when_asked_for_and_changes_nothing_else),
 		cmocka_unit_test(the_example_is_a_config),
+		cmocka_unit_test(a_page_that_is_kept_says_nothing_of_the_build),
+		cmocka_unit_test(a_man_page_is_called_after_the_plugin),
+		cmocka_unit_test(the_manual_of_the_config_has_every_key_that_is_understood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

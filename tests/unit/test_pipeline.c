@@ -122,8 +122,7 @@ static void sources_take_turns(void **state)
 	init_route(&line, &second, "from another", SIZE_MAX, WHEN_FULL_DROP_NEWEST);
 	sources[0] = &line.source;
 	sources[1] = &second;
-	line.pipeline.sources = sources;
-	line.pipeline.source_count = 2;
+	line.pipeline.sources = (struct sources){ .routes = sources, .count = 2 };
 	for (uint64_t i = 0; i < 3; i++) {
 		route_push(&line.source, finished_batch(100 + i, 1));
 		route_push(&second, finished_batch(200 + i, 1));

@@ -149,6 +149,30 @@ static void nothing_is_promised_while_a_sender_went_over_the_limit(void **state)
 	queue_clear(&queue);
 }
 
+static void what_was_taken_out_and_comes_back_is_the_first_again(void **state)
+{
+	struct queue queue = { .limit_bytes = SIZE_MAX };
+	struct sonde_batch *first, *second;
+	uint64_t next = 0;
+
+	for (uint64_t i = 0; i < 8; i++)
+		queue_push(&queue, finished_batch(i, 1));
+	first = queue_pop(&queue);
+	second = queue_pop(&queue);
+	for (uint64_t i = 8; i < 10; i++) /* the ring is full again, and grows */
+		queue_push(&queue, finished_batch(i, 1));
+	assert_int_equal(queue_push_head(&queue, second), 0);
+	assert_int_equal(queue_push_head(&queue, first), 0);
+	assert_int_equal(queue.rows, 10);
+	while ((first = queue_pop(&queue))) {
+		assert_int_equal(first_number(first), next++);
+		batch_release(first);
+	}
+	assert_int_equal(next, 10);
+	assert_int_equal(queue.bytes, 0);
+	queue_clear(&queue);
+}
+
 static void no_more_than_was_promised_is_given_back(void **state)
 {
 	struct queue queue = { .limit_bytes = 100 };
@@ -172,6 +196,7 @@ int main(void)
 		cmocka_unit_test(more_than_the_limit_is_never_promised),
 		cmocka_unit_test(nothing_is_promised_while_a_sender_went_over_the_limit),
 		cmocka_unit_test(no_more_than_was_promised_is_given_back),
+		cmocka_unit_test(what_was_taken_out_and_comes_back_is_the_first_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The commands of the program as tables, and what is told about them. */
+#include <stdio.h>
+#include <string.h>
+#include "command.h"
+#include "name.h"
+
+enum { WORDS_COLUMNS = 34, LINE_LENGTH = 256 };
+
+const struct command_option command_options[COMMAND_OPTION_COUNT] = {
+	{ OPTION_FOR, "for", "DURATION",
+	  "only for that long, such as 30s or 5m: `run` ends, a knob that was `set` falls back" },
+	{ OPTION_JSON, "json", NULL, "one JSON object, for programs" },
+	{ OPTION_SOCKET, "socket", "PATH", "the control socket of the daemon that is meant" },
+	{ OPTION_STATE, "state", "DIRECTORY",
+	  "the state directory of the daemon that is meant, as its config names it" },
+	{ OPTION_MARKDOWN, "markdown", NULL, "the manual in Markdown" },
+	{ OPTION_MAN, "man", NULL, "the manual as a man page" },
+	{ OPTION_HELP, "help", NULL, "what the command does and takes" },
+};
+
+const struct command commands[] = {
+	{ "run", "CONFIG [--for DURATION]", "run until SIGINT or SIGTERM, or for that long",
+	  "Checks the config, then does what it says until SIGINT or SIGTERM comes or the time is "
+	  "over; then ends inputs, drains pipelines and outputs within `sonde.drain`, and ends. "
+	  "Stays in the foreground and logs to standard error.",
+	  OPTION_FOR, WORDS_CONFIG },
+	{ "check", "CONFIG", "find every problem of a config; touches nothing",
+	  "Finds every problem of a config at once, each with its place and what may have been "
+	  "meant. Loads the plugins that are named and asks them too; starts and touches nothing. "
+	  "Notes say what the options will cost.",
+	  0, WORDS_CONFIG },
+	{ "show", "CONFIG", "the effective config, defaults filled in, secrets masked",
+	  "Prints what a config amounts to: every option with its value, defaults marked, secrets "
+	  "as `***`. But for these, what it prints is a config again.",
+	  0, WORDS_CONFIG },
+	{ "plugins", "[NAME]", "the plugins that there are; the manual of one",
+	  "Lists the plugins with a line each, and says why one is refused; with a name, or the "
+	  "path of a `.so`, prints the manual of that one, made from its tables.",
+	  OPTION_MARKDOWN | OPTION_MAN, WORDS_PLUGIN },
+	{ "status", "[--json]", "what a running sonde does, loses and costs",
+	  "Asks a running sonde for its instances, its ledger and what it costs.",
+	  OPTION_JSON | OPTION_SOCKET | OPTION_STATE, WORDS_NONE },
+	{ "set", "INSTANCE.KNOB VALUE [--for DURATION]", "change a knob of a running sonde",
+	  "Changes an option that its plugin's manual calls a knob, in a running sonde. With "
+	  "`--for` the value from before comes back by itself. A restart forgets what was set.",
+	  OPTION_FOR | OPTION_SOCKET | OPTION_STATE, WORDS_KNOB },
+	{ "reload", "", "make a running sonde read its config again",
+	  "Makes a running sonde read its config again, and waits until it is at work. What did "
+	  "not change goes on as it is; a config with errors, or one that cannot start, changes "
+	  "nothing, and the reason is printed.",
+	  OPTION_SOCKET | OPTION_STATE, WORDS_NONE },
+	{ "drop", "OUTPUT", "give up the rows of an output that a reload took out",
+	  "An output that a reload took out goes on until it has handed over what waits for it; "
+	  "`status` lists it as leaving. This gives up what is left, booked as lost by `shutdown`.",
+	  OPTION_SOCKET | OPTION_STATE, WORDS_LEAVING },
+	{ "help", "[COMMAND | config]", "this; more of one command; the keys of a config",
+	  "Lists the commands; with the name of one, says more of it; with `config`, lists what "
+	  "the daemon itself understands in a config.",
+	  OPTION_MARKDOWN | OPTION_MAN, WORDS_TOPIC },
+	{ 0 },
+};
+
+/* A number or a name, and what it means. */
+struct meaning {
+	const char *name, *help;
+};
+
+static const struct meaning exit_codes[] = {
+	{ "0", "all is well" },
+	{ "1", "the machine refused something: memory, a file, a thread" },
+	{ "2", "usage, config or argument: mend what the message names" },
+	{ "3", "no daemon answers on the control socket" },
+	{ "4", "the daemon said no" },
+	{ "5", "`run` ended before everything was handed over; the rows are booked as lost" },
+};
+
+static const struct meaning files[] = {
+	{ "/var/lib/sonde", "state directory of root: lock and ledger" },
+	{ "~/.local/state/sonde", "state directory of others, below `$XDG_STATE_HOME` if that is "
+				  "set; `sonde.state` names another" },
+	{ "/run/sonde/control.sock", "control socket of root; others have `control.sock` in the "
+				     "state directory, and so has a config that names one" },
+};
+
+static const struct meaning variables[] = {
+	{ "NO_COLOR", "set and not empty: no colours on a terminal" },
+	{ "XDG_STATE_HOME", "where the state directory of an ordinary user lies" },
+};
+
+static const char about_program[] =
+	"sonde watches a Linux host through eBPF, refines what it sees in a pipeline of plugins, "
+	"and hands it on. A config says which plugins, with which options, in which pipelines: "
+	"`sonde.conf`(5).\n"
+	"\n"
+	"A CONFIG is a file, or a directory whose `*.conf` are read together in the order of their "
+	"names.\n"
+	"\n"
+	"`status`, `set`, `reload` and `drop` find the daemon by its control socket: `--socket` "
+	"names it, or "
+	"`--state` the directory that it lies in, else it is the default of the user.";
+
+static const char about_signals[] =
+	"SIGINT and SIGTERM end inputs first, then drain pipelines and outputs within "
+	"`sonde.drain`. A second one ends the process at once; what was in memory is booked as "
+	"lost by `crash` at the next start. SIGHUP does what `sonde reload` does, and says in the "
+	"log "
+	"how it went.";
+
+const struct command *command_find(const char *name)
+{
+	const struct command *command = commands;
+
+	while (command->name && strcmp(command->name, name))
+		command++;
+	return command->name ? command : NULL;
+}
+
+const char *command_hint(const char *name, char *buffer, size_t size)
+{
+	const char *names[16];
+	uint32_t count = 0;
+
+	while (commands[count].name && count < sizeof(names) / sizeof(*names)) {
+		names[count] = commands[count].name;
+		count++;
+	}
+	return nearest_hint(name, names, count, buffer, size);
+}
+
+/* A usage line that is too long for its column has its meaning in the next one. */
+void commands_usage(FILE *file)
+{
+	fputs("usage: sonde COMMAND\n\n", file);
+	for (const struct command *command = commands; command->name; command++) {
+		int length = fprintf(file, "  %s %s", command->name, command->words) - 2;
+
+		if (length >= WORDS_COLUMNS)
+			fprintf(file, "\n%*s", WORDS_COLUMNS + 2, "");
+		else
+			fprintf(file, "%*s", WORDS_COLUMNS - length, "");
+		fprintf(file, "%s\n", command->summary);
+	}
+	fputs("\n"
+	      "  CONFIG is a file, or a directory whose *.conf are read together.\n"
+	      "  status, set, reload and drop find the daemon by --socket PATH, or by --state\n"
+	      "  DIRECTORY as in its config.\n"
+	      "  --version, --help; COMMAND --help\n"
+	      "\n"
+	      "exit codes: 0 all is well; 1 the machine refused something; 2 usage or config: mend "
+	      "it;\n"
+	      "3 no daemon answers; 4 the daemon said no; 5 ended before everything was handed "
+	      "over\n",
+	      file);
+}
+
+static void options_print(struct markup *markup, uint32_t options)
+{
+	char line[LINE_LENGTH];
+
+	for (uint32_t i = 0; i < COMMAND_OPTION_COUNT; i++) {
+		const struct command_option *option = &command_options[i];
+
+		if (!(options & option->bit))
+			continue;
+		snprintf(line, sizeof(line), "--%s%s%s", option->name, option->argument ? " " : "",
+			 option->argument ? option->argument : "");
+		markup_entry(markup, &(struct markup_entry){ .name = line, .help = option->help });
+	}
+}
+
+static void meanings_print(struct markup *markup, const char *heading,
+			   const struct meaning *meanings, size_t count)
+{
+	markup_heading(markup, heading);
+	for (size_t i = 0; i < count; i++)
+		markup_entry(markup, &(struct markup_entry){ .name = meanings[i].name,
+							     .help = meanings[i].help });
+}
+
+void command_manual(const struct command *command, struct markup *markup)
+{
+	char line[LINE_LENGTH], page[LINE_LENGTH];
+
+	snprintf(line, sizeof(line), "sonde %s", command->name);
+	snprintf(page, sizeof(page), "sonde-%s", command->name);
+	markup_title(markup, &(struct markup_title){ .name = line,
+						     .page = page,
+						     .section = "1",
+						     .summary = command->summary });
+	markup_heading(markup, "Usage");
+	snprintf(line, sizeof(line), "sonde %s %s\n", command->name, command->words);
+	markup_code(markup, line);
+	markup_heading(markup, "About");
+	markup_prose(markup, command->about);
+	markup_heading(markup, "Options");
+	options_print(markup, command->options | OPTION_HELP);
+}
+
+#define COUNT_OF(table) (sizeof(table) / sizeof(*(table)))
+
+void commands_manual(struct markup *markup)
+{
+	char line[LINE_LENGTH];
+
+	markup_title(markup, &(struct markup_title){ .name = "sonde",
+						     .page = "sonde",
+						     .section = "1",
+						     .summary = "watch a Linux host, and account "
+								"for every row" });
+	markup_heading(markup, "Synopsis");
+	markup_code(markup, "sonde COMMAND [WORD…] [OPTION…]\nsonde --version\nsonde --help\n");
+	markup_heading(markup, "About");
+	markup_prose(markup, about_program);
+	markup_heading(markup, "Commands");
+	for (const struct command *command = commands; command->name; command++) {
+		snprintf(line, sizeof(line), "%s %s", command->name, command->words);
+		markup_entry(markup,
+			     &(struct markup_entry){ .name = line, .help = command->about });
+	}
+	markup_heading(markup, "Options");
+	options_print(markup, UINT32_MAX);
+	meanings_print(markup, "Exit status", exit_codes, COUNT_OF(exit_codes));
+	markup_heading(markup, "Signals");
+	markup_prose(markup, about_signals);
+	meanings_print(markup, "Files", files, COUNT_OF(files));
+	meanings_print(markup, "Environment", variables, COUNT_OF(variables));
+	if (markup->form == MARKUP_MAN) {
+		markup_heading(markup, "See also");
+		markup_prose(markup, "`sonde.conf`(5), and a page `sonde-NAME`(7) for each plugin");
+	}
+}
