@@ -73,15 +73,14 @@ static void drop_attend(void *data)
 	drop_leave(drop);
 }
 
-static int root_leave(const struct privilege *privilege, uint64_t held)
+static int root_leave(const struct privilege *privilege)
 {
-	int result = capabilities_hold(held);
+	int result = 0;
 
-	if (result || !privilege->switches)
-		return result;
-	prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-	result = setresuid(privilege->uid, privilege->uid, privilege->uid) ? -errno : 0;
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (privilege->switches && setresuid(privilege->uid, privilege->uid, privilege->uid))
+		result = -errno;
+	if (privilege->switches)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return result;
 }
 
@@ -157,10 +156,9 @@ static void drop_finish(void *data)
 	int result;
 
 	drop_end(drop);
-	result = root_leave(privilege, drop->held);
+	result = root_leave(privilege);
 	if (!result)
 		result = threads_verify(privilege, drop->held);
-	privilege->held = drop->held;
 	privilege->dropped = !result;
 	if (privilege->given && !result)
 		log_write(SONDE_INFO, NULL, "runs as %s with the capabilities %s", privilege->user,
@@ -190,6 +188,7 @@ int privilege_drop(struct privilege *privilege, struct loop *home, const struct 
 {
 	struct privilege_drop *drop;
 	uint32_t count = 0;
+	int result;
 
 	if (privilege->drop || privilege->dropped)
 		return 0;
@@ -203,6 +202,14 @@ int privilege_drop(struct privilege *privilege, struct loop *home, const struct 
 	drop->data = data;
 	drop->held = capabilities_serving(
 		privilege_needs_running(graph->config) | graph_needs(graph), privilege->held);
+	result = capabilities_hold(drop->held);
+	if (result) {
+		drop->user_count = 1;
+		drop_leave(drop);
+		return result;
+	}
+	prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	privilege->held = drop->held;
 	privilege->drop = drop;
 	loop_timer_after(home, &drop->bound, loops_patience_ns);
 	if (!count)

@@ -297,7 +297,7 @@ bool privilege_allows(const struct privilege *privilege, const struct config *co
 {
 	char error[512];
 
-	if (privilege->given && !privilege->dropped) {
+	if (privilege->given && !privilege->dropped && !privilege->drop) {
 		fputs("an instance is still starting, and privileges are not given up yet: try "
 		      "again\n",
 		      reply);

@@ -51,7 +51,7 @@ typedef void privilege_done(void *data, int result);
  * hold what its instances need to run and what its config keeps, threads that plugins made nothing,
  * and none will be root's; then `done` is called, here. Each loop does its part between two
  * callbacks; one that has not come after 30 s is not waited for, and its thread loses all. -ENOMEM.
- * Once only: later calls do nothing. */
+ * Once only: later calls do nothing. Loops that this thread starts from now on hold the same. */
 int privilege_drop(struct privilege *privilege, struct loop *home, const struct graph *graph,
 		   privilege_done *done, void *data);
 
@@ -69,7 +69,7 @@ int privilege_missing(uint64_t held, const struct config *config, const struct c
 		      char *error, size_t error_size);
 
 /* Whether a reload may put the config in the place of the one that runs; else it says why not: more
- * is needed than is held, or the giving up is not over, and new threads would lose all. */
+ * is needed than is held, or the giving up has not begun, and new threads would lose all. */
 bool privilege_allows(const struct privilege *privilege, const struct config *config,
 		      const struct config *running, FILE *reply);
 

@@ -3,6 +3,8 @@
 
 import os
 import pwd
+import shutil
+import tempfile
 
 import pytest
 
@@ -14,6 +16,20 @@ def user_find():
         except KeyError:
             continue
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Root's own place for temporary directories is for root alone, and every run of pytest makes it so again."""
+    if os.geteuid() == 0 and not config.option.basetemp:
+        config.option.basetemp = os.path.join(tempfile.gettempdir(), f"sonde-pytest-{os.getpid()}")
+        config.sonde_basetemp = config.option.basetemp
+
+
+def pytest_sessionfinish(session):
+    """What failed is left to look at."""
+    if not session.testsfailed and hasattr(session.config, "sonde_basetemp"):
+        shutil.rmtree(session.config.sonde_basetemp, ignore_errors=True)
 
 
 @pytest.fixture

@@ -275,6 +275,71 @@ def test_what_could_not_be_opened_again_is_said_at_the_start(tmp_path, daemon_us
         assert daemon.stop() == 0
 
 
+# --- reload ----------------------------------------------------------------------------------------------------------
+
+@root
+def test_a_reload_that_needs_more_than_is_held_is_refused_by_its_name(tmp_path):
+    one, both = herd(f'to_run = ["{NET_RAW}"];'), herd(f'to_run = ["{NET_RAW}", "{KILL}"];')
+    with Daemon(tmp_path, one) as daemon:
+        daemon.start()
+        dropped(daemon)
+        daemon.write(both)
+        assert "herd needs kill, which sonde does not hold" in daemon.reload(code=4)
+        assert "herd needs kill" in daemon.log()
+        assert daemon.status().instance("herd")["state"] == "running"
+        assert daemon.status().document["capabilities"] == ["net_raw"]
+        daemon.write(one)
+        daemon.reload()
+
+
+@root
+def test_a_reload_that_needs_what_was_kept_goes_through_and_new_threads_hold_it(tmp_path, daemon_user):
+    keep = 'privileges: { keep = "kill"; };'
+    with Daemon(tmp_path, SIMPLE, keep) as daemon:
+        daemon.start()
+        dropped(daemon)
+        daemon.write(herd(f'members = 2; insist = true; to_run = ["{KILL}"];'), keep)
+        daemon.reload()
+        assert daemon.status().instance("herd")["state"] == "running"
+        for thread in every(daemon.process):
+            assert_is(thread, daemon_user)
+            assert thread["CapPrm"] == bits(KILL)
+
+
+@root
+def test_what_an_instance_needed_to_start_is_not_asked_for_again_while_it_runs(tmp_path):
+    options = f'to_start = ["{SYS_NICE}"]; to_run = ["{NET_RAW}"];'
+    with Daemon(tmp_path, herd(options)) as daemon:
+        daemon.start()
+        dropped(daemon)
+        daemon.write(herd(options, 'gen: { plugin = "generate"; };').replace('["herd"]', '["herd", "gen"]'))
+        daemon.reload()
+        daemon.write(herd(options + " members = 1;"))
+        assert "herd needs sys_nice" in daemon.reload(code=4)
+
+
+@root
+def test_other_privileges_take_a_restart_and_a_reload_says_so(tmp_path):
+    with Daemon(tmp_path, SIMPLE) as daemon:
+        daemon.start()
+        dropped(daemon)
+        for settings in ('keep = "kill";', 'user = "daemon";', 'group = "daemon";'):
+            daemon.write(SIMPLE, f"privileges: {{ {settings} }};")
+            assert "sonde.privileges takes effect with a restart" in daemon.reload()
+        assert daemon.status().document["capabilities"] == []
+
+
+@root
+def test_no_config_comes_while_an_instance_still_starts(tmp_path):
+    body = SIMPLE.replace("gen:", f'nap: {{ plugin = "{PLUGINS}/sleeper.so"; in = "start"; sleep = "5s"; threads = 1; }};'
+                                  ' gen:').replace('["gen"]', '["nap", "gen"]')
+    with Daemon(tmp_path, body) as daemon:
+        daemon.start()
+        assert "privileges are not given up yet" in daemon.reload(code=4)
+        dropped(daemon)
+        daemon.reload()
+
+
 # --- started by others -----------------------------------------------------------------------------------------------
 
 def start_with(daemon, *how, ready=True):
