@@ -23,7 +23,8 @@ struct route *former_route(const struct graph *former, const struct account *acc
 bool instance_is_same(const struct instance_config *config, const struct instance_config *former)
 {
 	return config->kind == former->kind && config->plugin == former->plugin &&
-	       config->routed == former->routed && !strcmp(config->source, former->source);
+	       config->routed == former->routed &&
+	       !strcmp(config->fixed_source, former->fixed_source);
 }
 
 const struct graph_node *former_node(const struct graph *former,

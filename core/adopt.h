@@ -6,7 +6,7 @@
 
 #include "graph.h"
 
-/* Whether an instance is what the config asks for as it is. */
+/* Whether an instance can go on as what the config asks for, perhaps with other knobs. */
 bool instance_is_same(const struct instance_config *config, const struct instance_config *former);
 
 /* What of a former graph can go on as what the config asks for; NULL: nothing. */

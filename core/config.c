@@ -349,6 +349,8 @@ static void instance_read(struct loading *loading, enum section section,
 	instance_fill(loading, instance, setting, path);
 	instance->given = reader->given;
 	instance->source = setting_memory(reader, (void *)instance_source(instance, config->arena));
+	instance->fixed_source =
+		setting_memory(reader, (void *)instance_fixed_source(instance, config->arena));
 }
 
 struct place config_place(const struct instance_config *instance, const char *option)

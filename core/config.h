@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include "arena.h"
+#include "log.h"
 #include "option.h"
 #include "plugin.h"
 #include "problem.h"
@@ -48,7 +49,7 @@ struct daemon_config {
 	int64_t slow_ns;             /* a callback longer than this is named; "1s" */
 	struct sonde_texts plugins;  /* directories before the built-in one */
 	struct sonde_texts resource; /* "key=value" attributes of everything that is sent */
-	uint32_t log_level;          /* enum sonde_level */
+	struct log_settings log;
 	struct privilege_config privileges;
 };
 
@@ -65,7 +66,8 @@ struct instance_config {
 	struct retry_config retry; /* outputs */
 	const char
 		*source; /* its group, effective, secrets hashed: two equal sources are unchanged */
-	bool routed;     /* some pipeline names it */
+	const char *fixed_source;          /* of it what cannot change while it runs */
+	bool routed;                       /* some pipeline names it */
 	struct needs needs;                /* as its check() declares them */
 	const struct setting_given *given; /* what the file says of it; the rest are defaults */
 };

@@ -18,6 +18,7 @@
 #include "knob.h"
 #include "leave.h"
 #include "log.h"
+#include "notify.h"
 #include "privilege.h"
 #include "reload.h"
 #include "restart.h"
@@ -144,7 +145,7 @@ static int daemon_take_config(struct daemon *daemon, struct config *config, FILE
 	daemon->reloaded_ns = clock_monotonic_ns();
 	daemon_leave(daemon);
 	if (!result) {
-		log_set_level((enum sonde_level)config->daemon.log_level);
+		log_configure(&config->daemon.log);
 		restart_say(&config->daemon, &former->daemon, reply);
 		catalog_visit_changed(daemon->catalog, say_plugin_changed, reply);
 	}
@@ -190,7 +191,9 @@ static uint16_t daemon_reload_logged(struct daemon *daemon, FILE *reply)
 		return EXIT_CODE_FAILED;
 	}
 	log_write(SONDE_INFO, NULL, "reloading %s", daemon_config(daemon)->path);
+	notify_reloading();
 	code = daemon_reload(daemon, lines);
+	notify_ready(); /* with one config or the other */
 	fclose(lines);
 	fputs(text, reply);
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
@@ -322,6 +325,7 @@ static void daemon_ready(void *data)
 	daemon_drop(daemon);
 	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon_config(daemon)->path,
 		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
+	notify_ready();
 }
 
 static void daemon_end(void *data)
@@ -385,20 +389,6 @@ static int daemon_open_state(struct daemon *daemon, const struct config *config)
 	return result;
 }
 
-/* Who it is, and whom it will be; root's choices are worth a line. */
-static int daemon_open_privilege(struct daemon *daemon, const struct config *config)
-{
-	struct privilege *privilege = &daemon->privilege;
-	char error[512];
-	int result = privilege_open(&config->daemon.privileges, privilege, error, sizeof(error));
-
-	if (result)
-		log_write(SONDE_ERROR, NULL, "%s", error);
-	else
-		privilege_announce(privilege, &config->daemon.privileges);
-	return result;
-}
-
 static int daemon_open_control(struct daemon *daemon, const struct config *config)
 {
 	char path[PATH_MAX], directory[PATH_MAX], *slash;
@@ -435,7 +425,8 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 	result = daemon_watch_signals(daemon);
 	if (result)
 		return daemon_fail(result, "no signals");
-	result = daemon_open_privilege(daemon, config);
+	notify_watch(daemon->loop);
+	result = privilege_begin(&daemon->privilege, &config->daemon.privileges);
 	if (!result)
 		result = daemon_open_state(daemon, config);
 	if (result)
@@ -482,6 +473,7 @@ static void daemon_close(struct daemon *daemon)
 	daemon_release_graph(daemon);
 	ledger_close(daemon->ledger);
 	state_close(daemon->state);
+	notify_close();
 	if (daemon->signals)
 		loop_watch_end(daemon->loop, daemon->signals);
 	if (daemon->signal_fd >= 0)
@@ -533,6 +525,7 @@ static void daemon_stop(struct daemon *daemon)
 {
 	int64_t deadline_ns = clock_monotonic_ns() + daemon_config(daemon)->daemon.drain_ns;
 
+	notify_stopping(daemon_config(daemon)->daemon.drain_ns);
 	daemon_unblock_signals();
 	control_close(daemon->control);
 	daemon->control = NULL;
@@ -541,6 +534,7 @@ static void daemon_stop(struct daemon *daemon)
 		for (struct graph *graph = daemon->graph; graph; graph = graph->older)
 			graph_freeze(graph);
 		daemon_book_rest(daemon);
+		log_close();
 		_exit(EXIT_CODE_UNDRAINED);
 	}
 }
@@ -560,7 +554,8 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 	struct daemon daemon = { .catalog = catalog, .signal_fd = -1 };
 	int code = EXIT_CODE_FAILED;
 
-	log_set_level((enum sonde_level)config->daemon.log_level);
+	notify_open(); /* before there are threads: it changes the environment */
+	log_configure(&config->daemon.log);
 	daemon.started_ns = clock_monotonic_ns();
 	running = &daemon;
 	random_seed();
@@ -572,6 +567,8 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 		daemon_close(&daemon);
 		return code;
 	}
+	if (log_start())
+		log_write(SONDE_WARNING, NULL, "no thread for the log: its reader may hold us up");
 	daemon.lost_before = ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN);
 	daemon.ready = (struct loop_task){ .run = daemon_ready, .data = &daemon };
 	if (graph_start(daemon.graph, daemon.loop, &daemon.ready)) {

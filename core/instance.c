@@ -11,6 +11,7 @@
 #include "host.h"
 #include "instance.h"
 #include "log.h"
+#include "secret.h"
 
 enum {
 	LINGER_NS = NS_PER_SECOND, /* committed rows wait no longer than this */
@@ -511,6 +512,7 @@ int instance_fail(struct instance *instance, int error, const char *message)
 	}
 	snprintf(problem, sizeof(problem), "%s: %s", message, strerror(error));
 	pthread_mutex_lock(&instance->mutex);
+	secret_mask(problem);
 	again = instance->callback == CALLBACK_START &&
 		instance->failed_callback == CALLBACK_START && !strcmp(instance->problem, problem);
 	memcpy(instance->problem, problem, sizeof(problem));

@@ -31,10 +31,13 @@ struct loop {
 	uint32_t task_count;
 	bool ended;                /* atomic */
 	bool sleeping;             /* atomic: a post must write the event fd */
+	bool running;              /* atomic: in loop_run() */
 	struct loop_timer *timers; /* by due time */
 	struct loop_fd *dead;      /* watches to free after this turn */
 	int64_t now_ns;
 	uint64_t turn_count; /* atomic */
+	uint64_t seen_turn;  /* of loop_lasting_ns() */
+	int64_t seen_since_ns;
 };
 
 static __thread const struct loop *loop_current;
@@ -325,6 +328,7 @@ void loop_run(struct loop *loop)
 	uint32_t turns_without_poll = 0;
 
 	loop_current = loop;
+	__atomic_store_n(&loop->running, true, __ATOMIC_RELAXED);
 	while (!__atomic_load_n(&loop->ended, __ATOMIC_RELAXED)) {
 		bool ran = loop_run_tasks(loop);
 
@@ -338,6 +342,7 @@ void loop_run(struct loop *loop)
 		loop_run_timers(loop);
 	}
 	loop_current = NULL;
+	__atomic_store_n(&loop->running, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&loop->ended, false, __ATOMIC_RELAXED);
 }
 
@@ -503,4 +508,24 @@ bool loop_is_current(const struct loop *loop)
 uint64_t loop_turn_count(const struct loop *loop)
 {
 	return __atomic_load_n(&loop->turn_count, __ATOMIC_RELAXED);
+}
+
+/* The count is read before the rest: a turn that ends in between is then taken for the one before,
+ * not for one that has lasted. */
+int64_t loop_lasting_ns(struct loop *loop, int64_t now_ns)
+{
+	uint64_t turn_count = __atomic_load_n(&loop->turn_count, __ATOMIC_ACQUIRE);
+	bool in_turn = __atomic_load_n(&loop->running, __ATOMIC_RELAXED) &&
+		       !__atomic_load_n(&loop->sleeping, __ATOMIC_RELAXED);
+
+	if (in_turn && loop->seen_since_ns && turn_count == loop->seen_turn)
+		return now_ns - loop->seen_since_ns;
+	loop->seen_turn = turn_count;
+	loop->seen_since_ns = in_turn ? now_ns : 0;
+	return 0;
+}
+
+const char *loop_name(const struct loop *loop)
+{
+	return loop->name;
 }

@@ -81,7 +81,13 @@ void loop_watch_end(struct loop *loop, struct loop_fd *watch);
 int64_t loop_now_ns(const struct loop *loop);
 bool loop_is_current(const struct loop *loop);
 
-/* Turns so far, for the watch over slow callbacks. Any thread. */
+/* Turns so far. Any thread. */
 uint64_t loop_turn_count(const struct loop *loop);
+
+/* For a watch that looks now and again, on one thread: how long it has seen the loop in the turn
+ * that it is in. 0: it has come around since the last look, sleeps, or does not run. */
+int64_t loop_lasting_ns(struct loop *loop, int64_t now_ns);
+
+const char *loop_name(const struct loop *loop);
 
 #endif

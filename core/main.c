@@ -19,6 +19,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "host.h"
+#include "log.h"
 #include "manual.h"
 #include "privilege.h"
 #include "state.h"
@@ -100,10 +101,13 @@ static int use_run(struct config *config, struct catalog *catalog,
 		   const struct arguments *arguments)
 {
 	int64_t for_ns = 0;
+	int code;
 
 	if (arguments->duration && (duration_parse(arguments->duration, &for_ns) || for_ns <= 0))
 		return usage_error("not a duration such as 10s", arguments->duration);
-	return daemon_run(config, catalog, for_ns);
+	code = daemon_run(config, catalog, for_ns);
+	log_close();
+	return code;
 }
 
 static int command_run(const struct arguments *arguments)

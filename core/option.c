@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "option.h"
+#include "secret.h"
 #include "text.h"
 
 enum { CHOICES_LENGTH = 512, QUOTE_LENGTH = 96 };
@@ -360,7 +361,7 @@ static int text_assign(const struct sonde_option *option, const char *text, cons
 	if (result)
 		return result;
 	copy = arena_copy(arena, text);
-	if (!copy)
+	if (!copy || (option->type == SONDE_SECRET && secret_hide(text)))
 		return no_memory(error, size);
 	*(const char **)(void *)((char *)self + option->offset) = copy;
 	return 0;

@@ -164,7 +164,8 @@ int privilege_open(const struct privilege_config *config, struct privilege *ret_
 	return 0;
 }
 
-void privilege_announce(const struct privilege *privilege, const struct privilege_config *config)
+static void privilege_announce(const struct privilege *privilege,
+			       const struct privilege_config *config)
 {
 	uint64_t lacking = capabilities_lacking(config->keep_set, privilege->given);
 	char text[CAPABILITY_TEXT_BYTES];
@@ -182,6 +183,18 @@ void privilege_announce(const struct privilege *privilege, const struct privileg
 		log_write(SONDE_WARNING, NULL,
 			  "sonde.privileges.keep names %s, which it was not started with",
 			  capabilities_print(lacking, text));
+}
+
+int privilege_begin(struct privilege *ret_privilege, const struct privilege_config *config)
+{
+	char error[512];
+	int result = privilege_open(config, ret_privilege, error, sizeof(error));
+
+	if (result)
+		log_write(SONDE_ERROR, NULL, "%s", error);
+	else
+		privilege_announce(ret_privilege, config);
+	return result;
 }
 
 /* ---- before there are threads ------------------------------------------------------------ */

@@ -30,8 +30,8 @@ struct privilege {
 int privilege_open(const struct privilege_config *config, struct privilege *ret_privilege,
 		   char *error, size_t error_size);
 
-/* Says in the log what someone should know of that before it goes on. */
-void privilege_announce(const struct privilege *privilege, const struct privilege_config *config);
+/* The same, with the message or what else someone should know of it in the log. */
+int privilege_begin(struct privilege *ret_privilege, const struct privilege_config *config);
 
 /* As root, what the user is to own from now on: the state directory and the control socket's with
  * what lies in them, if they are root's and hold nothing else (the socket's only where that is the

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "pause.h"
 #include "reload.h"
+#include "retune.h"
 #include "succession.h"
 
 static const int64_t poll_ns = NS_PER_MS;
@@ -331,7 +332,8 @@ static int reload_start_late(struct reload *reload, int64_t bound_ns)
 
 static int reload_try(struct reload *reload, struct config *config)
 {
-	int64_t bound_ns = reload->graph->config->daemon.drain_ns;
+	const struct config *former = reload->graph->config; /* which the caller holds */
+	int64_t bound_ns = former->daemon.drain_ns;
 	struct graph *graph;
 	int result;
 
@@ -358,7 +360,8 @@ static int reload_try(struct reload *reload, struct config *config)
 		result = reload_commit(reload, graph);
 	if (result)
 		return reload_refuse(reload, graph, result);
-	return reload_start_late(reload, bound_ns);
+	result = graph_retune(graph, former, reload->knobs, reload->reply);
+	return result ? result : reload_start_late(reload, bound_ns);
 }
 
 int reload_run(struct reload *reload, struct config *config)

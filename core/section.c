@@ -24,6 +24,15 @@ static const char *const level_names[] = {
 	NULL,
 };
 
+static const char *const log_format_names[] = { [LOG_TEXT] = "text", [LOG_JSON] = "json", NULL };
+
+static const char *const log_target_names[] = {
+	[LOG_TO_AUTO] = "auto",
+	[LOG_TO_STDERR] = "stderr",
+	[LOG_TO_JOURNALD] = "journald",
+	NULL,
+};
+
 const struct sonde_option daemon_options[] = {
 	{ .name = "state",
 	  .type = SONDE_TEXT,
@@ -54,10 +63,22 @@ const struct sonde_option daemon_options[] = {
 	  .help = "\"key=value\" attributes of everything that is sent" },
 	{ .name = "log",
 	  .type = SONDE_CHOICE,
-	  SONDE_MEMBER(struct daemon_config, log_level),
+	  SONDE_MEMBER(struct daemon_config, log.level),
 	  .value = "info",
 	  .choices = level_names,
 	  .help = "the least that is logged" },
+	{ .name = "log_format",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct daemon_config, log.format),
+	  .value = "text",
+	  .choices = log_format_names,
+	  .help = "how lines of the log on stderr are written" },
+	{ .name = "log_to",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct daemon_config, log.target),
+	  .value = "auto",
+	  .choices = log_target_names,
+	  .help = "where the log goes; auto: to journald where stderr leads there" },
 	{ 0 }
 };
 

@@ -15,6 +15,7 @@ struct show {
 	FILE *file;
 	const uint64_t *key; /* hashes secrets; NULL: people read it, so secrets are *** and
 				defaults marked */
+	bool fixed;          /* leave out what can change while it runs */
 	unsigned indent;
 	const struct setting_given *given;
 	char path[PATH_LENGTH]; /* "outputs.file.queue" */
@@ -112,10 +113,17 @@ static void option_show_line(struct show *show, const struct sonde_option *optio
 	free(value);
 }
 
+bool option_is_tunable(const struct sonde_option *option)
+{
+	return option->knob && option->type != SONDE_SECRET;
+}
+
 static void options_show(struct show *show, const struct sonde_option *options, const void *self)
 {
-	for (; options && options->name; options++)
-		option_show_line(show, options, self);
+	for (; options && options->name; options++) {
+		if (!show->fixed || !option_is_tunable(options))
+			option_show_line(show, options, self);
+	}
 }
 
 static void table_show(struct show *show, const char *name, const struct sonde_option *options,
@@ -134,7 +142,8 @@ static void instance_show(struct show *show, const struct instance_config *insta
 	options_show(show, instance_options, &keys);
 	options_show(show, instance->plugin->descriptor->options, instance->self);
 	if (instance->kind == SONDE_OUTPUT) {
-		table_show(show, "queue", output_queue_options, &instance->queue);
+		if (!show->fixed)
+			table_show(show, "queue", output_queue_options, &instance->queue);
 		table_show(show, "retry", retry_options, &instance->retry);
 	}
 	group_close(show);
@@ -245,9 +254,10 @@ static const char *source_take(struct show *show, char **text, size_t *length, s
 	return source;
 }
 
-const char *instance_source(const struct instance_config *instance, struct arena *arena)
+static const char *instance_print(const struct instance_config *instance, bool fixed,
+				  struct arena *arena)
 {
-	struct show show = { .key = hash_key() };
+	struct show show = { .key = hash_key(), .fixed = fixed };
 	char *text = NULL;
 	size_t length;
 
@@ -257,6 +267,16 @@ const char *instance_source(const struct instance_config *instance, struct arena
 	line_print(&show, "%s:", section_names[instance->kind]);
 	instance_show(&show, instance);
 	return source_take(&show, &text, &length, arena);
+}
+
+const char *instance_source(const struct instance_config *instance, struct arena *arena)
+{
+	return instance_print(instance, false, arena);
+}
+
+const char *instance_fixed_source(const struct instance_config *instance, struct arena *arena)
+{
+	return instance_print(instance, true, arena);
 }
 
 const char *pipeline_source(const struct pipeline_config *pipeline, struct arena *arena)

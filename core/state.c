@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,10 +35,24 @@ int directory_make(const char *path, unsigned int mode)
 	return mkdir(part, mode) && errno != EEXIST ? -errno : 0;
 }
 
+/* A directory that the service manager made for this service, of several the first. */
+static bool service_directory(const char *variable, char *buffer, size_t size)
+{
+	const char *given = getenv(variable);
+	size_t length = given ? strcspn(given, ":") : 0;
+
+	if (!length || given[0] != '/')
+		return false;
+	snprintf(buffer, size, "%.*s", (int)length, given);
+	return true;
+}
+
 static void default_path(char *buffer, size_t size)
 {
 	const char *state_home = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
+	if (service_directory("STATE_DIRECTORY", buffer, size))
+		return;
 	if (!geteuid())
 		snprintf(buffer, size, "/var/lib/sonde");
 	else if (state_home && *state_home)
@@ -55,6 +70,8 @@ int control_path(const char *control, const char *state, char *buffer, size_t si
 		length = snprintf(buffer, size, "%s", control);
 	} else if (state) {
 		length = snprintf(buffer, size, "%s/control.sock", state);
+	} else if (service_directory("RUNTIME_DIRECTORY", directory, sizeof(directory))) {
+		length = snprintf(buffer, size, "%s/control.sock", directory);
 	} else if (!geteuid()) {
 		length = snprintf(buffer, size, "/run/sonde/control.sock");
 	} else {

@@ -82,15 +82,16 @@ static void gather_health(struct status *status, struct status_instance *at,
 			  struct instance *instance)
 {
 	int64_t busy_since_ns = __atomic_load_n(&instance->busy_since_ns, __ATOMIC_RELAXED);
+	uint32_t callback = __atomic_load_n(&instance->callback, __ATOMIC_ACQUIRE);
 
 	pthread_mutex_lock(&instance->mutex);
 	at->failure_count = instance->failure_count;
 	if (instance->failed_callback != CALLBACK_NONE)
 		at->problem = arena_copy(status->arena, instance->problem);
 	pthread_mutex_unlock(&instance->mutex);
-	if (busy_since_ns) {
-		at->callback =
-			callback_name(__atomic_load_n(&instance->callback, __ATOMIC_ACQUIRE));
+	/* It may have returned since the watch looked. */
+	if (busy_since_ns && callback != CALLBACK_NONE) {
+		at->callback = callback_name(callback);
 		at->busy_s = (double)(clock_monotonic_ns() - busy_since_ns) / NS_PER_SECOND;
 	}
 	at->state = instance_state_name(at);
@@ -277,6 +278,7 @@ struct status *status_gather(const struct status_sources *sources)
 	status->sources = sources;
 	status->now_wall_ns = clock_wall_ns();
 	status->uptime_s = (double)(clock_monotonic_ns() - sources->started_ns) / NS_PER_SECOND;
+	status->log = log_counts();
 	gather_process(status);
 	if (status_fill(status)) {
 		status_release(status);

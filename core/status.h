@@ -7,6 +7,7 @@
 
 #include "graph.h"
 #include "knob.h"
+#include "log.h"
 #include "privilege.h"
 #include "report.h"
 #include "watch.h"
@@ -58,6 +59,7 @@ struct status {
 	double uptime_s, cpu_s;
 	uint64_t rss_bytes;
 	uint32_t thread_count;
+	struct log_counts log;
 	uint32_t instance_count, account_count;
 	struct status_instance *instances;
 	struct status_account *accounts;

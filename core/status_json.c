@@ -208,6 +208,16 @@ static void put_privilege(struct json *json, const struct privilege *privilege)
 	json_close_array(json);
 }
 
+static void put_log(struct json *json, const struct log_counts *log)
+{
+	json_key(json, "log");
+	json_open_object(json);
+	put_unsigned(json, "written", log->written);
+	put_unsigned(json, "held_back", log->held);
+	put_unsigned(json, "lost", log->lost);
+	json_close_object(json);
+}
+
 void status_print_json(const struct status *status, FILE *file)
 {
 	struct json json = { 0 };
@@ -226,6 +236,7 @@ void status_print_json(const struct status *status, FILE *file)
 	put_double(&json, "cpu_seconds", status->cpu_s);
 	put_unsigned(&json, "rss_bytes", status->rss_bytes);
 	put_unsigned(&json, "threads", status->thread_count);
+	put_log(&json, &status->log);
 	json_key(&json, "ledger_closes");
 	json_boolean(&json, status->closes);
 	json_key(&json, "instances");

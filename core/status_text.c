@@ -84,6 +84,19 @@ static void print_head(const struct status *status, struct printer *p)
 	fputc('\n', p->file);
 }
 
+/* Only where not every line of the log was written. */
+static void print_log(const struct status *status, struct printer *p)
+{
+	char held[16], lost[16];
+
+	if (!status->log.held && !status->log.lost)
+		return;
+	fprintf(p->file,
+		"%slog: %s lines held back as repeats, %s lost since nobody read them%s\n\n",
+		p->yellow, short_number((double)status->log.held, held),
+		short_number((double)status->log.lost, lost), p->plain);
+}
+
 static void print_instances(const struct status *status, struct printer *p)
 {
 	fprintf(p->file, "%s%-18s %-10s %-12s %-9s %s%s\n", p->dim, "INSTANCE", "KIND", "PLUGIN",
@@ -313,6 +326,7 @@ void status_print_text(const struct status *status, FILE *file, uint32_t width, 
 		p.plain = "\033[0m";
 	}
 	print_head(status, &p);
+	print_log(status, &p);
 	print_instances(status, &p);
 	print_ledger(status, &p);
 	print_reasons(status, &p);

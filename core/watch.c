@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "notify.h"
 #include "storage.h"
 #include "watch.h"
 
@@ -15,10 +16,10 @@ struct watch_sample {
 };
 
 struct watch {
+	struct graph *graph;
 	struct loop *loop;
 	struct loop_timer timer;
 	int64_t slow_ns;
-	struct graph *graph;
 	struct watch_sample *samples;
 	uint32_t sample_count, tick;
 	struct ledger *ledger;
@@ -87,13 +88,32 @@ static void watch_look_at(const struct graph *graph, int64_t now_ns, int64_t slo
 	}
 }
 
+/* For the watchdog: a loop that is stuck may be so in no callback. */
+static void watch_loops(const struct graph *graph, int64_t now_ns, int64_t *longest_ns,
+			const char **slowest)
+{
+	for (uint32_t i = 0; i < graph->loop_count; i++) {
+		int64_t lasting_ns =
+			graph->loops[i].started ? loop_lasting_ns(graph->loops[i].loop, now_ns) : 0;
+
+		if (lasting_ns <= *longest_ns)
+			continue;
+		*longest_ns = lasting_ns;
+		*slowest = loop_name(graph->loops[i].loop);
+	}
+}
+
 static void watch_tick(void *data)
 {
 	struct watch *watch = data;
-	int64_t now_ns = clock_monotonic_ns();
+	int64_t now_ns = clock_monotonic_ns(), stuck_ns = 0;
+	const char *stuck = NULL;
 
 	for (const struct graph *graph = watch->graph; graph; graph = graph->older)
 		watch_look_at(graph, now_ns, watch->slow_ns);
+	for (const struct graph *graph = watch->graph; graph; graph = graph->older)
+		watch_loops(graph, now_ns, &stuck_ns, &stuck);
+	notify_stuck(stuck, stuck_ns);
 	if (++watch->tick % WATCH_TICKS_PER_SAMPLE == 0)
 		watch_sample(watch, now_ns);
 	if (watch->tick % WATCH_TICKS_PER_TRIM == 0)

@@ -59,7 +59,7 @@ def build_host(scratch, headers, version):
     """The loader as it would be with that header: every file of the core built anew."""
     program = scratch / f"load-{version}"
     sources = [TREE / "core" / f"{noun}.c" for noun in
-               ("arena", "descriptor", "name", "option", "plugin", "quantity", "refusal", "rule", "schema",
+               ("arena", "descriptor", "name", "option", "plugin", "quantity", "refusal", "rule", "schema", "secret",
                 "shared_object", "table", "text")]
     cc("-I", headers[version], "-I", TREE / "core", *(["-DWITH_NEXT"] if version == "next" else []),
        HERE / "load.c", *sources, "-lm", "-ldl", "-o", program)

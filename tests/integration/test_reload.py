@@ -95,7 +95,7 @@ def test_a_changed_input_begins_anew_and_what_the_former_sent_arrives(tmp_path):
     with Daemon(tmp_path, generate(rate=5000) + NULL + MAIN) as daemon:
         daemon.start()
         wait_for(lambda: daemon.status()["input", "gen"].rows("out") > 1000, "rows come")
-        daemon.write(generate(rate=7000) + NULL + MAIN)
+        daemon.write(generate(rate=5000, more="batch = 100;") + NULL + MAIN)
         daemon.reload()
         wait_for(lambda: daemon.status().counter("gen", "delivered_rows") > 100, "the new one's rows arrive")
         ledger = assert_nothing_lost(daemon)
@@ -130,6 +130,44 @@ def test_pipelines_and_outputs_come_and_go(tmp_path):
                 wait_for(lambda: daemon.status().route("side > more").rows("out") > 0, "rows go the new way")
         wait_for(lambda: not leaving(daemon.status()), "what was taken out has left")
         assert_nothing_lost(daemon)
+
+
+def test_a_knob_that_changed_in_the_config_is_set_in_what_goes_on(tmp_path):
+    with Daemon(tmp_path, generate(rate=5000) + NULL + MAIN) as daemon:
+        daemon.start()
+        wait_for(lambda: daemon.status().counter("gen", "delivered_rows") > 0, "rows come")
+        before = daemon.status().counter("gen", "delivered_rows")
+        daemon.write(generate(rate=7000) + 'outputs: { out: { plugin = "null"; delay = "1ms"; }; };' + MAIN)
+        daemon.reload()
+        status = daemon.status()
+        assert status.counter("gen", "delivered_rows") >= before     # it did not begin anew
+        assert status.instance("gen")["knobs"]["rate"]["value"] == "7000"
+        assert status.instance("out")["knobs"]["delay"]["value"] == "1ms"
+        assert_nothing_lost(daemon)
+
+
+def test_a_knob_that_was_set_by_hand_stays_where_the_config_did_not_change(tmp_path):
+    with Daemon(tmp_path, generate(rate=5000) + NULL + MAIN) as daemon:
+        daemon.start()
+        daemon.set("gen.rate", "50")
+        daemon.reload()
+        assert daemon.status().instance("gen")["knobs"]["rate"]["value"] == "50"
+        daemon.write(generate(rate=6000) + NULL + MAIN)
+        daemon.reload()
+        assert daemon.status().instance("gen")["knobs"]["rate"]["value"] == "6000"
+
+
+def test_a_knob_that_is_refused_puts_the_former_config_back(tmp_path):
+    def body(number, rate):
+        return (generate(rate=rate) + f'outputs: {{ out: {{ plugin = "{PLUGINS}/owner.so"; lock = "{tmp_path}/lock"; '
+                f'even = {number}; }}; }};' + MAIN)
+    with Daemon(tmp_path, body(2, 100)) as daemon:
+        daemon.start()
+        daemon.write(body(3, 200))
+        assert "out.even cannot become 3" in daemon.reload(code=4)
+        status = daemon.status()
+        assert status.instance("gen")["knobs"]["rate"]["value"] == "100"
+        assert status.instance("out")["knobs"]["even"]["value"] == "2"
 
 
 def test_a_knob_falls_back_after_a_reload_too(tmp_path):

@@ -56,14 +56,25 @@ def test_a_hundred_reloads_keep_the_programs_and_count_every_call(start, cgroup)
     assert_made(daemon.stop(), cgroup, made[0])
 
 
+def test_knobs_that_change_in_the_config_leave_the_programs_attached(start, cgroup):
+    daemon = start(f'mode = "aggregate"; interval = "100ms"; {filtered(cgroup)}')
+    before = program_ids(daemon.process.pid)
+    plain, _, _ = configs(daemon)
+    done = reload(daemon, plain.replace("100ms", "200ms"))
+    assert done.returncode == 0, done.stdout
+    assert program_ids(daemon.process.pid) == before
+    made = cgroup.run("many", CALLS // 10)
+    assert_made(daemon.stop(), cgroup, made)
+
+
 def test_a_changed_input_attaches_anew_and_the_others_stay(start, cgroup):
-    daemon = start(f'mode = "aggregate"; interval = "100ms"; {filtered(cgroup)}', more=['mode = "aggregate";'])
+    daemon = start(f'mode = "aggregate"; interval = "100ms"; {filtered(cgroup)}', more=['ring = "8MiB";'])
     before = program_ids(daemon.process.pid)
     made = []
     load = threading.Thread(target=lambda: made.append(cgroup.run("many", CALLS)))
     load.start()
     plain, _, _ = configs(daemon)
-    done = reload(daemon, plain.replace('mode = "aggregate"; };', 'mode = "events"; calls = ["getppid"]; };'))
+    done = reload(daemon, plain.replace('ring = "8MiB";', 'ring = "4MiB";'))
     load.join()
     assert done.returncode == 0, done.stdout
     assert before & program_ids(daemon.process.pid)

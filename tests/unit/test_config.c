@@ -18,7 +18,9 @@ static void a_config_becomes_structs(void **state)
 	assert_int_equal(((struct fixture *)*state)->result, 0);
 	assert_int_equal(config->daemon.drain_ns, 2000000000);
 	assert_int_equal(config->daemon.slow_ns, 1000000000);
-	assert_int_equal(config->daemon.log_level, SONDE_DEBUG);
+	assert_int_equal(config->daemon.log.level, SONDE_DEBUG);
+	assert_int_equal(config->daemon.log.format, LOG_TEXT);
+	assert_int_equal(config->daemon.log.target, LOG_TO_AUTO);
 	assert_int_equal(config->daemon.resource.count, 1);
 	assert_null(config->daemon.state);
 	assert_int_equal(config->instance_count, 3);

@@ -142,6 +142,30 @@ static void without_a_path_it_is_the_users_own(void **test)
 	assert_string_equal(buffer, expected);
 }
 
+static void a_service_managers_directories_come_before_the_users_own(void **test)
+{
+	char buffer[PATH_MAX], lists[256];
+	struct state *state = NULL;
+
+	snprintf(lists, sizeof(lists), "%s:/elsewhere", under("given"));
+	setenv("STATE_DIRECTORY", lists, 1);
+	setenv("RUNTIME_DIRECTORY", "/run/sonde-region", 1);
+	assert_int_equal(state_open(NULL, &state, error, sizeof(error)), 0);
+	assert_string_equal(state_path(state), path);
+	state_close(state);
+	assert_int_equal(control_path(NULL, NULL, buffer, sizeof(buffer)), 0);
+	assert_string_equal(buffer, "/run/sonde-region/control.sock");
+	assert_int_equal(control_path(NULL, "/s", buffer, sizeof(buffer)), 0);
+	assert_string_equal(buffer, "/s/control.sock");
+	setenv("RUNTIME_DIRECTORY", "not/absolute", 1);
+	setenv("XDG_STATE_HOME", "/x", 1);
+	unsetenv("STATE_DIRECTORY");
+	assert_int_equal(control_path(NULL, NULL, buffer, sizeof(buffer)), 0);
+	assert_string_equal(buffer,
+			    geteuid() ? "/x/sonde/control.sock" : "/run/sonde/control.sock");
+	unsetenv("RUNTIME_DIRECTORY");
+}
+
 static void a_directory_that_is_there_is_no_error(void **test)
 {
 	assert_int_equal(directory_make(scratch, 0700), 0);
@@ -162,6 +186,7 @@ int main(void)
 			the_control_socket_is_where_the_config_says_else_in_the_state_directory),
 		cmocka_unit_test(a_socket_path_beyond_what_an_address_takes_is_refused),
 		cmocka_unit_test(without_a_path_it_is_the_users_own),
+		with_directory(a_service_managers_directories_come_before_the_users_own),
 		with_directory(a_directory_that_is_there_is_no_error),
 	};
 

@@ -11,6 +11,7 @@ struct owner {
 	const char *lock;
 	bool refuse, owns;
 	uint64_t number;
+	uint64_t even;
 	uint64_t rows;
 };
 
@@ -21,6 +22,11 @@ static const struct sonde_option owner_options[] = {
 	  SONDE_MEMBER(struct owner, refuse),
 	  .value = "false" },
 	{ .name = "number", .type = SONDE_U64, SONDE_MEMBER(struct owner, number), .value = "0" },
+	{ .name = "even",
+	  .type = SONDE_U64,
+	  SONDE_MEMBER(struct owner, even),
+	  .value = "0",
+	  .knob = true },
 	{ 0 }
 };
 
@@ -52,6 +58,13 @@ static void owner_stop(struct sonde_instance *instance)
 	self->owns = false;
 }
 
+static int owner_set(struct sonde_instance *instance)
+{
+	const struct owner *self = instance->self;
+
+	return self->even % 2 ? sonde_fail(instance, EINVAL, "that is odd") : 0;
+}
+
 static int owner_write(struct sonde_instance *instance, struct sonde_delivery *delivery)
 {
 	struct owner *self = instance->self;
@@ -70,6 +83,7 @@ static const struct sonde_plugin owner_plugin = {
 	.counters = owner_counters,
 	.start = owner_start,
 	.stop = owner_stop,
+	.set = owner_set,
 	.write = owner_write,
 };
 
