@@ -107,13 +107,18 @@ uint64_t capabilities_permitted(void)
 	return capget(&header, data) ? 0 : joined(data[0].permitted, data[1].permitted);
 }
 
+/* Where nothing changes the kernel is not asked: a sandbox may forbid the call. */
 int capabilities_hold(uint64_t set)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	const struct __user_cap_data_struct wanted[_LINUX_CAPABILITY_U32S_3] = {
 		{ .permitted = (uint32_t)set, .effective = (uint32_t)set },
 		{ .permitted = (uint32_t)(set >> 32), .effective = (uint32_t)(set >> 32) },
 	};
 
+	if (!capget(&header, data) && !memcmp(data, wanted, sizeof(data)))
+		return 0;
+	memcpy(data, wanted, sizeof(data));
 	return capset(&header, data) ? -errno : 0;
 }
