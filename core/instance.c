@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "batch.h"
-#include "capability.h"
 #include "clock.h"
 #include "host.h"
 #include "instance.h"
@@ -521,22 +520,6 @@ int instance_fail(struct instance *instance, int error, const char *message)
 	log_write(again ? SONDE_DEBUG : SONDE_ERROR, instance->base.name, "%s: %s", message,
 		  strerror(error));
 	return -error;
-}
-
-/* 0 in check(), where it does not matter who asks. */
-int instance_need(struct instance *instance, uint32_t capability, uint32_t when)
-{
-	uint64_t bit;
-
-	if (capability >= capability_count() || !(when & SONDE_TO_RUN) || when & ~SONDE_TO_RUN)
-		return -EINVAL;
-	bit = CAPABILITY(capability);
-	__atomic_or_fetch(&instance->needs.start, bit, __ATOMIC_RELAXED);
-	if (when == SONDE_TO_RUN)
-		__atomic_or_fetch(&instance->needs.running, bit, __ATOMIC_RELAXED);
-	if (instance->problems || !capabilities_lacking(bit, capabilities_permitted()))
-		return 0;
-	return -EPERM;
 }
 
 static struct account *instance_kernel_account(struct instance *instance)

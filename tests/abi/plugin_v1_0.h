@@ -687,9 +687,9 @@ static inline int64_t sonde_now_ns(struct sonde_instance *instance)
 
 /* ---- fds, timers, wake-ups: for every kind ----------------------------------------------- */
 
-/* Calls ready() while fd is readable or writable (SONDE_READABLE | SONDE_WRITABLE). Called again,
- * changes what is watched. The fd stays the plugin's; unwatch it before closing it, in
- * stop() too. */
+/* Calls ready() while fd is readable or writable (SONDE_READABLE | SONDE_WRITABLE), and when it is
+ * hung up, unasked. Called again, changes what is watched. The fd stays the plugin's; unwatch it
+ * before closing it, in stop() too. */
 static inline int sonde_watch(struct sonde_instance *instance, int fd, uint32_t events)
 {
 	return instance->host->watch(instance, fd, events);
@@ -700,8 +700,8 @@ static inline int sonde_unwatch(struct sonde_instance *instance, int fd)
 	return instance->host->unwatch(instance, fd);
 }
 
-/* Calls timer(id) every interval_ns (at least 1 ms), together with other timers of that interval.
- * 0 ends it. Called again with the same id, replaces it. */
+/* Calls timer(id) every interval_ns (at least 1 ms), together with other timers of that interval:
+ * the first time within one. 0 ends it. Called again with the same id, replaces it. */
 static inline int sonde_every(struct sonde_instance *instance, int id, int64_t interval_ns)
 {
 	return instance->host->every(instance, id, interval_ns);
@@ -740,13 +740,17 @@ static inline void sonde_null(struct sonde_instance *instance, uint32_t schema, 
 	instance->host->null(instance, schema, field);
 }
 
-/* The code of a text for the row being filled. Valid for this row only. Equal texts share it. */
+/* The code of a text, which is copied, for the rows that this callback fills (by sonde_row() or in
+ * a created batch), in fields that are not bound to a dictionary. It means nothing once the
+ * callback has returned: ask again in the next one. Until then equal texts have equal codes. The
+ * text is UTF-8; 0, the empty text, when memory is refused or it is over 64 MiB. */
 static inline uint32_t sonde_text(struct sonde_instance *instance, const char *data, size_t length)
 {
 	return instance->host->text(instance, data, length, true);
 }
 
-/* The same for bytes, encoded values and texts that hardly repeat: no look-up. */
+/* The same for bytes, encoded values and texts that hardly repeat: no look-up, so that equal ones
+ * get codes of their own. */
 static inline uint32_t sonde_bytes(struct sonde_instance *instance, const void *data, size_t length)
 {
 	return instance->host->text(instance, data, length, false);
@@ -1141,11 +1145,12 @@ struct sonde_plugin {
 	const struct sonde_counter *counters;
 	const struct sonde_schema *schemas; /* inputs, and processors that make rows */
 
-	/* Options are filled; find what is wrong without touching anything (sonde_problem). */
+	/* Options are filled; find what is wrong without touching anything (sonde_problem). This
+	 * instance is never started. */
 	int (*check)(struct sonde_instance *);
 	int (*start)(struct sonde_instance *);
-	/* Always runs, even after a failed start; twice never. Everything watched or timed ends by
-	 * itself. */
+	/* Always runs, even after a failed start; twice never. Timers end by themselves, and
+	 * watches of fds that stay open. */
 	void (*stop)(struct sonde_instance *);
 	/* A knob has its new value already; a negative return puts the old one back. */
 	int (*set)(struct sonde_instance *);

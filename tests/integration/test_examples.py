@@ -9,30 +9,7 @@ import subprocess
 
 import pytest
 
-TREE = pathlib.Path(__file__).resolve().parent.parent.parent
-BUILD = pathlib.Path(os.environ.get("SONDE_BUILD", TREE / "build"))
-SONDE = BUILD / "sonde"
-
-
-def run(command, **options):
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120, **options)
-    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
-    return result.stdout
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """A root directory with sonde in it."""
-    root = tmp_path_factory.mktemp("root")
-    run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root])
-    return root
-
-
-@pytest.fixture(scope="module")
-def environment(installed):
-    pc = glob.glob(f"{installed}/**/sonde.pc", recursive=True)
-    assert len(pc) == 1, pc
-    return {**os.environ, "PKG_CONFIG_SYSROOT_DIR": str(installed), "PKG_CONFIG_PATH": os.path.dirname(pc[0])}
+from installed import SONDE, TREE, environment, installed, run      # pylint: disable=unused-import
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +31,8 @@ def test_files_are_where_a_debian_user_expects_them(installed, environment):
     assert variables == {"prefix": prefix, "includedir": f"{prefix}/include",
                          "plugindir": f"{prefix}/lib/{multiarch}/sonde/plugins"}
     inside = pathlib.Path(f"{installed}{prefix}")
-    for path in ("bin/sonde", "include/sonde/plugin.h", f"lib/{multiarch}/sonde/plugins/null.so",
+    for path in ("bin/sonde", "include/sonde/plugin.h", "include/sonde/test.h", f"lib/{multiarch}/libsonde-test.so",
+                 f"lib/{multiarch}/pkgconfig/sonde-test.pc", f"lib/{multiarch}/sonde/plugins/null.so",
                  f"lib/{multiarch}/pkgconfig/sonde.pc"):
         assert (inside / path).is_file(), path
     assert (inside / "include/sonde/plugin.h").read_text() == (TREE / "core/include/sonde/plugin.h").read_text()
@@ -75,22 +53,27 @@ def test_make_install_puts_them_beside_the_others(plugins, environment, installe
     # pkg-config puts the system root before the directory already.
     run(["make", "-C", plugins, "install"], env=environment)
     directory = glob.glob(f"{installed}/**/sonde/plugins", recursive=True)[0]
-    assert {"load.so", "threshold.so", "lines.so", "null.so"} <= set(os.listdir(directory))
+    assert {"load.so", "threshold.so", "lines.so", "durable.so", "null.so"} <= set(os.listdir(directory))
     assert "\n    load " in run([SONDE, "plugins", f"{directory}/load.so"])
 
 
 def test_they_have_manuals(plugins):
     for name, words in {"load": "tasks that want a CPU", "threshold": "rows over a limit",
-                        "lines": "a line a row, in a file"}.items():
+                        "lines": "a line a row, in a file",
+                        "durable": "a line a row, in a file that is on the disk"}.items():
         manual = run([SONDE, "plugins", f"./{name}.so"], cwd=plugins)
         assert f"{name} - {words}" in manual
 
 
-def config(plugins, tmp_path, text, process=""):
+def test_make_check_runs_their_tests(plugins, environment):
+    assert "test_durable" in run(["make", "-C", plugins, "check"], env=environment)
+
+
+def config(plugins, tmp_path, text, process="", output="lines"):
     path = tmp_path / "example.conf"
     path.write_text(f'''sonde: {{ plugins = ["{plugins}"]; state = "{tmp_path}/state"; }};
 processors: {{ {process} }};
-outputs: {{ text: {{ plugin = "lines"; path = "{tmp_path}/out.txt"; }}; }};
+outputs: {{ text: {{ plugin = "{output}"; path = "{tmp_path}/out.txt"; }}; }};
 {text}''')
     return path
 
@@ -153,3 +136,15 @@ pipelines: { main: { from = ["rows"]; to = ["text"]; }; };
     result = subprocess.run([SONDE, "run", path, "--for", "1s"], capture_output=True, text=True, timeout=60)
     assert f"text: cannot open {tmp_path}/missing/out.txt: No such file or directory" in result.stderr
     assert result.returncode == 5      # documented: it ended before everything was handed over
+
+
+@pytest.mark.sanitizers
+def test_an_output_that_works_on_a_thread_of_its_own_hands_over_every_row(plugins, tmp_path):
+    run([SONDE, "run", config(plugins, tmp_path, '''
+inputs: { rows: { plugin = "generate"; rows = 50000; rate = 0; }; };
+pipelines: { main: { from = ["rows"]; to = ["text"]; }; };
+''', output="durable"), "--for", "2s"])
+    seen = lines(tmp_path)
+    assert len(seen) == 50000
+    assert seen[49999].startswith("generate time=")
+    assert "generate.sequence=49999 " in seen[49999]
