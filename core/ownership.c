@@ -68,17 +68,44 @@ static bool directory_is_own(int fd)
 	return own;
 }
 
+/* Directories that are for sonde alone by their names; a service manager makes them root's again
+ * with each start. */
+static bool directory_is_dedicated(const char *path)
+{
+	const char *state = getenv("STATE_DIRECTORY"), *runtime = getenv("RUNTIME_DIRECTORY");
+
+	return !strcmp(path, "/var/lib/sonde") || !strcmp(path, run_directory) ||
+	       (state && !strcmp(path, state)) || (runtime && !strcmp(path, runtime));
+}
+
+static void files_give(const struct privilege *privilege, int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		file_give(privilege, fd, entry->d_name);
+	if (directory)
+		closedir(directory);
+	else if (copy >= 0)
+		close(copy);
+}
+
 static void directory_give(const struct privilege *privilege, const char *path)
 {
+	bool dedicated = directory_is_dedicated(path);
 	struct stat status;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	if (directory_is_own(fd) && fchown(fd, privilege->uid, privilege->gid))
+	if ((dedicated || directory_is_own(fd)) && fchown(fd, privilege->uid, privilege->gid))
 		log_write(SONDE_WARNING, NULL, "cannot give %s to the user %s: %s", path,
 			  privilege->user, strerror(errno));
-	if (!fstat(fd, &status) && status.st_uid == privilege->uid)
+	if (dedicated)
+		files_give(privilege, fd);
+	else if (!fstat(fd, &status) && status.st_uid == privilege->uid)
 		for (size_t i = 0; i < sizeof(own_names) / sizeof(*own_names); i++)
 			file_give(privilege, fd, own_names[i]);
 	close(fd);
@@ -97,7 +124,7 @@ void privilege_hand_over(const struct privilege *privilege, const char *state_pa
 	slash = strrchr(directory, '/');
 	if (slash)
 		*slash = '\0';
-	if (!strcmp(directory, run_directory))
+	if (directory_is_dedicated(directory))
 		directory_give(privilege, directory);
 	file_give(privilege, AT_FDCWD, control_path);
 }
