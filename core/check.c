@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "check.h"
 #include "instance.h"
 
-/* Runs check() of every instance that a pipeline names, and notes what it needs. */
+/* Looks at the bounds of all, runs check() of every instance that a pipeline names, and notes what
+ * it needs. */
 static void config_check(struct config *config, struct problems *problems)
 {
+	bounds_check(config, problems);
 	for (uint32_t i = 0; i < config->instance_count; i++) {
 		struct instance *instance;
 
@@ -31,8 +34,10 @@ struct config *config_open(const char *path, struct catalog *catalog, FILE *mess
 	struct config *config = NULL;
 	int result;
 
-	if (!problems)
+	if (!problems) {
+		fprintf(messages, "sonde: cannot read %s: %s\n", path, strerror(ENOMEM));
 		return NULL;
+	}
 	result = config_load(path, catalog, problems, &config);
 	if (!result)
 		config_check(config, problems);

@@ -47,6 +47,7 @@ struct daemon_config {
 	const char *control;         /* socket path; NULL: the default of the user */
 	int64_t drain_ns;            /* bound of SIGTERM's drain; "5s" */
 	int64_t slow_ns;             /* a callback longer than this is named; "1s" */
+	uint64_t memory_bytes;       /* bound of all memory; 0: a share of the machine's */
 	struct sonde_texts plugins;  /* directories before the built-in one */
 	struct sonde_texts resource; /* "key=value" attributes of everything that is sent */
 	struct log_settings log;

@@ -13,6 +13,7 @@
 #include <sonde/plugin.h>
 #include "clock.h"
 #include "control.h"
+#include "descriptors.h"
 #include "log.h"
 
 static const char control_magic[8] = "sonde-c";
@@ -36,6 +37,7 @@ struct control_client {
 	char *data;          /* request while reading, reply (with header) while writing */
 	size_t length, done; /* bytes expected, bytes moved */
 	bool writing;
+	bool borrowed; /* its fd is in the place that is kept for when there are none left */
 };
 
 struct control {
@@ -73,6 +75,8 @@ static void client_release(struct control_client *client)
 	if (client->watch)
 		loop_watch_end(client->control->loop, client->watch);
 	close(client->fd);
+	if (client->borrowed)
+		descriptors_keep();
 	free(client->data);
 	free(client);
 }
@@ -98,8 +102,24 @@ int control_split(char *payload, size_t length, char *ret_words[CONTROL_WORD_LIM
 	return 0;
 }
 
+/* In the place of the request, which has been read: what memory is refused for can be said. */
+static void client_refuse(struct control_client *client)
+{
+	static const char message[] = "no memory for the answer: try again\n";
+	struct control_header header = { .version = CONTROL_VERSION,
+					 .code = 1, /* the machine refused something */
+					 .length = sizeof(message) - 1 };
+
+	memcpy(header.magic, control_magic, sizeof(header.magic));
+	memcpy(client->data, &header, sizeof(header));
+	memcpy(client->data + sizeof(header), message, sizeof(message) - 1);
+	client->length = sizeof(header) + sizeof(message) - 1;
+	client->done = 0;
+	client->writing = true;
+}
+
 /* The reply as bytes with its header; frees the request. */
-static int client_answer(struct control_client *client)
+static void client_answer(struct control_client *client)
 {
 	struct control_header header = { .version = CONTROL_VERSION };
 	struct control *control = client->control;
@@ -107,10 +127,13 @@ static int client_answer(struct control_client *client)
 	uint32_t word_count;
 	size_t length = 0;
 	FILE *file = open_memstream(&reply, &length);
+	bool failed;
 	int64_t left_ns = client->timeout.due_ns - clock_monotonic_ns(); /* not the answer's time */
 
-	if (!file)
-		return -ENOMEM;
+	if (!file) {
+		client_refuse(client);
+		return;
+	}
 	memcpy(header.magic, control_magic, sizeof(header.magic));
 	fwrite(&header, sizeof(header), 1, file);
 	if (control_split(client->data + sizeof(header), client->length - sizeof(header), words,
@@ -120,9 +143,12 @@ static int client_answer(struct control_client *client)
 	} else {
 		header.code = control->answer(control->data, words, word_count, file);
 	}
-	if (fclose(file)) {
+	failed = ferror(file) != 0;
+	failed |= fclose(file) != 0 || length < sizeof(header);
+	if (failed) {
 		free(reply);
-		return -ENOMEM;
+		client_refuse(client);
+		return;
 	}
 	header.length = (uint32_t)(length - sizeof(header));
 	memcpy(reply, &header, sizeof(header));
@@ -132,7 +158,6 @@ static int client_answer(struct control_client *client)
 	client->done = 0;
 	client->writing = true;
 	loop_timer_after(control->loop, &client->timeout, left_ns);
-	return 0;
 }
 
 /* Whether the header of a request is one of ours; then how long the request is. */
@@ -164,7 +189,8 @@ static int client_read(struct control_client *client)
 			client->length += header.length;
 		}
 	}
-	return client_answer(client);
+	client_answer(client);
+	return 0;
 }
 
 static int client_write(struct control_client *client)
@@ -207,13 +233,32 @@ static void control_pause(struct control *control)
 	loop_timer_after(control->loop, &control->resume, NS_PER_SECOND);
 }
 
+/* Where there are no descriptors left, one client at a time is served all the same: that is when
+ * somebody wants to look. A negative errno. */
+static int client_accept(int listen_fd, bool *ret_borrowed)
+{
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	*ret_borrowed = fd < 0 && descriptors_note(errno) && descriptors_lend();
+	if (*ret_borrowed)
+		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (*ret_borrowed && fd < 0) {
+		int error = errno;
+
+		descriptors_keep();
+		errno = error;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 static void control_accept(void *data, int listen_fd, uint32_t events)
 {
 	struct control *control = data;
 	struct control_client *client;
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	bool borrowed;
+	int fd = client_accept(listen_fd, &borrowed);
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
 		control_pause(control);
 	if (fd < 0)
 		return;
@@ -221,8 +266,11 @@ static void control_accept(void *data, int listen_fd, uint32_t events)
 	if (!client || control->client_count == CONTROL_CLIENT_LIMIT) {
 		free(client);
 		close(fd);
+		if (borrowed)
+			descriptors_keep();
 		return;
 	}
+	client->borrowed = borrowed;
 	client->control = control;
 	client->fd = fd;
 	client->next = control->clients;

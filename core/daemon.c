@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "bounds.h"
 #include "check.h"
 #include "clock.h"
 #include "control.h"
@@ -70,22 +71,22 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 		.started_ns = daemon->started_ns,
 	};
 	struct status *status = status_gather(&sources);
+	int result = status ? 0 : -ENOMEM;
 
-	if (!status) {
-		fputs("no memory\n", reply);
-		return EXIT_CODE_FAILED;
-	}
-	if (count > 1 && !strcmp(words[1], "json"))
-		status_print_json(status, reply);
-	else if (count > 1 && !strcmp(words[1], "knobs"))
+	if (status && count > 1 && !strcmp(words[1], "json"))
+		result = status_print_json(status, reply);
+	else if (status && count > 1 && !strcmp(words[1], "knobs"))
 		status_print_knobs(status, reply);
-	else if (count > 1 && !strcmp(words[1], "leaving"))
+	else if (status && count > 1 && !strcmp(words[1], "leaving"))
 		status_print_leaving(status, reply);
-	else
+	else if (status)
 		status_print_text(status, reply, count > 2 ? (uint32_t)atoi(words[2]) : 80,
 				  count > 3 && !strcmp(words[3], "colour"));
 	status_release(status);
-	return EXIT_CODE_OK;
+	if (!result)
+		return EXIT_CODE_OK;
+	fputs("no memory to say it with: try again\n", reply);
+	return EXIT_CODE_FAILED;
 }
 
 static uint16_t answer_set(struct daemon *daemon, char *const *words, uint32_t count, FILE *reply)
@@ -146,6 +147,7 @@ static int daemon_take_config(struct daemon *daemon, struct config *config, FILE
 	daemon_leave(daemon);
 	if (!result) {
 		log_configure(&config->daemon.log);
+		bounds_set(config); /* descriptors are there: it cannot fail */
 		restart_say(&config->daemon, &former->daemon, reply);
 		catalog_visit_changed(daemon->catalog, say_plugin_changed, reply);
 	}
@@ -417,8 +419,10 @@ static int daemon_open_control(struct daemon *daemon, const struct config *confi
 
 static int daemon_open(struct daemon *daemon, struct config *config)
 {
-	int result;
+	int result = bounds_set(config);
 
+	if (result)
+		return result;
 	daemon->loop = loop_create("main");
 	if (!daemon->loop)
 		return daemon_fail(-errno, "no event loop");

@@ -4,10 +4,11 @@
 #include "dictionary.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+
+#include "memory.h"
 
 enum {
 	CHUNK_SHIFT = 6, /* the first chunk holds 64 entries */
@@ -19,6 +20,7 @@ enum {
 
 struct block {
 	struct block *next;
+	size_t size; /* this included */
 };
 
 /* Of the index: free where code_after is 0. */
@@ -95,7 +97,7 @@ static void bytes_count(struct dictionary *dictionary, size_t bytes)
 
 struct sonde_dictionary *dictionary_create(bool distinct)
 {
-	struct dictionary *dictionary = calloc(1, sizeof(*dictionary));
+	struct dictionary *dictionary = memory_allocate_zeroed(sizeof(*dictionary));
 
 	if (!dictionary)
 		return NULL;
@@ -116,6 +118,11 @@ struct sonde_dictionary *dictionary_hold(struct sonde_dictionary *head)
 	return head;
 }
 
+static size_t chunk_bytes(uint32_t chunk)
+{
+	return sizeof(struct sonde_text) << (CHUNK_SHIFT + chunk);
+}
+
 void dictionary_release(struct sonde_dictionary *head)
 {
 	struct dictionary *dictionary = (struct dictionary *)head;
@@ -125,12 +132,12 @@ void dictionary_release(struct sonde_dictionary *head)
 		return;
 	for (block = dictionary->blocks; block; block = next) {
 		next = block->next;
-		free(block);
+		memory_free(block, block->size);
 	}
 	for (uint32_t i = 0; i < dictionary->chunk_count; i++)
-		free(head->chunks[i]);
-	free(dictionary->slots);
-	free(dictionary);
+		memory_free(head->chunks[i], chunk_bytes(i));
+	memory_free(dictionary->slots, dictionary->slot_count * sizeof(struct slot));
+	memory_free(dictionary, sizeof(*dictionary));
 }
 
 /* A copy of a text in the blocks; a long one has a block of its own. NULL: no memory. */
@@ -145,9 +152,10 @@ static const char *bytes_copy(struct dictionary *dictionary, const void *data, s
 		return "";
 	if (length > dictionary->room_bytes) {
 		size = sizeof(*block) + (own ? length : dictionary->block_bytes);
-		block = malloc(size);
+		block = memory_allocate(size);
 		if (!block)
 			return NULL;
+		block->size = size;
 		block->next = dictionary->blocks;
 		dictionary->blocks = block;
 		bytes_count(dictionary, size);
@@ -170,16 +178,15 @@ static struct sonde_text *entry_place(struct dictionary *dictionary, uint32_t co
 	uint32_t place = code + (1u << CHUNK_SHIFT);
 	uint32_t shift = 31u - (uint32_t)__builtin_clz(place);
 	uint32_t chunk = shift - CHUNK_SHIFT;
-	size_t size = sizeof(struct sonde_text) << shift;
 
 	if (chunk == dictionary->chunk_count) {
-		struct sonde_text *entries = malloc(size);
+		struct sonde_text *entries = memory_allocate(chunk_bytes(chunk));
 
 		if (!entries)
 			return NULL;
 		dictionary->head.chunks[chunk] = entries;
 		dictionary->chunk_count++;
-		bytes_count(dictionary, size);
+		bytes_count(dictionary, chunk_bytes(chunk));
 	}
 	return &dictionary->head.chunks[chunk][place - (1u << shift)];
 }
@@ -228,7 +235,7 @@ static struct slot *slot_find(const struct dictionary *dictionary, const void *d
 static bool slots_grow(struct dictionary *dictionary)
 {
 	uint32_t count = dictionary->slot_count ? dictionary->slot_count * 2 : SLOT_COUNT_FIRST;
-	struct slot *slots = count ? calloc(count, sizeof(*slots)) : NULL;
+	struct slot *slots = count ? memory_allocate_zeroed(count * sizeof(*slots)) : NULL;
 
 	if (!slots)
 		return false;
@@ -242,7 +249,7 @@ static bool slots_grow(struct dictionary *dictionary)
 		slots[place] = dictionary->slots[i];
 	}
 	bytes_count(dictionary, (size_t)(count - dictionary->slot_count) * sizeof(*slots));
-	free(dictionary->slots);
+	memory_free(dictionary->slots, dictionary->slot_count * sizeof(*slots));
 	dictionary->slots = slots;
 	dictionary->slot_count = count;
 	return true;

@@ -9,6 +9,11 @@
 #include "fragment.h"
 #include "lint.h"
 
+enum {
+	PARSE_BYTES =
+		64, /* what libconfig takes for a byte of text, at most: "a=1;" is a setting */
+};
+
 static char unreadable; /* the hook of settings whose value means nothing */
 
 struct place setting_place(const config_setting_t *setting)
@@ -22,12 +27,31 @@ bool setting_is_unreadable(const config_setting_t *setting)
 	return config_setting_get_hook(setting) == &unreadable;
 }
 
+/* libconfig goes on without what memory was refused for. */
+static bool lacks_memory(const config_setting_t *group, const config_setting_t *member)
+{
+	return (config_setting_is_group(group) && !config_setting_name(member)) ||
+	       (config_setting_type(member) == CONFIG_TYPE_STRING &&
+		!config_setting_get_string(member));
+}
+
+/* And where it needs memory for more than a text it ends the process: it gets none to try with. */
+static bool memory_suffices(size_t length)
+{
+	void *memory = malloc((length + 1) * PARSE_BYTES);
+	bool suffices = memory != NULL;
+
+	free(memory);
+	return suffices;
+}
+
 /* libconfig gives an element the line at which it was done with it, which may be a later one, and
  * no file to what was read from memory. Both walks are in the order of the text. */
 static int places_set(config_setting_t *setting, const char *file, const struct lint *lint,
 		      uint32_t *number)
 {
 	int count = config_setting_is_aggregate(setting) ? config_setting_length(setting) : 0;
+	int result = 0;
 
 	for (int i = 0; i < count; i++) {
 		config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
@@ -38,29 +62,39 @@ static int places_set(config_setting_t *setting, const char *file, const struct 
 		member->file = file;
 		if (lint->places[(*number)++].unreadable)
 			config_setting_set_hook(member, &unreadable);
-		if (places_set(member, file, lint, number))
-			return -EBADMSG;
+		result = lacks_memory(setting, member) ? -ENOMEM
+						       : places_set(member, file, lint, number);
+		if (result)
+			return result;
 	}
 	return 0;
 }
 
-static void tree_parse(struct fragment *fragment, const char *text, const struct lint *lint,
-		       struct problems *problems)
+/* -ENOMEM, or 0: what is wrong with the text is a problem, and the fragment is broken. */
+static int tree_parse(struct fragment *fragment, const char *text, size_t length,
+		      const struct lint *lint, struct problems *problems)
 {
 	struct place place = { .file = fragment->file };
 	uint32_t number = 0;
+	int result = 0;
 
 	fragment->broken = lint->broken;
 	if (lint->broken)
-		return;
+		return 0;
+	if (!memory_suffices(length))
+		return -ENOMEM;
 	if (!config_read_string(&fragment->tree, text)) {
 		place.line = (uint32_t)config_error_line(&fragment->tree);
 		problems_add(problems, PROBLEM_ERROR, place, "%s",
 			     config_error_text(&fragment->tree));
 		fragment->broken = true;
-	} else if (places_set(config_root_setting(&fragment->tree), fragment->file, lint,
-			      &number) ||
-		   number != lint->count) {
+	} else {
+		result = places_set(config_root_setting(&fragment->tree), fragment->file, lint,
+				    &number);
+		if (!result && number != lint->count)
+			result = -EBADMSG;
+	}
+	if (result == -EBADMSG) {
 		problems_add(problems, PROBLEM_ERROR, place,
 			     "sonde and libconfig read this file differently, which is a mistake "
 			     "in sonde");
@@ -70,6 +104,7 @@ static void tree_parse(struct fragment *fragment, const char *text, const struct
 		config_destroy(&fragment->tree);
 		config_init(&fragment->tree);
 	}
+	return result == -ENOMEM ? result : 0;
 }
 
 static int fragment_read(const char *path, struct arena *arena, struct problems *problems,
@@ -94,7 +129,7 @@ static int fragment_read(const char *path, struct arena *arena, struct problems 
 		fragment->directory = ".";
 	result = lint_check(text, length, fragment->file, problems, &lint);
 	if (!result)
-		tree_parse(fragment, text, &lint, problems);
+		result = tree_parse(fragment, text, length, &lint, problems);
 	lint_release(&lint);
 	return result;
 }

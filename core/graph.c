@@ -57,7 +57,7 @@ static int graph_add_input(struct graph *graph, struct graph_node *node)
 		struct instance *instance = node_add(graph, node, i, count, loop);
 
 		if (!instance)
-			return -ENOMEM;
+			return loop ? -ENOMEM : -errno;
 		instance->owner = &node->fans[i];
 		instance->emit = input_emit;
 		instance->ledger = graph->ledger;
@@ -84,11 +84,11 @@ static int graph_add_output(struct graph *graph, struct graph_node *node)
 	if (!node->outputs || !node->links)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		struct instance *instance =
-			node_add(graph, node, i, count, graph_loop(graph, node->config->name));
+		struct loop *loop = graph_loop(graph, node->config->name);
+		struct instance *instance = node_add(graph, node, i, count, loop);
 
 		if (!instance)
-			return -ENOMEM;
+			return loop ? -ENOMEM : -errno;
 		instance->emit = output_emit;
 		output_init(&node->outputs[i], instance);
 	}
@@ -137,7 +137,7 @@ static int graph_add_pipeline(struct graph *graph, struct graph_pipeline *pipeli
 		int result;
 
 		if (!loop)
-			return -ENOMEM;
+			return -errno;
 		pipeline_init(&pipeline->replicas[i], pipeline->config, loop);
 		pipeline->count++;
 		result = pipeline_add_stages(graph, &pipeline->replicas[i], i, count);

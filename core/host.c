@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's side of the plugin header: the table of services. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "batch.h"
 #include "clock.h"
@@ -164,39 +165,56 @@ static struct sonde_batch *host_batch_derive(struct sonde_instance *base, struct
 	return batch_derive(batch);
 }
 
+static void host_lose(struct sonde_instance *base, uint64_t rows, uint64_t events, uint32_t loss)
+{
+	struct instance *instance = instance_of(base);
+
+	if (!instance->account || loss >= SONDE_LOSS_COUNT)
+		return;
+	if (instance->plugin->descriptor->kind == SONDE_PROCESSOR) {
+		processor_lose(instance, (struct tally){ rows, events }, loss);
+		return;
+	}
+	tally_add(&instance->account->in, rows, events);
+	tally_add(&instance->account->lost[loss], rows, events);
+}
+
+/* Gives a batch a receipt that ends at the instance. -ENOMEM: settled() will not come. */
+static int batch_await(struct instance *instance, struct sonde_batch *batch, uint64_t token)
+{
+	struct settlement_list *awaited = instance_await(instance);
+	struct receipt *receipt = awaited ? receipt_create(instance_settled, awaited, token) : NULL;
+
+	if (!receipt || receipts_add(batch_receipts(batch), receipt, batch->selected_count)) {
+		if (receipt)
+			receipt_cancel(receipt);
+		free(awaited);
+		return -ENOMEM;
+	}
+	__atomic_add_fetch(&instance->receipt_count, 1, __ATOMIC_RELAXED);
+	receipt_release(receipt); /* the batch holds it */
+	return 0;
+}
+
 /* Rows that were emitted go first, so that an instance's rows stay in order. */
 static int host_batch_emit(struct sonde_instance *base, struct sonde_batch *batch,
 			   const uint64_t *token)
 {
 	struct instance *instance = instance_of(base);
-	struct receipt *receipt;
-	int result;
 
 	if (rows_waiting(&instance->rows))
 		rows_flush(&instance->rows, loop_now_ns(instance->loop));
 	if (token) {
 		batch_finish(batch);
-		receipt = receipt_create(instance_settled, instance, *token);
-		if (!receipt)
-			goto no_memory;
-		result = receipts_add(batch_receipts(batch), receipt, batch->selected_count);
-		if (result) {
-			receipt_cancel(receipt);
-			goto no_memory;
+		if (batch_await(instance, batch, *token)) {
+			host_lose(base, batch->selected_count, batch->event_count,
+				  SONDE_LOST_MEMORY);
+			batch_release(batch);
+			return -ENOMEM;
 		}
-		__atomic_add_fetch(&instance->receipt_count, 1, __ATOMIC_RELAXED);
-		receipt_release(receipt);
 	}
 	instance->emit(instance, batch);
 	return 0;
-no_memory: /* settled() will not come */
-	if (instance->account) {
-		tally_add(&instance->account->in, batch->selected_count, batch->event_count);
-		tally_add(&instance->account->lost[SONDE_LOST_MEMORY], batch->selected_count,
-			  batch->event_count);
-	}
-	batch_release(batch);
-	return -ENOMEM;
 }
 
 /* The instance tells whose fields these are, for the day when they are larger. */
@@ -276,20 +294,6 @@ static void host_reduce(struct sonde_instance *base, uint64_t rows, uint64_t eve
 	}
 	tally_add(&instance->account->in, rows, events);
 	tally_add(&instance->account->reduced[reduction], rows, events);
-}
-
-static void host_lose(struct sonde_instance *base, uint64_t rows, uint64_t events, uint32_t loss)
-{
-	struct instance *instance = instance_of(base);
-
-	if (!instance->account || loss >= SONDE_LOSS_COUNT)
-		return;
-	if (instance->plugin->descriptor->kind == SONDE_PROCESSOR) {
-		processor_lose(instance, (struct tally){ rows, events }, loss);
-		return;
-	}
-	tally_add(&instance->account->in, rows, events);
-	tally_add(&instance->account->lost[loss], rows, events);
 }
 
 static void host_tally(struct sonde_instance *base, const struct sonde_tally *tally)

@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "clock.h"
+#include "descriptors.h"
 #include "host.h"
 #include "instance.h"
 #include "log.h"
@@ -21,6 +22,7 @@ static const int64_t restart_longest_ns = 60ll * NS_PER_SECOND;
 
 struct settlement_list {
 	struct settlement_list *next;
+	struct instance *instance;
 	uint64_t token;
 	struct sonde_settlement settlement;
 };
@@ -134,23 +136,27 @@ static void instance_run_settled(void *data)
 	}
 }
 
-void instance_settled(void *data, uint64_t token, const struct sonde_settlement *settlement)
+struct settlement_list *instance_await(struct instance *instance)
 {
-	struct instance *instance = data;
 	struct settlement_list *list = malloc(sizeof(*list));
 
-	if (list) {
-		list->token = token;
-		list->settlement = *settlement;
-		pthread_mutex_lock(&instance->mutex);
-		list->next = instance->settlements;
-		instance->settlements = list;
-		pthread_mutex_unlock(&instance->mutex);
-		loop_post(instance->loop, &instance->settled);
-	} else {
-		log_write(SONDE_ERROR, instance->base.name,
-			  "no memory to say that token %llu is settled", (unsigned long long)token);
-	}
+	if (list)
+		list->instance = instance;
+	return list;
+}
+
+void instance_settled(void *awaited, uint64_t token, const struct sonde_settlement *settlement)
+{
+	struct settlement_list *list = awaited;
+	struct instance *instance = list->instance;
+
+	list->token = token;
+	list->settlement = *settlement;
+	pthread_mutex_lock(&instance->mutex);
+	list->next = instance->settlements;
+	instance->settlements = list;
+	pthread_mutex_unlock(&instance->mutex);
+	loop_post(instance->loop, &instance->settled);
 	/* Last: one that leaves may be released from here on. */
 	__atomic_sub_fetch(&instance->receipt_count, 1, __ATOMIC_RELEASE);
 }
@@ -241,6 +247,8 @@ static void instance_book_failure(struct instance *instance, enum callback callb
 	pthread_mutex_lock(&instance->mutex);
 	said = instance->problem[0] != '\0';
 	if (!said)
+		descriptors_note(-result);
+	if (!said)
 		snprintf(instance->problem, sizeof(instance->problem), "%s failed: %s",
 			 callback_name(callback), strerror(-result));
 	instance->failed_callback = callback;
@@ -292,6 +300,12 @@ static void instance_flush(struct instance *instance)
 			  rows->refused_rows);
 		rows->refused_rows = 0;
 	}
+	if (rows->refused_texts) {
+		log_write(SONDE_WARNING, instance->base.name,
+			  "memory was refused for %llu texts: their rows have empty ones",
+			  (unsigned long long)rows->refused_texts);
+		rows->refused_texts = 0;
+	}
 	if (!rows_waiting(rows))
 		return;
 	if (instance_must_flush(instance)) {
@@ -337,6 +351,29 @@ static void instance_call_stop(struct instance *instance)
 	loop_cancel(instance->loop, &instance->room);
 }
 
+static bool is_of_counter(const struct sonde_plugin *plugin, size_t offset)
+{
+	const struct sonde_counter *counter = plugin->counters;
+
+	for (; counter && counter->name; counter++) {
+		if (offset - counter->offset < sizeof(uint64_t))
+			return true;
+	}
+	return false;
+}
+
+/* Counters only rise, and others may be reading them. */
+static void instance_reset(struct instance *instance, const char *fresh)
+{
+	const struct sonde_plugin *plugin = descriptor_of(instance);
+	char *self = instance->base.self;
+
+	for (size_t i = 0; i < plugin->self_size; i++) {
+		if (!is_of_counter(plugin, i))
+			self[i] = fresh[i];
+	}
+}
+
 /* A failed start leaves nothing behind: stop() has run and the options are as they were. Knobs that
  * were set since keep their values. */
 static void instance_start_failed(struct instance *instance)
@@ -350,7 +387,7 @@ static void instance_start_failed(struct instance *instance)
 	if (fresh) {
 		for (const struct sonde_option *o = plugin->options; o && o->name; o++)
 			memcpy(fresh + o->offset, self + o->offset, o->size);
-		memcpy(self, fresh, plugin->self_size);
+		instance_reset(instance, fresh);
 		free(fresh);
 	}
 	instance_set_state(instance, INSTANCE_WAITING);
@@ -504,6 +541,7 @@ int instance_fail(struct instance *instance, int error, const char *message)
 	char problem[sizeof(instance->problem)];
 	bool again;
 
+	descriptors_note(error);
 	if (instance->problems) {
 		problems_add(instance->problems, PROBLEM_ERROR, instance->config->place, "%s: %s",
 			     instance->base.name, message);

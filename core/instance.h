@@ -144,8 +144,12 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 /* Puts a former value back, on its thread. */
 void instance_restore(struct instance *instance, const char *knob, const struct knob_value *before);
 
-/* The receipt of rows emitted with a token ends here; any thread. */
-void instance_settled(void *instance, uint64_t token, const struct sonde_settlement *settlement);
+/* What the settlement of a token will need, so that memory cannot be refused for it then; freed
+ * with free() if none comes. NULL: no memory. */
+struct settlement_list *instance_await(struct instance *instance);
+
+/* The receipt of rows emitted with a token ends here; any thread. Takes over what was awaited. */
+void instance_settled(void *awaited, uint64_t token, const struct sonde_settlement *settlement);
 
 const char *callback_name(uint32_t callback);
 

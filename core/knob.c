@@ -167,6 +167,11 @@ int64_t knob_left_ns(const struct knobs *knobs, const char *instance, const char
 	return hold ? hold->timer.due_ns - clock_monotonic_ns() : 0;
 }
 
+static void explain_no_memory(char *error, size_t error_size)
+{
+	snprintf(error, error_size, "memory is refused: try again");
+}
+
 /* Sets all replicas, or none. */
 static int knob_apply(struct graph_node *node, const char *knob, const char *value,
 		      struct knob_before *ret_before, char *error, size_t error_size)
@@ -181,7 +186,9 @@ static int knob_apply(struct graph_node *node, const char *knob, const char *val
 		else
 			result = loop_call_owned(call->instance->loop, call_set, knob_call_release,
 						 call, call_timeout_ns);
-		if (result) {
+		if (result == -ENOMEM) {
+			explain_no_memory(error, error_size);
+		} else if (result) {
 			snprintf(error, error_size,
 				 "the thread of %s is held up by a callback (see `sonde status`): "
 				 "it may take effect later",
@@ -310,8 +317,10 @@ int knob_set(struct knobs *knobs, const char *path, const char *value, int64_t f
 		return -ENOENT;
 	option = option_find(node->config->plugin->descriptor->options, dot + 1);
 	before = calloc(node->count, sizeof(*before));
-	if (!before)
+	if (!before) {
+		explain_no_memory(error, error_size);
 		return -ENOMEM;
+	}
 	result = knob_apply(node, dot + 1, value, before, error, error_size);
 	if (result || !option) {
 		free(before);

@@ -60,6 +60,7 @@ static struct catalog *catalog_open(void)
 {
 	char beside[PATH_MAX] = "";
 	const char *directories[3] = { 0 };
+	struct catalog *catalog;
 	struct stat status;
 	ssize_t length = readlink("/proc/self/exe", beside, sizeof(beside) - 16);
 	char *slash;
@@ -73,7 +74,10 @@ static struct catalog *catalog_open(void)
 			directories[count++] = beside;
 	}
 	directories[count] = SONDE_PLUGIN_DIRECTORY;
-	return catalog_create(directories, host_services());
+	catalog = catalog_create(directories, host_services());
+	if (!catalog)
+		fprintf(stderr, "sonde: cannot look for plugins: %s\n", strerror(ENOMEM));
+	return catalog;
 }
 
 static int with_config(const struct arguments *arguments,

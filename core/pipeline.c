@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "batch.h"
+#include "memory.h"
 #include "pipeline.h"
 #include "processor.h"
 
@@ -29,6 +30,7 @@ void fan_clear(struct fan *fan)
 	for (uint32_t i = 0; i < fan->count; i++)
 		free(fan->branches[i].routes);
 	free(fan->branches);
+	memory_unreserve(fan->reserved_bytes);
 	*fan = (struct fan){ 0 };
 }
 
@@ -54,6 +56,8 @@ void fan_push(struct fan *fan, struct sonde_batch *batch)
 		branch_unreserve(branch, branch->next, bytes);
 		branch->next = branch->next + 1 < branch->count ? branch->next + 1 : 0;
 	}
+	if (bytes)
+		memory_unreserve(bytes);
 	fan->reserved_bytes -= bytes;
 	batch_release(batch);
 }
@@ -84,7 +88,7 @@ static int branch_reserve(struct fan_branch *branch, size_t bytes)
 	return 0;
 }
 
-int fan_reserve(struct fan *fan, size_t bytes)
+static int branches_reserve(struct fan *fan, size_t bytes)
 {
 	for (uint32_t i = 0; i < fan->count; i++) {
 		int result = branch_reserve(&fan->branches[i], bytes);
@@ -95,8 +99,48 @@ int fan_reserve(struct fan *fan, size_t bytes)
 			branch_unreserve(&fan->branches[i], UINT32_MAX, bytes);
 		return result;
 	}
-	fan->reserved_bytes += bytes;
 	return 0;
+}
+
+/* Takes back what every route has promised; whether nothing else of the sender is under way. */
+static bool fan_take_back(struct fan *fan, size_t bytes)
+{
+	bool empty = !fan->reserved_bytes;
+
+	for (uint32_t i = 0; i < fan->count; i++) {
+		struct fan_branch *branch = &fan->branches[i];
+
+		for (uint32_t r = 0; r < branch->count; r++)
+			empty &= !route_take_back(branch->routes[r], bytes);
+	}
+	return empty;
+}
+
+/* Who has nothing under way would never be told of room: it is promised all the same. */
+static int fan_reserve_alone(struct fan *fan, size_t bytes)
+{
+	int result = branches_reserve(fan, bytes);
+
+	if (result)
+		return result;
+	result = relief_reserve(bytes, true);
+	if (result)
+		fan_take_back(fan, bytes);
+	return result;
+}
+
+int fan_reserve(struct fan *fan, size_t bytes)
+{
+	int result = branches_reserve(fan, bytes);
+
+	if (result)
+		return result;
+	result = relief_reserve(bytes, false);
+	if (result && fan_take_back(fan, bytes) && result == -EAGAIN)
+		result = fan_reserve_alone(fan, bytes);
+	if (!result)
+		fan->reserved_bytes += bytes;
+	return result;
 }
 
 void fan_unreserve(struct fan *fan, size_t bytes)
@@ -105,6 +149,7 @@ void fan_unreserve(struct fan *fan, size_t bytes)
 		bytes = fan->reserved_bytes;
 	for (uint32_t i = 0; i < fan->count; i++)
 		branch_unreserve(&fan->branches[i], UINT32_MAX, bytes);
+	memory_unreserve(bytes);
 	fan->reserved_bytes -= bytes;
 }
 

@@ -37,7 +37,7 @@ void fan_push(struct fan *fan, struct sonde_batch *batch);
 /* Whether a branch that waits is full; its `room` will run then. */
 bool fan_is_full(struct fan *fan);
 
-/* All or nothing, over every branch. */
+/* All or nothing: in every branch, and once of the daemon's memory. */
 int fan_reserve(struct fan *fan, size_t bytes);
 void fan_unreserve(struct fan *fan, size_t bytes);
 

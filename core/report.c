@@ -8,6 +8,14 @@ void report_init(struct sonde_report *report, struct arena *arena)
 	report->last = &report->first;
 }
 
+/* A copy, or what stands for it where memory is refused. */
+static const char *copy_or(struct sonde_report *report, const char *text, const char *other)
+{
+	const char *copy = arena_copy(report->arena, text ? text : "");
+
+	return copy ? copy : other;
+}
+
 static struct report_cell *report_add(struct sonde_report *report, const char *table,
 				      const char *row, const char *column)
 {
@@ -37,7 +45,7 @@ void report_number(struct sonde_report *report, const char *table, const char *r
 	if (!cell)
 		return;
 	cell->number = value;
-	cell->unit = arena_copy(report->arena, unit ? unit : "");
+	cell->unit = copy_or(report, unit, "");
 }
 
 void report_text(struct sonde_report *report, const char *table, const char *row,
@@ -46,5 +54,5 @@ void report_text(struct sonde_report *report, const char *table, const char *row
 	struct report_cell *cell = report_add(report, table, row, column);
 
 	if (cell)
-		cell->text = arena_copy(report->arena, value ? value : "");
+		cell->text = copy_or(report, value, "no memory for it");
 }

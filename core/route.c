@@ -5,9 +5,14 @@
 #include <string.h>
 
 #include "batch.h"
+#include "memory.h"
 #include "route.h"
 
 enum { ROUTE_COMPACT_BELOW_PERCENT = 50 };
+
+static size_t route_shed_bytes(void *data);
+static void route_shed(void *data);
+static void route_tell_room(void *data);
 
 void route_init(struct route *route, const char *from, const char *to,
 		const struct queue_config *config, struct account *account)
@@ -19,6 +24,11 @@ void route_init(struct route *route, const char *from, const char *to,
 	route->when_full = (enum when_full)config->when_full;
 	route->account = account;
 	pthread_mutex_init(&route->mutex, NULL);
+	route->relief = (struct relief){ .bytes = route_shed_bytes,
+					 .shed = route_shed,
+					 .room = route_tell_room,
+					 .data = route };
+	relief_add(&route->relief);
 }
 
 void route_install(struct route *route, const struct route_plan *plan)
@@ -103,6 +113,7 @@ void route_drop(struct route *route)
 
 void route_clear(struct route *route)
 {
+	relief_remove(&route->relief);
 	route_drop(route);
 	queue_clear(&route->queue);
 	pthread_mutex_destroy(&route->mutex);
@@ -133,8 +144,9 @@ static void route_displace(struct route *route, size_t bytes)
 	}
 }
 
-/* Queues by the rule of the route. Locked. 0 or a negative errno: the batch was refused. */
-static int route_enqueue(struct route *route, struct sonde_batch *batch)
+/* Queues by the rule of the route. Locked. 0 or a negative errno: the batch was refused. Where the
+ * daemon is short of memory it passes batches on one at a time. */
+static int route_enqueue(struct route *route, struct sonde_batch *batch, bool is_short)
 {
 	size_t bytes = batch_bytes(batch);
 
@@ -148,6 +160,8 @@ static int route_enqueue(struct route *route, struct sonde_batch *batch)
 		route_displace(route, bytes);
 		return queue_push_over(&route->queue, batch);
 	case WHEN_FULL_DROP_NEWEST:
+		if (is_short && route->queue.count)
+			return -ENOMEM;
 		break;
 	}
 	return queue_push(&route->queue, batch);
@@ -156,18 +170,20 @@ static int route_enqueue(struct route *route, struct sonde_batch *batch)
 void route_push(struct route *route, struct sonde_batch *batch)
 {
 	size_t promised_bytes = batch_bytes(batch);
-	bool arrived = false;
+	bool is_short = relief_is_due() && relief_run(), arrived = false;
 	int result;
 
 	batch = compacted(batch);
 	pthread_mutex_lock(&route->mutex);
 	queue_unreserve(&route->queue, promised_bytes);
 	tally_add(&route->account->in, batch->selected_count, batch->event_count);
-	result = route_enqueue(route, batch);
+	result = route_enqueue(route, batch, is_short);
 	if (result) {
 		enum sonde_loss loss =
 			result == -ENOMEM ? SONDE_LOST_MEMORY : SONDE_LOST_QUEUE_FULL;
 
+		if (result == -ENOMEM)
+			memory_count_shed(batch->selected_count);
 		route_lose(route, batch, loss);
 		lost_batch_release(batch, loss);
 	} else {
@@ -182,12 +198,13 @@ void route_push(struct route *route, struct sonde_batch *batch)
 
 bool route_is_full(struct route *route)
 {
-	bool full;
+	bool is_short, full;
 
 	if (route->when_full != WHEN_FULL_WAIT)
 		return false;
+	is_short = relief_is_due() && relief_run();
 	pthread_mutex_lock(&route->mutex);
-	full = route->queue.bytes >= route->queue.limit_bytes;
+	full = route->queue.bytes >= route->queue.limit_bytes || (is_short && route->queue.count);
 	if (full)
 		route->wants_room = true;
 	pthread_mutex_unlock(&route->mutex);
@@ -228,6 +245,61 @@ void route_unreserve(struct route *route, size_t bytes)
 	if (room && route->sender_loop)
 		loop_post(route->sender_loop, route->room);
 }
+
+bool route_take_back(struct route *route, size_t bytes)
+{
+	bool queued;
+
+	pthread_mutex_lock(&route->mutex);
+	queue_unreserve(&route->queue, bytes);
+	route->wants_room = true;
+	queued = route->queue.count > 0;
+	pthread_mutex_unlock(&route->mutex);
+	return queued;
+}
+
+/* ---- when memory is short ---------------------------------------------------------------- */
+
+static size_t route_shed_bytes(void *data)
+{
+	struct route *route = data;
+	size_t bytes;
+
+	pthread_mutex_lock(&route->mutex);
+	bytes = route->when_full == WHEN_FULL_DROP_OLDEST ? route->queue.bytes : 0;
+	pthread_mutex_unlock(&route->mutex);
+	return bytes;
+}
+
+static void route_shed(void *data)
+{
+	struct route *route = data;
+	struct sonde_batch *oldest;
+
+	pthread_mutex_lock(&route->mutex);
+	oldest = queue_pop(&route->queue);
+	if (oldest) {
+		memory_count_shed(oldest->selected_count);
+		route_lose(route, oldest, SONDE_LOST_MEMORY);
+	}
+	pthread_mutex_unlock(&route->mutex);
+	if (oldest)
+		lost_batch_release(oldest, SONDE_LOST_MEMORY);
+}
+
+static void route_tell_room(void *data)
+{
+	struct route *route = data;
+	bool room;
+
+	pthread_mutex_lock(&route->mutex);
+	room = route_takes_room(route);
+	pthread_mutex_unlock(&route->mutex);
+	if (room && route->sender_loop)
+		loop_post(route->sender_loop, route->room);
+}
+
+/* ---- receiving --------------------------------------------------------------------------- */
 
 struct sonde_batch *route_pop(struct route *route)
 {

@@ -13,6 +13,7 @@
 #include "ledger.h"
 #include "loop.h"
 #include "queue.h"
+#include "relief.h"
 
 /* Whose rows a route takes to whom. */
 struct route_plan {
@@ -39,7 +40,8 @@ struct route {
 	struct loop_task *room;
 	struct loop *receiver_loop; /* runs `arrived` when it was empty */
 	struct loop_task *arrived;
-	uint64_t high_bytes; /* most that was ever queued, for status */
+	uint64_t high_bytes;  /* most that was ever queued, for status */
+	struct relief relief; /* lets go of rows when the daemon is short of memory */
 };
 
 /* Numbers of a route at one moment. */
@@ -69,6 +71,10 @@ bool route_is_full(struct route *route);
 
 int route_reserve(struct route *route, size_t bytes);
 void route_unreserve(struct route *route, size_t bytes);
+
+/* Takes back a promise, since the daemon has no memory for it: `room` runs when what is queued
+ * goes, and not because of this. Whether anything is queued. */
+bool route_take_back(struct route *route, size_t bytes);
 
 /* The oldest batch, held until it is settled; NULL: empty. */
 struct sonde_batch *route_pop(struct route *route);

@@ -196,10 +196,13 @@ uint32_t rows_text(struct rows *rows, const void *data, size_t length, bool inte
 	uint32_t code;
 
 	if (!dictionary)
-		return 0;
+		return 0; /* and no batch can be made without one */
 	code = intern ? dictionary_intern(dictionary, data, length)
 		      : dictionary_add(dictionary, data, length);
-	return code == UINT32_MAX ? 0 : code;
+	if (code != UINT32_MAX)
+		return code;
+	rows->refused_texts++;
+	return 0;
 }
 
 uint64_t *rows_heap(struct rows *rows, uint32_t schema, uint32_t field, uint32_t count,

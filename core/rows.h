@@ -17,6 +17,7 @@ struct rows {
 	struct sonde_dictionary *dictionary; /* texts of fields that are not bound */
 	void *scratch;                       /* handed out when memory is refused */
 	uint64_t refused_rows;               /* handed out as scratch and not booked yet */
+	uint64_t refused_texts;              /* that the empty one stands for, and not said yet */
 	void (*send)(void *data, struct sonde_batch *batch); /* takes over the reference */
 	void *data;
 	int64_t sent_ns; /* monotonic: when a batch was sent last */

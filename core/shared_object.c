@@ -124,7 +124,8 @@ static int check_machine(const struct refusal *refusal, const ElfW(Ehdr) * heade
 	if (!read_own_header(&own))
 		return refuse(refusal, -ENOEXEC,
 			      "cannot be compared with the sonde binary: /proc/self/exe cannot be "
-			      "read; mount /proc");
+			      "read: %s (is /proc mounted?)",
+			      strerror(errno));
 	if (header->e_ident[EI_CLASS] != own.e_ident[EI_CLASS] ||
 	    header->e_ident[EI_DATA] != own.e_ident[EI_DATA] || header->e_machine != own.e_machine)
 		return refuse(

@@ -248,7 +248,7 @@ static const char *source_take(struct show *show, char **text, size_t *length, s
 	bool failed = show->failed || ferror(show->file);
 	const char *source;
 
-	failed |= fclose(show->file) != 0;
+	failed |= fclose(show->file) != 0 || !*text;
 	source = failed ? NULL : arena_copy_length(arena, *text, *length);
 	free(*text);
 	return source;

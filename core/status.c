@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "status.h"
+#include "storage.h"
 
 static const int64_t call_timeout_ns = 200ll * NS_PER_MS;
 
@@ -195,16 +195,17 @@ static void close_account(struct status_account *at)
 static void gather_process(struct status *status)
 {
 	struct rusage usage;
-	unsigned long size, resident;
-	FILE *file = fopen("/proc/self/statm", "re");
 
 	getrusage(RUSAGE_SELF, &usage);
 	status->cpu_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 +
 			(double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
-	if (file && fscanf(file, "%lu %lu", &size, &resident) == 2)
-		status->rss_bytes = (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
-	if (file)
-		fclose(file);
+	memory_measure();
+	memory_read(&status->memory);
+	status->rss_bytes = status->memory.resident_bytes;
+	status->idle_bytes = storage_idle_bytes();
+	if (status->idle_bytes > status->memory.counted_bytes)
+		status->idle_bytes = status->memory.counted_bytes;
+	descriptors_read(&status->descriptors);
 }
 
 static void gather_graph(struct status *status, struct graph *graph)

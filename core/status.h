@@ -5,9 +5,11 @@
 
 #include <stdio.h>
 
+#include "descriptors.h"
 #include "graph.h"
 #include "knob.h"
 #include "log.h"
+#include "memory.h"
 #include "privilege.h"
 #include "report.h"
 #include "watch.h"
@@ -58,6 +60,9 @@ struct status {
 	int64_t now_wall_ns;
 	double uptime_s, cpu_s;
 	uint64_t rss_bytes;
+	size_t idle_bytes; /* of memory.counted_bytes: blocks that wait to be used again */
+	struct memory_snapshot memory;
+	struct descriptors_snapshot descriptors;
 	uint32_t thread_count;
 	struct log_counts log;
 	uint32_t instance_count, account_count;
@@ -70,8 +75,8 @@ struct status {
 struct status *status_gather(const struct status_sources *sources);
 void status_release(struct status *status);
 
-/* For programs: one JSON object, described in docs/status.md. */
-void status_print_json(const struct status *status, FILE *file);
+/* For programs: one JSON object, described in docs/status.md. -ENOMEM: nothing is printed. */
+int status_print_json(const struct status *status, FILE *file);
 
 /* For shells that complete words: a line a knob, with its value, choices and help between tabs;
  * described in docs/control.md. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Status for programs: one JSON object. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -160,6 +161,35 @@ static void put_counters(struct json *json, const struct instance *instance)
 	json_close_object(json);
 }
 
+static void put_memory(struct json *json, const struct status *status)
+{
+	const struct memory_snapshot *memory = &status->memory;
+
+	json_key(json, "memory");
+	json_open_object(json);
+	put_unsigned(json, "limit_bytes", memory->limit_bytes);
+	put_unsigned(json, "room_bytes", memory->room_bytes);
+	put_unsigned(json, "used_bytes", memory->counted_bytes - status->idle_bytes);
+	put_unsigned(json, "idle_bytes", status->idle_bytes);
+	put_unsigned(json, "peak_bytes", memory->peak_bytes);
+	put_unsigned(json, "reserved_bytes", memory->reserved_bytes);
+	put_unsigned(json, "other_bytes", memory->other_bytes);
+	put_unsigned(json, "shed_rows", memory->shed_rows);
+	put_unsigned(json, "refused", memory->refused_count);
+	put_unsigned(json, "failed", memory->failed_count);
+	json_close_object(json);
+}
+
+static void put_descriptors(struct json *json, const struct descriptors_snapshot *descriptors)
+{
+	json_key(json, "descriptors");
+	json_open_object(json);
+	put_unsigned(json, "used", descriptors->used);
+	put_unsigned(json, "limit", descriptors->limit);
+	put_unsigned(json, "refused", descriptors->refused_count);
+	json_close_object(json);
+}
+
 static void put_instance(struct json *json, const struct status *status,
 			 const struct status_instance *at)
 {
@@ -218,9 +248,10 @@ static void put_log(struct json *json, const struct log_counts *log)
 	json_close_object(json);
 }
 
-void status_print_json(const struct status *status, FILE *file)
+int status_print_json(const struct status *status, FILE *file)
 {
 	struct json json = { 0 };
+	int result = 0;
 
 	json_open_object(&json);
 	put_unsigned(&json, "format", 1);
@@ -236,6 +267,8 @@ void status_print_json(const struct status *status, FILE *file)
 	put_double(&json, "cpu_seconds", status->cpu_s);
 	put_unsigned(&json, "rss_bytes", status->rss_bytes);
 	put_unsigned(&json, "threads", status->thread_count);
+	put_memory(&json, status);
+	put_descriptors(&json, &status->descriptors);
 	put_log(&json, &status->log);
 	json_key(&json, "ledger_closes");
 	json_boolean(&json, status->closes);
@@ -251,7 +284,10 @@ void status_print_json(const struct status *status, FILE *file)
 	json_close_array(&json);
 	json_close_object(&json);
 	json_newline(&json);
-	if (!json.failed)
+	if (json.failed)
+		result = -ENOMEM;
+	else
 		fwrite(json.data, 1, json.length, file);
 	json_release(&json);
+	return result;
 }

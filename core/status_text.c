@@ -69,6 +69,33 @@ static void print_privilege(const struct privilege *privilege, struct printer *p
 			p->yellow, privilege->user, p->plain);
 }
 
+/* How near the daemon is to its bounds, and in red what that has cost. */
+static void print_bounds(const struct status *status, struct printer *p)
+{
+	const struct memory_snapshot *memory = &status->memory;
+	const struct descriptors_snapshot *descriptors = &status->descriptors;
+	char limit[16], rows[16], peak[16], rest[16];
+
+	fprintf(p->file, "%smemory of %s: rows %s (%s at most so far), the rest %s%s", p->dim,
+		memory->limit_bytes == SIZE_MAX ? "any size"
+						: short_bytes(memory->limit_bytes, limit),
+		short_bytes(memory->counted_bytes - status->idle_bytes, rows),
+		short_bytes(memory->peak_bytes, peak), short_bytes(memory->other_bytes, rest),
+		p->plain);
+	if (memory->shed_rows)
+		fprintf(p->file, "  %s%" PRIu64 " rows shed%s", p->red, memory->shed_rows,
+			p->plain);
+	if (memory->refused_count + memory->failed_count)
+		fprintf(p->file, "  %srefused %" PRIu64 " times%s", p->red,
+			memory->refused_count + memory->failed_count, p->plain);
+	fprintf(p->file, "\n%sdescriptors %" PRIu64 " of %" PRIu64 "%s", p->dim, descriptors->used,
+		descriptors->limit, p->plain);
+	if (descriptors->refused_count)
+		fprintf(p->file, "  %srefused %" PRIu64 " times%s", p->red,
+			descriptors->refused_count, p->plain);
+	fputs("\n\n", p->file);
+}
+
 static void print_head(const struct status *status, struct printer *p)
 {
 	char uptime[32], rss[16];
@@ -81,7 +108,7 @@ static void print_head(const struct status *status, struct printer *p)
 	fprintf(p->file, "%sconfig %s   state %s%s\n", p->dim, status->sources->graph->config->path,
 		status->sources->state_path, p->plain);
 	print_privilege(status->sources->privilege, p);
-	fputc('\n', p->file);
+	print_bounds(status, p);
 }
 
 /* Only where not every line of the log was written. */

@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
+
+#include "memory.h"
 
 enum {
 	ALIGNMENT = 64,
@@ -14,6 +15,7 @@ enum {
 	LARGEST_SHIFT = 20,  /* 1 MiB; larger blocks are not kept */
 	STEPS_SHIFT = 3,
 	SIZE_COUNT = ((LARGEST_SHIFT - SMALLEST_SHIFT) << STEPS_SHIFT) + 1,
+	IDLE_SHARE = 8, /* idle blocks take no more than this part of the room for rows */
 };
 
 struct idle {
@@ -45,6 +47,12 @@ static const bool recycling = true;
 #else
 static const bool recycling = true;
 #endif
+
+/* Locked; others read it without the lock. */
+static void idle_count(size_t bytes)
+{
+	__atomic_store_n(&idle.bytes, idle.bytes + bytes, __ATOMIC_RELAXED);
+}
 
 /* The shelf of the smallest size that holds `size`, and that size; SIZE_COUNT: too large. */
 static uint32_t shelf_of(size_t size, size_t *ret_size)
@@ -84,15 +92,23 @@ void *storage_take(size_t size, size_t *ret_size)
 			shelf->count--;
 			if (shelf->count < shelf->count_minimum)
 				shelf->count_minimum = shelf->count;
-			idle.bytes -= rounded;
+			idle_count(-rounded);
 		}
 		pthread_mutex_unlock(&idle.mutex);
 	}
 	if (!block)
-		block = aligned_alloc(ALIGNMENT, rounded);
+		block = memory_allocate_aligned(ALIGNMENT, rounded);
 	if (block)
 		*ret_size = rounded;
 	return block;
+}
+
+/* Not much of what rows may have at all. */
+static size_t idle_limit(void)
+{
+	size_t share = memory_room_bytes() / IDLE_SHARE;
+
+	return share < STORAGE_IDLE_LIMIT ? share : STORAGE_IDLE_LIMIT;
 }
 
 void storage_give(void *block, size_t size)
@@ -108,63 +124,75 @@ void storage_give(void *block, size_t size)
 		struct shelf *shelf = &idle.shelves[index];
 
 		pthread_mutex_lock(&idle.mutex);
-		if (idle.bytes + size <= STORAGE_IDLE_LIMIT) {
+		if (idle.bytes + size <= idle_limit()) {
 			item->next = shelf->first;
 			shelf->first = item;
 			shelf->count++;
-			idle.bytes += size;
+			idle_count(size);
 			item = NULL;
 		}
 		pthread_mutex_unlock(&idle.mutex);
 	}
-	free(item);
+	memory_free(item, size);
 }
 
-/* Takes the blocks off a shelf that were idle all the time since the last call. */
-static struct idle *shelf_trim(struct shelf *shelf, struct idle *trimmed, uint32_t *ret_count)
+/* The bytes of a block on a shelf. */
+static size_t shelf_bytes(uint32_t index)
 {
-	uint32_t count = shelf->count_minimum;
+	uint32_t step = index & ((1u << STEPS_SHIFT) - 1);
+	uint32_t shift = SMALLEST_SHIFT + (index >> STEPS_SHIFT) - STEPS_SHIFT;
 
-	*ret_count = count;
+	return (size_t)((1u << STEPS_SHIFT) + step) << shift;
+}
+
+/* Takes blocks off a shelf, and puts them in the list of those to be freed. */
+static void shelf_clear(struct shelf *shelf, uint32_t count, struct idle **freed)
+{
 	for (; count; count--) {
 		struct idle *block = shelf->first;
 
 		shelf->first = block->next;
 		shelf->count--;
-		block->next = trimmed;
-		trimmed = block;
+		block->next = *freed;
+		*freed = block;
 	}
 	shelf->count_minimum = shelf->count;
-	return trimmed;
+}
+
+/* Frees blocks of each size: all, or those that were idle all the time since the last trim. Size by
+ * size, so that nobody waits for long. */
+static void shelves_clear(bool all)
+{
+	for (uint32_t index = 0; index < SIZE_COUNT; index++) {
+		struct shelf *shelf = &idle.shelves[index];
+		struct idle *freed = NULL;
+		uint32_t count;
+
+		pthread_mutex_lock(&idle.mutex);
+		count = all ? shelf->count : shelf->count_minimum;
+		shelf_clear(shelf, count, &freed);
+		idle_count(-(count * shelf_bytes(index)));
+		pthread_mutex_unlock(&idle.mutex);
+		while (freed) {
+			struct idle *next = freed->next;
+
+			memory_free(freed, shelf_bytes(index));
+			freed = next;
+		}
+	}
 }
 
 void storage_trim(void)
 {
-	struct idle *trimmed = NULL;
+	shelves_clear(false);
+}
 
-	pthread_mutex_lock(&idle.mutex);
-	for (uint32_t index = 0; index < SIZE_COUNT; index++) {
-		uint32_t step = index & ((1u << STEPS_SHIFT) - 1), count;
-		uint32_t shift = SMALLEST_SHIFT + (index >> STEPS_SHIFT) - STEPS_SHIFT;
-
-		trimmed = shelf_trim(&idle.shelves[index], trimmed, &count);
-		idle.bytes -= (size_t)count * ((size_t)((1u << STEPS_SHIFT) + step) << shift);
-	}
-	pthread_mutex_unlock(&idle.mutex);
-	while (trimmed) {
-		struct idle *next = trimmed->next;
-
-		free(trimmed);
-		trimmed = next;
-	}
+void storage_flush(void)
+{
+	shelves_clear(true);
 }
 
 size_t storage_idle_bytes(void)
 {
-	size_t bytes;
-
-	pthread_mutex_lock(&idle.mutex);
-	bytes = idle.bytes;
-	pthread_mutex_unlock(&idle.mutex);
-	return bytes;
+	return __atomic_load_n(&idle.bytes, __ATOMIC_RELAXED);
 }

@@ -16,7 +16,10 @@ void storage_give(void *block, size_t size);
 /* Frees the blocks that nobody needed since the last call. To be called now and then. */
 void storage_trim(void);
 
-/* What waits to be used again, at most STORAGE_IDLE_LIMIT. */
+/* Frees all idle blocks, since memory is short. Any thread. */
+void storage_flush(void);
+
+/* What waits to be used again, at most STORAGE_IDLE_LIMIT, and a part of the room for rows. */
 enum { STORAGE_IDLE_LIMIT = 32 << 20 };
 size_t storage_idle_bytes(void);
 

@@ -2,6 +2,7 @@
 /* The watch: names callbacks that hold their thread for long, and samples rates. */
 #include <stdlib.h>
 
+#include "bounds.h"
 #include "clock.h"
 #include "log.h"
 #include "notify.h"
@@ -118,6 +119,7 @@ static void watch_tick(void *data)
 		watch_sample(watch, now_ns);
 	if (watch->tick % WATCH_TICKS_PER_TRIM == 0)
 		storage_trim(); /* what a burst left idle */
+	bounds_watch();
 }
 
 void watch_follow(struct watch *watch, struct graph *graph, int64_t slow_ns)

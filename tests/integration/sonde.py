@@ -60,10 +60,10 @@ class Daemon:
             self.process.kill()
             self.process.wait()
 
-    def start(self, *arguments, ready=True):
+    def start(self, *arguments, ready=True, **options):
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen([SONDE, "run", self.config, *arguments], stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.DEVNULL, stderr=log)
+                                            stdout=subprocess.DEVNULL, stderr=log, **options)
         if ready:
             wait_for(lambda: self.process.poll() is not None or self.ask("status", "--json").returncode == 0,
                      "the daemon answers")

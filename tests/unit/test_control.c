@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "control_server.h"
+#include "descriptors.h"
 
 /* ---- requests ---------------------------------------------------------------------------- */
 
@@ -319,6 +320,38 @@ static void a_client_is_served_late_but_keeps_nobody_busy_while_there_are_no_fds
 	close_server(&server);
 }
 
+static void a_client_is_served_at_once_where_an_fd_is_kept_for_it(void **state)
+{
+	struct request request = request_of("status", 7);
+	struct rlimit before, none;
+	struct server server;
+	uint64_t refused;
+	char text[256];
+	int fd, other;
+
+	open_server(&server);
+	assert_int_equal(descriptors_open(), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	refused = descriptors_refused();
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	none = (struct rlimit){ .rlim_cur = (rlim_t)other + 1, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 2; i++) { /* one after the other */
+		int at = i ? other : fd;
+
+		connect_to(&server, at);
+		say(at, &request, sizeof(struct header) + 7);
+		assert_int_equal(reply_code(at, text, sizeof(text)), 0);
+		assert_string_equal(text, "[status]");
+	}
+	assert_int_equal(descriptors_refused(), refused + 2);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	close(fd);
+	close(other);
+	close_server(&server);
+}
+
 static void clients_are_let_go_with_the_daemon(void **state)
 {
 	struct server server;
@@ -355,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_hangs_up_amid_its_reply_disturbs_nobody),
 		cmocka_unit_test(
 			a_client_is_served_late_but_keeps_nobody_busy_while_there_are_no_fds),
+		cmocka_unit_test(a_client_is_served_at_once_where_an_fd_is_kept_for_it),
 		cmocka_unit_test(clients_are_let_go_with_the_daemon),
 	};
 

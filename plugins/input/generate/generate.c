@@ -14,6 +14,7 @@ enum {
 	VALUE_COUNT = 1000, /* generate.value runs from 0 to one less */
 	TICK_SHORTEST_MS = 1,
 	TICK_LONGEST_MS = 100,
+	AGAIN_MS = 100, /* after memory was refused */
 	SECOND_NS = 1000000000,
 	MILLISECOND_NS = 1000000,
 };
@@ -45,7 +46,8 @@ struct generate {
 
 	struct sonde_dictionary *word_texts, *key_texts;
 	uint32_t word_codes[WORD_COUNT];
-	uint32_t key_count;           /* keys that key_texts has so far; key n has code n */
+	uint64_t key_row;             /* made_rows when key_texts was begun */
+	uint32_t key_count;           /* keys that it has since, one a row, until it has all */
 	struct generate_row *content; /* FILL_NONE: what every batch is a copy of */
 	struct sonde_batch *pending;  /* made, and not emitted yet for want of room */
 	uint32_t pending_rows;
@@ -167,6 +169,7 @@ static const struct sonde_field keyed_fields[] = {
 };
 
 enum { GENERATE_ROWS, GENERATE_KEYED }; /* index into generate_schemas */
+enum { PACE_TIMER, AGAIN_TIMER };
 enum { WORD_FIELD = 3, KEY_FIELD = 4 }; /* index into their fields */
 
 static const struct sonde_schema generate_schemas[] = {
@@ -235,17 +238,18 @@ static uint32_t rows_due(struct sonde_instance *instance)
 
 /* ---- making rows ------------------------------------------------------------------------- */
 
-/* A key is added the first time that it comes. */
+/* A key is added the first time that it comes: the codes count up with the rows. */
 static int add_keys(struct sonde_instance *instance, uint32_t count)
 {
 	struct generate *generate = instance->self;
-	uint64_t wanted = generate->made_rows + count;
+	uint64_t wanted = generate->made_rows - generate->key_row + count;
 	char text[32];
 
 	if (wanted > generate->keys)
 		wanted = generate->keys;
 	for (; generate->key_count < wanted; generate->key_count++) {
-		int length = snprintf(text, sizeof(text), "key-%08u", generate->key_count);
+		uint64_t key = (generate->key_row + generate->key_count) % generate->keys;
+		int length = snprintf(text, sizeof(text), "key-%08u", (unsigned)key);
 
 		if (sonde_dictionary_add(instance, generate->key_texts, text, (size_t)length) !=
 		    generate->key_count)
@@ -254,11 +258,39 @@ static int add_keys(struct sonde_instance *instance, uint32_t count)
 	return 0;
 }
 
+/* Begins a new dictionary. The old one goes before, since it is what memory is short for, and with
+ * the last batch that uses it. */
+static int restart_keys(struct sonde_instance *instance)
+{
+	struct generate *generate = instance->self;
+
+	sonde_bind(instance, GENERATE_KEYED, KEY_FIELD, NULL);
+	sonde_dictionary_release(instance, generate->key_texts);
+	generate->key_texts = sonde_dictionary_create(instance, true);
+	generate->key_row = generate->made_rows;
+	generate->key_count = 0;
+	if (!generate->key_texts)
+		return -ENOMEM;
+	return sonde_bind(instance, GENERATE_KEYED, KEY_FIELD, generate->key_texts);
+}
+
+/* A dictionary for which there is no more memory is begun anew. */
+static int ensure_keys(struct sonde_instance *instance, uint32_t count)
+{
+	struct generate *generate = instance->self;
+	int result = generate->key_texts ? add_keys(instance, count) : -ENOMEM;
+
+	if (result < 0)
+		result = restart_keys(instance);
+	return result < 0 ? result : add_keys(instance, count);
+}
+
 static void fill_rows(struct sonde_instance *instance, struct generate_row *rows, uint32_t count)
 {
 	const struct generate *generate = instance->self;
 	uint64_t sequence = generate->made_rows * instance->replica_count + instance->replica;
-	uint32_t key = generate->keys ? (uint32_t)(generate->made_rows % generate->keys) : 0;
+	uint64_t row = generate->made_rows - generate->key_row; /* its key has this code */
+	uint32_t key = generate->keys ? (uint32_t)(row % generate->keys) : 0;
 	int64_t now_ns = sonde_now_ns(instance);
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -294,9 +326,11 @@ static struct sonde_batch *make_batch(struct sonde_instance *instance, uint32_t 
 	uint32_t schema = generate->keys ? GENERATE_KEYED : GENERATE_ROWS;
 	struct sonde_batch *batch;
 
-	if (generate->fill == FILL_FULL && add_keys(instance, count) < 0)
+	if (generate->fill == FILL_FULL && ensure_keys(instance, count) < 0)
 		return NULL;
 	batch = sonde_batch_create(instance, schema, count);
+	if (!batch && generate->key_count && generate->fill == FILL_FULL)
+		restart_keys(instance); /* it may be the keys that there is no room beside */
 	if (!batch)
 		return NULL;
 	if (generate->fill == FILL_FULL)
@@ -313,6 +347,13 @@ static struct sonde_batch *make_batch(struct sonde_instance *instance, uint32_t 
 
 /* ---- sending them ------------------------------------------------------------------------ */
 
+/* Nobody wakes an input because there is memory again: it has to try. */
+static int lack_memory(struct sonde_instance *instance, uint32_t count)
+{
+	sonde_after(instance, AGAIN_TIMER, (int64_t)AGAIN_MS * MILLISECOND_NS);
+	return sonde_fail(instance, ENOMEM, "no memory for %u rows", count);
+}
+
 /* Emits what is pending. -EAGAIN: it stays pending, and room() will be called. */
 static int send_pending(struct sonde_instance *instance)
 {
@@ -323,10 +364,11 @@ static int send_pending(struct sonde_instance *instance)
 	if (generate->waits) {
 		result = sonde_reserve(instance, sonde_batch_bytes(instance, batch));
 		if (result == -EMSGSIZE)
-			return sonde_fail(instance, EMSGSIZE,
-					  "a batch of %u rows is larger than a pipeline's queue: "
-					  "lower `batch`",
-					  generate->pending_rows);
+			return sonde_fail(
+				instance, EMSGSIZE,
+				"a batch of %u rows is larger than a pipeline's queue, or "
+				"than the memory of all: lower `batch`",
+				generate->pending_rows);
 		if (result < 0)
 			return result;
 	}
@@ -338,7 +380,7 @@ static int send_pending(struct sonde_instance *instance)
 	if (generate->waits)
 		sonde_unreserve(instance, SIZE_MAX);
 	if (result < 0)
-		return sonde_fail(instance, -result, "cannot emit %u rows", generate->pending_rows);
+		return lack_memory(instance, generate->pending_rows);
 	sonde_count(&generate->emitted_rows, generate->pending_rows);
 	return 0;
 }
@@ -357,7 +399,7 @@ static int take_turn(struct sonde_instance *instance)
 				return 0;
 			generate->pending = make_batch(instance, count);
 			if (!generate->pending)
-				return sonde_fail(instance, ENOMEM, "no memory for %u rows", count);
+				return lack_memory(instance, count);
 			generate->pending_rows = count;
 			generate->made_rows += count;
 		}
@@ -387,7 +429,7 @@ static int pace(struct sonde_instance *instance)
 	if (interval_ms > TICK_LONGEST_MS)
 		interval_ms = TICK_LONGEST_MS;
 	sonde_wake(instance);
-	return sonde_every(instance, 0,
+	return sonde_every(instance, PACE_TIMER,
 			   generate->rate ? (int64_t)(interval_ms * MILLISECOND_NS) : 0);
 }
 
@@ -477,6 +519,7 @@ static void generate_stop(struct sonde_instance *instance)
 	generate->word_texts = generate->key_texts = NULL;
 	generate->content = NULL;
 	generate->key_count = 0;
+	generate->key_row = 0;
 	generate->waiting = false;
 }
 
