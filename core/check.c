@@ -7,8 +7,9 @@
 #include "check.h"
 #include "instance.h"
 
-/* Looks at the bounds of all, and runs check() of every instance that a pipeline names. */
-static void config_check(const struct config *config, struct problems *problems)
+/* Looks at the bounds of all, runs check() of every instance that a pipeline names, and notes what
+ * it needs. */
+static void config_check(struct config *config, struct problems *problems)
 {
 	bounds_check(config, problems);
 	for (uint32_t i = 0; i < config->instance_count; i++) {
@@ -18,7 +19,7 @@ static void config_check(const struct config *config, struct problems *problems)
 			continue;
 		instance = instance_create(&config->instances[i], 0, 1, NULL);
 		if (instance)
-			instance_check(instance, problems);
+			config->instances[i].needs = instance_check(instance, problems);
 		else
 			problems_add(problems, PROBLEM_ERROR, config->instances[i].place,
 				     "%s: no memory", config->instances[i].name);

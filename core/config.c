@@ -6,6 +6,7 @@
 #include <string.h>
 #include "config.h"
 #include "fragment.h"
+#include "privileges.h"
 #include "reference.h"
 #include "rule.h"
 #include "section.h"
@@ -128,11 +129,14 @@ static void daemon_read(struct loading *loading)
 			config_setting_get_member(config_root_setting(&fragment->tree), name);
 
 		reader->directory = fragment->directory;
-		if (group && config_setting_is_group(group))
-			settings_read(reader, group, name, tables, NULL);
+		if (!group || !config_setting_is_group(group))
+			continue;
+		settings_read(reader, group, name, tables, daemon_parts);
+		privileges_read(reader, group, &loading->config->daemon.privileges);
 	}
 	reader->merging = false;
 	resource_check(loading);
+	privileges_check(reader, &loading->config->daemon.privileges);
 	directories_add(loading);
 	loading->config->daemon_given = reader->given;
 	reader->given = NULL;

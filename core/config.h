@@ -29,6 +29,18 @@ struct retry_config {
 	int64_t give_up_ns;           /* 0: never; else lost as "expired" */
 };
 
+/* The `privileges` group of `sonde`. */
+struct privilege_config {
+	const char *user, *group; /* names or numbers; NULL: as docs/privileges.md says */
+	struct sonde_texts keep;  /* capabilities to hold besides what inputs need */
+	uint64_t keep_set;        /* the same as bits */
+};
+
+/* Capabilities as bits. What is needed to run is needed to start. */
+struct needs {
+	uint64_t start, running;
+};
+
 /* The `sonde` group. */
 struct daemon_config {
 	const char *state;           /* directory; NULL: the default of the user */
@@ -39,6 +51,7 @@ struct daemon_config {
 	struct sonde_texts plugins;  /* directories before the built-in one */
 	struct sonde_texts resource; /* "key=value" attributes of everything that is sent */
 	struct log_settings log;
+	struct privilege_config privileges;
 };
 
 struct instance_config {
@@ -56,6 +69,7 @@ struct instance_config {
 		*source; /* its group, effective, secrets hashed: two equal sources are unchanged */
 	const char *fixed_source;          /* of it what cannot change while it runs */
 	bool routed;                       /* some pipeline names it */
+	struct needs needs;                /* as its check() declares them */
 	const struct setting_given *given; /* what the file says of it; the rest are defaults */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The local control socket: words to the running daemon, a text back. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,6 +44,7 @@ struct control {
 	struct loop *loop;
 	struct loop_fd *watch;
 	int fd;
+	int directory_fd; /* of the socket, which another user may not reach by its path */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	control_answer *answer;
 	void *data;
@@ -312,6 +314,23 @@ static int remove_stale(const struct sockaddr_un *address)
 	return unlink(address->sun_path) ? -errno : 0;
 }
 
+static const char *socket_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int directory_open(const char *path)
+{
+	char directory[sizeof(((struct sockaddr_un *)0)->sun_path) + 2];
+	int fd;
+
+	snprintf(directory, sizeof(directory), "%.*s.", (int)(socket_name(path) - path), path);
+	fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int control_open(struct control *control)
 {
 	struct sockaddr_un address;
@@ -322,6 +341,9 @@ static int control_open(struct control *control)
 		result = remove_stale(&address);
 	if (result)
 		return result;
+	control->directory_fd = directory_open(control->path);
+	if (control->directory_fd < 0)
+		return control->directory_fd;
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (control->fd < 0)
 		return -errno;
@@ -351,6 +373,7 @@ int control_listen(struct loop *loop, const char *path, control_answer *answer, 
 		return -ENOMEM;
 	*control = (struct control){ .loop = loop,
 				     .fd = -1,
+				     .directory_fd = -1,
 				     .answer = answer,
 				     .data = data,
 				     .time_limit_ns = client_timeout_ns };
@@ -364,6 +387,8 @@ int control_listen(struct loop *loop, const char *path, control_answer *answer, 
 	if (result) {
 		if (control->fd >= 0)
 			close(control->fd);
+		if (control->directory_fd >= 0)
+			close(control->directory_fd);
 		free(control->watch);
 		free(control);
 		return result;
@@ -386,7 +411,8 @@ void control_close(struct control *control)
 	loop_timer_end(control->loop, &control->resume);
 	loop_watch_end(control->loop, control->watch);
 	close(control->fd);
-	unlink(control->path);
+	unlinkat(control->directory_fd, socket_name(control->path), 0);
+	close(control->directory_fd);
 	free(control);
 }
 

@@ -20,7 +20,9 @@
 #include "leave.h"
 #include "log.h"
 #include "notify.h"
+#include "privilege.h"
 #include "reload.h"
+#include "restart.h"
 #include "state.h"
 #include "status.h"
 #include "watch.h"
@@ -41,10 +43,16 @@ struct daemon {
 	struct loop_timer leaving; /* while something leaves */
 	int64_t reloaded_ns;       /* monotonic */
 	struct loop_task ready;    /* every start() has returned */
+	struct privilege privilege;
+	struct loop_timer drop; /* of privileges, where some start() does not return */
 	int signal_fd;
+	bool failed; /* it ends, as it could not go on */
 	int64_t started_ns;
 	uint64_t lost_before; /* rows by shutdown, in earlier runs */
 };
+
+/* Longest time that a start() may hold up the giving up of privileges. */
+static const int64_t drop_after_ns = 30ll * NS_PER_SECOND;
 
 static struct daemon *running; /* the one that plugins' sonde_set() reaches */
 
@@ -60,6 +68,7 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 		.knobs = daemon->knobs,
 		.state_path = state_path(daemon->state),
 		.host_id = state_host_id(daemon->state),
+		.privilege = &daemon->privilege,
 		.started_ns = daemon->started_ns,
 	};
 	struct status *status = status_gather(&sources);
@@ -118,38 +127,9 @@ static void daemon_leave(void *data)
 				 recent ? LEAVING_OFTEN_NS / 500 : NS_PER_SECOND / 2);
 }
 
-static bool text_is_same(const char *text, const char *other)
-{
-	return text == other || (text && other && !strcmp(text, other));
-}
-
-static bool texts_are_same(const struct sonde_texts *texts, const struct sonde_texts *others)
-{
-	if (texts->count != others->count)
-		return false;
-	for (uint32_t i = 0; i < texts->count; i++) {
-		if (strcmp(texts->items[i], others->items[i]))
-			return false;
-	}
-	return true;
-}
-
 static void say_plugin_changed(const char *path, void *data)
 {
 	fprintf(data, "%s is another file by now: it takes effect with a restart\n", path);
-}
-
-/* What only a restart can change. */
-static void daemon_say_unchanged(struct daemon *daemon, const struct daemon_config *config,
-				 const struct daemon_config *former, FILE *reply)
-{
-	if (!text_is_same(config->state, former->state))
-		fputs("sonde.state takes effect with a restart\n", reply);
-	if (!text_is_same(config->control, former->control))
-		fputs("sonde.control takes effect with a restart\n", reply);
-	if (!texts_are_same(&config->plugins, &former->plugins))
-		fputs("sonde.plugins takes full effect with a restart\n", reply);
-	catalog_visit_changed(daemon->catalog, say_plugin_changed, reply);
 }
 
 /* Takes the config. */
@@ -169,7 +149,8 @@ static int daemon_take_config(struct daemon *daemon, struct config *config, FILE
 	if (!result) {
 		log_configure(&config->daemon.log);
 		bounds_set(config); /* descriptors are there: it cannot fail */
-		daemon_say_unchanged(daemon, &config->daemon, &former->daemon, reply);
+		restart_say(&config->daemon, &former->daemon, reply);
+		catalog_visit_changed(daemon->catalog, say_plugin_changed, reply);
 	}
 	config_release(former);
 	config_release(config);
@@ -185,6 +166,11 @@ static uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
 	if (!config) {
 		fputs("the config has errors: nothing has changed\n", reply);
 		return EXIT_CODE_INPUT;
+	}
+	if (!privilege_allows(&daemon->privilege, config, daemon_config(daemon), reply)) {
+		config_release(config);
+		fputs("the former config is at work\n", reply);
+		return EXIT_CODE_REFUSED;
 	}
 	if (daemon_take_config(daemon, config, reply)) {
 		fputs("the former config is at work\n", reply);
@@ -309,10 +295,37 @@ static void daemon_signal(void *data, int fd, uint32_t events)
 	}
 }
 
+/* Where some thread has kept too much, there is nothing to go on with. */
+static void daemon_dropped(void *data, int result)
+{
+	struct daemon *daemon = data;
+
+	if (result) {
+		log_write(SONDE_ERROR, NULL, "cannot give up privileges: %s: ending",
+			  strerror(-result));
+		daemon->failed = true;
+		loop_end(daemon->loop);
+		return;
+	}
+	privilege_warn(&daemon->privilege, daemon_config(daemon)->path, state_path(daemon->state));
+}
+
+static void daemon_drop(void *data)
+{
+	struct daemon *daemon = data;
+	int result = privilege_drop(&daemon->privilege, daemon->loop, daemon->graph, daemon_dropped,
+				    daemon);
+
+	loop_timer_end(daemon->loop, &daemon->drop);
+	if (result)
+		daemon_dropped(daemon, result);
+}
+
 static void daemon_ready(void *data)
 {
 	struct daemon *daemon = data;
 
+	daemon_drop(daemon);
 	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon_config(daemon)->path,
 		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
 	notify_ready();
@@ -399,6 +412,8 @@ static int daemon_open_control(struct daemon *daemon, const struct config *confi
 			  "cannot listen on the control socket %s: %s (name "
 			  "another with sonde.control)",
 			  path, strerror(-result));
+	else
+		privilege_hand_over(&daemon->privilege, state_path(daemon->state), path);
 	return result;
 }
 
@@ -415,7 +430,9 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 	if (result)
 		return daemon_fail(result, "no signals");
 	notify_watch(daemon->loop);
-	result = daemon_open_state(daemon, config);
+	result = privilege_begin(&daemon->privilege, &config->daemon.privileges);
+	if (!result)
+		result = daemon_open_state(daemon, config);
 	if (result)
 		return result;
 	result = graph_create(config, daemon->ledger, NULL, &daemon->graph);
@@ -431,7 +448,11 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);
 	if (!daemon->knobs || !daemon->watch)
 		return daemon_fail(-ENOMEM, "cannot start");
-	return daemon_open_control(daemon, config);
+	result = daemon_open_control(daemon, config);
+	if (result)
+		return result;
+	result = privilege_enter(&daemon->privilege, config);
+	return result ? daemon_fail(result, "cannot become another user") : 0;
 }
 
 /* Everything that runs; what is still queued is booked here. */
@@ -545,6 +566,7 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 	random_seed();
 	host_on_set(daemon_set);
 	daemon.end = (struct loop_timer){ .run = daemon_end, .data = &daemon };
+	daemon.drop = (struct loop_timer){ .run = daemon_drop, .data = &daemon };
 	daemon.leaving = (struct loop_timer){ .run = daemon_leave, .data = &daemon };
 	if (daemon_open(&daemon, config)) {
 		daemon_close(&daemon);
@@ -562,12 +584,15 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 	}
 	if (for_ns > 0)
 		loop_timer_after(daemon.loop, &daemon.end, for_ns);
+	loop_timer_after(daemon.loop, &daemon.drop, drop_after_ns);
 	loop_run(daemon.loop);
+	loop_timer_end(daemon.loop, &daemon.drop);
+	privilege_forget(&daemon.privilege);
 	loop_timer_end(daemon.loop, &daemon.end);
 	loop_timer_end(daemon.loop, &daemon.leaving);
 	daemon_stop(&daemon);
 	daemon_release_graph(&daemon);
 	code = daemon_book_rest(&daemon);
 	daemon_close(&daemon);
-	return code;
+	return daemon.failed ? EXIT_CODE_FAILED : code;
 }

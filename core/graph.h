@@ -112,6 +112,9 @@ void graph_freeze(struct graph *graph);
 void graph_clear(struct graph *graph);
 void graph_release(struct graph *graph);
 
+/* The capabilities that its instances have declared so far to need while they run. */
+uint64_t graph_needs(const struct graph *graph);
+
 /* The node of that name; NULL: none, or it is not routed. */
 struct graph_node *graph_node(struct graph *graph, const char *name);
 

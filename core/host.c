@@ -312,6 +312,11 @@ static int host_set_knob(struct sonde_instance *base, const char *knob, const ch
 	return host_set ? host_set(base, knob, value, for_ns) : -ENOSYS;
 }
 
+static int host_need(struct sonde_instance *base, uint32_t capability, uint32_t when)
+{
+	return instance_need(instance_of(base), capability, when);
+}
+
 static const struct sonde_host services = {
 	.size = sizeof(struct sonde_host),
 	.abi_major = SONDE_ABI_MAJOR,
@@ -369,6 +374,7 @@ static const struct sonde_host services = {
 	.metric_decode = metric_decode,
 	.metric_metadata = metric_metadata,
 	.batch_bytes = host_batch_bytes,
+	.need = host_need,
 };
 
 const struct sonde_host *host_services(void)

@@ -84,12 +84,12 @@ int identity_open(const char *path, struct identity *ret_identity)
 	ssize_t length;
 	int result = 0;
 
-	identity.fd = open(path, O_RDWR | O_CLOEXEC);
+	identity.fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	if (identity.fd < 0 && errno == ENOENT) {
 		result = identity_make(path);
 		if (result)
 			return result;
-		identity.fd = open(path, O_RDWR | O_CLOEXEC);
+		identity.fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	}
 	if (identity.fd < 0)
 		return -errno;

@@ -192,6 +192,7 @@ struct instance *instance_create(const struct instance_config *config, uint32_t 
 	instance->config = config;
 	instance->plugin = config->plugin;
 	instance->loop = loop;
+	instance->needs = config->needs;
 	instance->base = (struct sonde_instance){
 		.size = sizeof(struct sonde_instance),
 		.replica = replica,
@@ -432,18 +433,19 @@ void instance_stop(struct instance *instance)
 	loop_cancel(instance->loop, &instance->settled);
 }
 
-void instance_check(struct instance *instance, struct problems *problems)
+struct needs instance_check(struct instance *instance, struct problems *problems)
 {
 	const struct sonde_plugin *plugin = descriptor_of(instance);
 
 	if (!plugin->check)
-		return;
+		return instance->needs;
 	instance->problems = problems;
 	if (plugin->check(&instance->base) < 0 && !instance->problem[0])
 		problems_add(problems, PROBLEM_ERROR, instance->config->place,
 			     "%s: the plugin %s refuses these options", instance->config->name,
 			     plugin->name);
 	instance->problems = NULL;
+	return instance->needs;
 }
 
 void instance_drain(struct instance *instance)
@@ -536,17 +538,25 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 
 int instance_fail(struct instance *instance, int error, const char *message)
 {
+	char problem[sizeof(instance->problem)];
+	bool again;
+
 	descriptors_note(error);
 	if (instance->problems) {
 		problems_add(instance->problems, PROBLEM_ERROR, instance->config->place, "%s: %s",
 			     instance->base.name, message);
 		return -error;
 	}
+	snprintf(problem, sizeof(problem), "%s: %s", message, strerror(error));
 	pthread_mutex_lock(&instance->mutex);
-	snprintf(instance->problem, sizeof(instance->problem), "%s: %s", message, strerror(error));
-	secret_mask(instance->problem);
+	secret_mask(problem);
+	again = instance->callback == CALLBACK_START &&
+		instance->failed_callback == CALLBACK_START && !strcmp(instance->problem, problem);
+	memcpy(instance->problem, problem, sizeof(problem));
 	pthread_mutex_unlock(&instance->mutex);
-	log_write(SONDE_ERROR, instance->base.name, "%s: %s", message, strerror(error));
+	/* A start that is tried again and again for one reason says so once. */
+	log_write(again ? SONDE_DEBUG : SONDE_ERROR, instance->base.name, "%s: %s", message,
+		  strerror(error));
 	return -error;
 }
 

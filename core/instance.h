@@ -101,6 +101,7 @@ struct instance {
 	uint32_t failed_callback; /* enum callback whose last call failed; NONE: healthy */
 	char problem[256];        /* what it said */
 	uint64_t failure_count;
+	struct needs needs;        /* atomic: declared so far */
 	struct problems *problems; /* while check() runs; else NULL */
 };
 
@@ -114,8 +115,9 @@ void instance_release(struct instance *instance);
 void instance_start(struct instance *instance);
 void instance_stop(struct instance *instance);
 
-/* Runs check() of an instance that will not be started; problems go where the config's go. */
-void instance_check(struct instance *instance, struct problems *problems);
+/* Runs check() of an instance that will not be started; problems go where the config's go. Returns
+ * what it declares to need. */
+struct needs instance_check(struct instance *instance, struct problems *problems);
 
 /* Around every callback, on its thread. Leaving books a negative result as degraded, takes back
  * rows that were not emitted, and sends what has waited long enough. Returns the result. */
@@ -161,5 +163,6 @@ int instance_every(struct instance *instance, int id, int64_t interval_ns);
 int instance_after(struct instance *instance, int id, int64_t delay_ns);
 int instance_fail(struct instance *instance, int error, const char *message);
 void instance_tally(struct instance *instance, const struct sonde_tally *tally);
+int instance_need(struct instance *instance, uint32_t capability, uint32_t when);
 
 #endif

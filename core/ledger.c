@@ -147,7 +147,7 @@ static int ledger_map_new(struct ledger *ledger, int fd)
 
 static int ledger_map_file(struct ledger *ledger, const char *path, bool retired)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640), result = 0;
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640), result = 0;
 	uint32_t count = 0;
 	struct stat status;
 	bool retire;

@@ -119,6 +119,18 @@ int graph_start(struct graph *graph, struct loop *ready_loop, struct loop_task *
 	return 0;
 }
 
+uint64_t graph_needs(const struct graph *graph)
+{
+	uint64_t needed = 0;
+
+	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
+		for (uint32_t r = 0; r < graph->nodes[i].count; r++)
+			needed |= __atomic_load_n(&graph->nodes[i].instances[r]->needs.running,
+						  __ATOMIC_RELAXED);
+	}
+	return needed;
+}
+
 void graph_start_late(struct graph *graph)
 {
 	graph_post_starts(graph, true);

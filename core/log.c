@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capability.h"
 #include "clock.h"
 #include "journald.h"
 #include "log.h"
@@ -187,6 +188,7 @@ static void log_turn(void)
 static void *log_run(void *data)
 {
 	pthread_setname_np(pthread_self(), "log");
+	(void)capabilities_hold(0); /* what is given up is never refused */
 	pthread_mutex_lock(&state.mutex);
 	while (true) {
 		log_tell_repeats();

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capability.h"
 #include "check.h"
 #include "clock.h"
 #include "command.h"
@@ -20,6 +21,7 @@
 #include "host.h"
 #include "log.h"
 #include "manual.h"
+#include "privilege.h"
 #include "state.h"
 
 /* What the options on the command line said. */
@@ -120,10 +122,15 @@ static int command_run(const struct arguments *arguments)
 static int use_check(struct config *config, struct catalog *catalog,
 		     const struct arguments *arguments)
 {
+	char start[CAPABILITY_TEXT_BYTES], running[CAPABILITY_TEXT_BYTES];
+
 	(void)catalog;
 	(void)arguments;
 	printf("%s: no errors in %u instances and %u pipelines\n", config->path,
 	       config->instance_count, config->pipeline_count);
+	printf("capabilities to start: %s; while running: %s\n",
+	       capabilities_print(privilege_needs_start(config), start),
+	       capabilities_print(privilege_needs_running(config), running));
 	return EXIT_CODE_OK;
 }
 

@@ -31,6 +31,7 @@ void manual_print_config(struct markup *markup)
 	markup_prose(markup, about);
 	markup_heading(markup, "sonde");
 	manual_options(markup, 0, daemon_options);
+	manual_parts(markup, 0, daemon_parts);
 	markup_heading(markup, "Every instance");
 	manual_options(markup, 0, instance_options);
 	markup_heading(markup, "Outputs");

@@ -36,9 +36,13 @@ static struct {
 
 /* ---- datagrams --------------------------------------------------------------------------- */
 
+/* Along the connection, which root may have been allowed to make and the user that it has become
+ * since may not; by the name where the manager has made its socket anew. */
 static void notify_send(const char *text, int flags)
 {
-	if (manager.fd)
+	if (!manager.fd || send(manager.fd, text, strlen(text), MSG_NOSIGNAL | flags) >= 0)
+		return;
+	if (errno == ECONNREFUSED || errno == ENOTCONN)
 		sendto(manager.fd, text, strlen(text), MSG_NOSIGNAL | flags,
 		       (struct sockaddr *)&manager.address, manager.address_length);
 }
@@ -137,6 +141,7 @@ static int notify_connect(const char *name)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	(void)connect(fd, (struct sockaddr *)&manager.address, manager.address_length);
 	manager.fd = fd;
 	return 0;
 }

@@ -87,6 +87,22 @@ const struct sonde_option daemon_options[] = {
 	{ 0 }
 };
 
+const struct sonde_option privilege_options[] = {
+	{ .name = "user",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct privilege_config, user),
+	  .help = "whom root becomes" },
+	{ .name = "group",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct privilege_config, group),
+	  .help = "its group; else the user's own" },
+	{ .name = "keep",
+	  .type = SONDE_TEXTS,
+	  SONDE_MEMBER(struct privilege_config, keep),
+	  .help = "capabilities to hold besides those that inputs need" },
+	{ 0 }
+};
+
 const struct sonde_option instance_options[] = {
 	{ .name = "plugin",
 	  .type = SONDE_TEXT,
@@ -170,6 +186,11 @@ const struct sonde_option retry_options[] = {
 	  .help = "what is older is lost as \"expired\"; 0s: never" },
 	{ 0 }
 };
+
+const struct section_part daemon_parts[] = { { .name = "privileges",
+					       .help = "who the daemon becomes, and what it may do",
+					       .options = privilege_options },
+					     { 0 } };
 
 const struct section_part output_parts[] = {
 	{ .name = "queue",

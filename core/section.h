@@ -37,6 +37,7 @@ struct section_part {
 };
 
 extern const struct sonde_option daemon_options[];         /* of struct daemon_config */
+extern const struct sonde_option privilege_options[];      /* of struct privilege_config */
 extern const struct sonde_option instance_options[];       /* of struct instance_keys */
 extern const struct sonde_option pipeline_options[];       /* of struct pipeline_config */
 extern const struct sonde_option route_options[];          /* of struct route_keys */
@@ -44,6 +45,7 @@ extern const struct sonde_option output_queue_options[];   /* of struct queue_co
 extern const struct sonde_option pipeline_queue_options[]; /* the same with other defaults */
 extern const struct sonde_option retry_options[];          /* of struct retry_config */
 
+extern const struct section_part daemon_parts[];
 extern const struct section_part output_parts[];
 extern const struct section_part pipeline_parts[];
 extern const struct section_part route_parts[];

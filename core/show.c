@@ -220,7 +220,10 @@ void config_show(const struct config *config, FILE *file)
 {
 	struct show show = { .file = file, .given = config->daemon_given };
 
-	table_show(&show, section_names[SECTION_SONDE], daemon_options, &config->daemon);
+	group_open(&show, section_names[SECTION_SONDE]);
+	options_show(&show, daemon_options, &config->daemon);
+	table_show(&show, "privileges", privilege_options, &config->daemon.privileges);
+	group_close(&show);
 	for (uint32_t kind = SECTION_INPUTS; kind <= SECTION_OUTPUTS; kind++) {
 		line_print(&show, "%s", "");
 		group_open(&show, section_names[kind]);

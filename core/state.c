@@ -111,7 +111,7 @@ static int state_lock(struct state *state, char *error, size_t error_size)
 	int pid;
 
 	snprintf(path, sizeof(path), "%s/lock", state->path);
-	state->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	state->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (state->lock_fd >= 0 && flock(state->lock_fd, LOCK_EX | LOCK_NB)) {
 		pid = lock_owner(state->lock_fd);
 		if (pid > 0)

@@ -10,6 +10,7 @@
 #include "knob.h"
 #include "log.h"
 #include "memory.h"
+#include "privilege.h"
 #include "report.h"
 #include "watch.h"
 
@@ -20,7 +21,8 @@ struct status_sources {
 	const struct watch *watch;
 	const struct knobs *knobs;
 	const char *state_path, *host_id;
-	int64_t started_ns; /* monotonic */
+	const struct privilege *privilege; /* NULL: not told */
+	int64_t started_ns;                /* monotonic */
 };
 
 struct status_call;

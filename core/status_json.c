@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <json.h>
+#include "capability.h"
 #include "status.h"
 
 static void put_unsigned(struct json *json, const char *key, uint64_t value)
@@ -217,6 +218,26 @@ static void put_instance(struct json *json, const struct status *status,
 	json_close_object(json);
 }
 
+/* Who it is, and what its threads hold. */
+static void put_privilege(struct json *json, const struct privilege *privilege)
+{
+	char name[CAPABILITY_NAME_BYTES];
+
+	if (!privilege)
+		return;
+	put_text(json, "user", privilege->user);
+	put_text(json, "group", privilege->group);
+	json_key(json, "privileges_dropped");
+	json_boolean(json, privilege->dropped);
+	json_key(json, "capabilities");
+	json_open_array(json);
+	for (uint32_t number = 0; number < CAPABILITY_LIMIT; number++) {
+		if (privilege->held & CAPABILITY(number))
+			json_text(json, capability_name(number, name));
+	}
+	json_close_array(json);
+}
+
 static void put_log(struct json *json, const struct log_counts *log)
 {
 	json_key(json, "log");
@@ -239,6 +260,7 @@ int status_print_json(const struct status *status, FILE *file)
 	put_text(&json, "config", status->sources->graph->config->path);
 	put_text(&json, "state_directory", status->sources->state_path);
 	put_text(&json, "host_id", status->sources->host_id);
+	put_privilege(&json, status->sources->privilege);
 	put_unsigned(&json, "epoch", ledger_epoch(status->sources->ledger));
 	json_key(&json, "time");
 	json_time(&json, status->now_wall_ns);

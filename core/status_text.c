@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capability.h"
 #include "quantity.h"
 #include "status.h"
 
@@ -54,6 +55,20 @@ static const char *short_bytes(uint64_t bytes, char buffer[16])
 	return buffer;
 }
 
+static void print_privilege(const struct privilege *privilege, struct printer *p)
+{
+	char text[CAPABILITY_TEXT_BYTES];
+
+	if (!privilege)
+		return;
+	if (privilege->dropped)
+		fprintf(p->file, "%suser %s   capabilities %s%s\n", p->dim, privilege->user,
+			capabilities_print(privilege->held, text), p->plain);
+	else
+		fprintf(p->file, "%suser %s   starting: privileges are not given up yet%s\n",
+			p->yellow, privilege->user, p->plain);
+}
+
 /* How near the daemon is to its bounds, and in red what that has cost. */
 static void print_bounds(const struct status *status, struct printer *p)
 {
@@ -92,6 +107,7 @@ static void print_head(const struct status *status, struct printer *p)
 		status->uptime_s > 0 ? 100 * status->cpu_s / status->uptime_s : 0.0);
 	fprintf(p->file, "%sconfig %s   state %s%s\n", p->dim, status->sources->graph->config->path,
 		status->sources->state_path, p->plain);
+	print_privilege(status->sources->privilege, p);
 	print_bounds(status, p);
 }
 

@@ -62,8 +62,24 @@ static void capabilities_missing(char *out, size_t out_bytes, const char *varian
 	int no_perfmon = !full && !(has >> BIT_PERFMON & 1);
 	int no_files = !strcmp(variant, "tracepoint") && !(has >> BIT_DAC_READ_SEARCH & 1);
 
-	snprintf(out, out_bytes, "%s%s%s", no_bpf ? " CAP_BPF" : "",
-		 no_perfmon ? " CAP_PERFMON" : "", no_files ? " CAP_DAC_READ_SEARCH" : "");
+	snprintf(out, out_bytes, "%s%s%s%s%s", no_bpf ? "CAP_BPF" : "",
+		 no_bpf && no_perfmon ? " and " : "", no_perfmon ? "CAP_PERFMON" : "",
+		 no_files && (no_bpf || no_perfmon) ? " and " : "",
+		 no_files ? "CAP_DAC_READ_SEARCH" : "");
+}
+
+int message_lacking(char *out, size_t out_bytes)
+{
+	char missing[64];
+
+	capabilities_missing(missing, sizeof(missing), "");
+	if (!missing[0])
+		return 0;
+	snprintf(out, out_bytes,
+		 "%s missing: start sonde as root, or with the capabilities that "
+		 "`sonde check` prints",
+		 missing);
+	return 1;
 }
 
 void message_explain(char *out, size_t out_bytes, const char *hook, const char *variant, int error)
@@ -73,7 +89,8 @@ void message_explain(char *out, size_t out_bytes, const char *hook, const char *
 
 	capabilities_missing(missing, sizeof(missing), variant);
 	if ((error == -EPERM || error == -EACCES) && missing[0]) {
-		snprintf(out, out_bytes, "%s by %s: refused, missing%s", hook, variant, missing);
+		snprintf(out, out_bytes, "%s by %s: refused for lack of %s", hook, variant,
+			 missing);
 		return;
 	}
 	if (error == -ENOENT && !strcmp(variant, "tracepoint") &&

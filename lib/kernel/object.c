@@ -270,6 +270,9 @@ int sonde_kernel_load(const struct sonde_kernel_plan *plan, struct sonde_kernel 
 		error = variant_try(plan, *variant, ret_kernel, why, sizeof(why));
 		if (!error)
 			return 0;
+		if ((error == -EPERM || error == -EACCES) &&
+		    message_lacking(message, message_bytes))
+			break; /* the other variants need the same */
 		out += snprintf(out, message_bytes - (size_t)(out - message), "%s%s",
 				out == message ? "" : "; ", why[0] ? why : strerror(-error));
 		if ((size_t)(out - message) >= message_bytes)

@@ -335,6 +335,12 @@ void sonde_test_fill_queues(struct sonde_test *test, bool full)
 	loop_post(&test->loop, &test->instance->room);
 }
 
+/* A plugin under test runs as who tests it: what is refused is refused by the kernel. */
+int instance_need(struct instance *instance, uint32_t capability, uint32_t when)
+{
+	return capability < 64 && (when == SONDE_TO_START || when == SONDE_TO_RUN) ? 0 : -EINVAL;
+}
+
 struct place config_place(const struct instance_config *instance, const char *option)
 {
 	return instance->place;

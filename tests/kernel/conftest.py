@@ -146,6 +146,7 @@ def start(tmp_path):
     def start_one(options, prefix=(), more=()):
         directory = tmp_path / str(len(started))
         directory.mkdir()
+        os.chown(directory, tmp_path.stat().st_uid, tmp_path.stat().st_gid)   # as tests/conftest.py has it
         started.append(Daemon(str(directory), options, prefix, more))
         return started[-1]
     yield start_one

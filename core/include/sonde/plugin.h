@@ -545,6 +545,12 @@ struct sonde_tally {
 
 enum sonde_level { SONDE_ERROR = 0, SONDE_WARNING, SONDE_INFO, SONDE_DEBUG };
 
+/* How long a capability is needed. */
+enum sonde_need {
+	SONDE_TO_START = 1, /* until start() has returned */
+	SONDE_TO_RUN = 3, /* in start() and in every callback after it, set() of a knob included */
+};
+
 /* For sonde_watch() and ready(). */
 enum { SONDE_READABLE = 1, SONDE_WRITABLE = 2, SONDE_HANGUP = 4 };
 
@@ -628,6 +634,7 @@ struct sonde_host {
 	int (*metric_decode)(const void *data, size_t length, struct sonde_metric *ret_metric);
 	int64_t (*metric_metadata)(const void *data, size_t length, void *buffer, size_t capacity);
 	size_t (*batch_bytes)(struct sonde_batch *);
+	int (*need)(struct sonde_instance *, uint32_t capability, uint32_t when);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -1044,6 +1051,17 @@ static inline void sonde_report_text(struct sonde_instance *instance, struct son
 				     const char *value)
 {
 	instance->host->report_text(report, table, row, column, value);
+}
+
+/* The instance needs a capability, a number of <linux/capability.h> such as CAP_BPF. In check():
+ * what can be foreseen, for `sonde check` and for a reload, which is refused where the daemon has
+ * given it up. In start(): what it came to besides. Once all have started, the daemon gives up what
+ * no instance needs to run; threads of a plugin's own, made until then, hold nothing. 0; -EPERM:
+ * the daemon does not hold it, what needs it will be refused; -EINVAL: no such capability. */
+static inline int sonde_need(struct sonde_instance *instance, uint32_t capability,
+			     enum sonde_need when)
+{
+	return instance->host->need(instance, capability, (uint32_t)when);
 }
 
 /* Encodes a value: the number of bytes, written only if they fit in capacity. -EINVAL: an unknown

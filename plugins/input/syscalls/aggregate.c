@@ -3,6 +3,7 @@
 #include "aggregate.h"
 
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,10 +121,12 @@ static void group_describe(struct aggregate *aggregate, uint32_t index,
 	const struct sonde_syscall_group *from = &aggregate->probe->groups[index];
 	struct group *group = &aggregate->groups[index];
 	char path[PATH_MAX];
+	int error;
 
 	if (!group->path_known && index) {
-		group->path_known = true;
-		if (!sonde_kernel_cgroup_path(from->key.cgroup_id, path, sizeof(path)))
+		error = sonde_kernel_cgroup_path(from->key.cgroup_id, path, sizeof(path));
+		group->path_known = error != -EAGAIN;
+		if (!error)
 			group->path = strdup(path);
 	}
 	ret_group->cgroup_id = from->key.cgroup_id;

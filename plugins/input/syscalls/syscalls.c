@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Input `syscalls`: who calls what, how long it takes, how it fails, from inside the kernel. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sonde/plugin.h>
@@ -201,6 +202,17 @@ static struct probe_shape shape_of(const struct syscalls *self, const char *vari
 	return shape;
 }
 
+/* Programs are loaded and attached while it runs too: by the knob `mode`, for calibration, and in
+ * the hub as members come and go. Classic tracepoints are attached by a number that lies in
+ * tracefs, which is for root only. */
+static void needs_declare(struct sonde_instance *instance, const char *variant)
+{
+	(void)sonde_need(instance, CAP_BPF, SONDE_TO_RUN);
+	(void)sonde_need(instance, CAP_PERFMON, SONDE_TO_RUN);
+	if (!strcmp(variant, "tracepoint"))
+		(void)sonde_need(instance, CAP_DAC_READ_SEARCH, SONDE_TO_RUN);
+}
+
 static int syscalls_check(struct sonde_instance *instance)
 {
 	const struct syscalls *self = instance->self;
@@ -212,6 +224,7 @@ static int syscalls_check(struct sonde_instance *instance)
 		return -ENOMEM;
 	lists_resolve(instance, lists, problem_report);
 	free(lists);
+	needs_declare(instance, hook_choices[self->hooks]);
 	sonde_note(
 		instance,
 		"kernel memory %.1f MiB: %u counts of 2 KiB on each of %u CPUs, rings of %.1f MiB",
@@ -411,6 +424,7 @@ static int syscalls_start(struct sonde_instance *instance)
 	if (error)
 		return sonde_fail(instance, -error, "%s",
 				  message[0] ? message : "cannot load the programs");
+	needs_declare(instance, sonde_kernel_variant(self->probe.kernel));
 	self->events = (struct events){
 		.instance = instance,
 		.kernel = self->probe.kernel,

@@ -180,7 +180,8 @@ SONDE_KERNEL_API uint64_t sonde_kernel_monotonic_ns(void);
 SONDE_KERNEL_API int64_t sonde_kernel_clock_offset_ns(void);
 
 /* The path of a v2 cgroup below its root, "/" for the root itself; at most `capacity` bytes with
- * the ending zero. -ESTALE or -ENOENT: it is gone. */
+ * the ending zero. -ESTALE or -ENOENT: it is gone. -EAGAIN: without CAP_DAC_READ_SEARCH it cannot
+ * be told so soon after the last one was looked for: ask again in 0.1 s. */
 SONDE_KERNEL_API int sonde_kernel_cgroup_path(uint64_t cgroup_id, char *path, size_t capacity);
 
 /* The id of a cgroup given as a path below the v2 root ("/shop.slice") or in full, or as a number.
