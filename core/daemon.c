@@ -10,230 +10,20 @@
 #include <unistd.h>
 
 #include "bounds.h"
-#include "check.h"
 #include "clock.h"
-#include "control.h"
 #include "daemon.h"
-#include "graph.h"
 #include "host.h"
-#include "knob.h"
 #include "leave.h"
 #include "log.h"
 #include "notify.h"
-#include "privilege.h"
-#include "reload.h"
-#include "restart.h"
-#include "state.h"
-#include "status.h"
-#include "watch.h"
-
-static const int64_t LEAVING_OFTEN_NS = 5ll * NS_PER_SECOND;
-
-struct daemon {
-	struct catalog *catalog;
-	struct loop *loop; /* the main thread's: signals, control socket, knobs */
-	struct state *state;
-	struct ledger *ledger;
-	struct graph *graph;
-	struct watch *watch;
-	struct knobs *knobs;
-	struct control *control;
-	struct loop_fd *signals;
-	struct loop_timer end;
-	struct loop_timer leaving; /* while something leaves */
-	int64_t reloaded_ns;       /* monotonic */
-	struct loop_task ready;    /* every start() has returned */
-	struct privilege privilege;
-	struct loop_timer drop; /* of privileges, where some start() does not return */
-	int signal_fd;
-	bool failed; /* it ends, as it could not go on */
-	int64_t started_ns;
-	uint64_t lost_before; /* rows by shutdown, in earlier runs */
-};
+#include "running.h"
 
 /* Longest time that a start() may hold up the giving up of privileges. */
 static const int64_t drop_after_ns = 30ll * NS_PER_SECOND;
 
 static struct daemon *running; /* the one that plugins' sonde_set() reaches */
 
-/* ---- control ----------------------------------------------------------------------------- */
-
-static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_t count,
-			      FILE *reply)
-{
-	struct status_sources sources = {
-		.graph = daemon->graph,
-		.ledger = daemon->ledger,
-		.watch = daemon->watch,
-		.knobs = daemon->knobs,
-		.state_path = state_path(daemon->state),
-		.host_id = state_host_id(daemon->state),
-		.privilege = &daemon->privilege,
-		.started_ns = daemon->started_ns,
-	};
-	struct status *status = status_gather(&sources);
-	int result = status ? 0 : -ENOMEM;
-
-	if (status && count > 1 && !strcmp(words[1], "json"))
-		result = status_print_json(status, reply);
-	else if (status && count > 1 && !strcmp(words[1], "knobs"))
-		status_print_knobs(status, reply);
-	else if (status && count > 1 && !strcmp(words[1], "leaving"))
-		status_print_leaving(status, reply);
-	else if (status)
-		status_print_text(status, reply, count > 2 ? (uint32_t)atoi(words[2]) : 80,
-				  count > 3 && !strcmp(words[3], "colour"));
-	status_release(status);
-	if (!result)
-		return EXIT_CODE_OK;
-	fputs("no memory to say it with: try again\n", reply);
-	return EXIT_CODE_FAILED;
-}
-
-static uint16_t answer_set(struct daemon *daemon, char *const *words, uint32_t count, FILE *reply)
-{
-	int64_t for_ns = 0;
-	char error[512];
-
-	if (count < 3 || (count > 3 && (duration_parse(words[3], &for_ns) || for_ns <= 0))) {
-		fputs("set takes INSTANCE.KNOB, VALUE and a duration such as 1m\n", reply);
-		return EXIT_CODE_INPUT;
-	}
-	if (knob_set(daemon->knobs, words[1], words[2], for_ns, error, sizeof(error))) {
-		fprintf(reply, "%s\n", error);
-		return EXIT_CODE_REFUSED;
-	}
-	fprintf(reply, "%s = %s%s%s\n", words[1], words[2], for_ns ? " for " : "",
-		for_ns ? words[3] : "");
-	return EXIT_CODE_OK;
-}
-
-/* ---- reload ------------------------------------------------------------------------------ */
-
-static const struct config *daemon_config(const struct daemon *daemon)
-{
-	return daemon->graph->config;
-}
-
-/* What leaves is looked after often at first; what takes long, such as an output whose receiver is
- * gone, costs nothing. */
-static void daemon_leave(void *data)
-{
-	struct daemon *daemon = data;
-	bool recent = clock_monotonic_ns() - daemon->reloaded_ns < LEAVING_OFTEN_NS;
-
-	if (reload_step(daemon->graph))
-		loop_timer_after(daemon->loop, &daemon->leaving,
-				 recent ? LEAVING_OFTEN_NS / 500 : NS_PER_SECOND / 2);
-}
-
-static void say_plugin_changed(const char *path, void *data)
-{
-	fprintf(data, "%s is another file by now: it takes effect with a restart\n", path);
-}
-
-/* Takes the config. */
-static int daemon_take_config(struct daemon *daemon, struct config *config, FILE *reply)
-{
-	struct config *former = config_hold(daemon->graph->config);
-	struct reload reload = { .graph = daemon->graph,
-				 .ledger = daemon->ledger,
-				 .knobs = daemon->knobs,
-				 .watch = daemon->watch,
-				 .reply = reply };
-	int result = reload_run(&reload, config);
-
-	daemon->graph = reload.graph;
-	daemon->reloaded_ns = clock_monotonic_ns();
-	daemon_leave(daemon);
-	if (!result) {
-		log_configure(&config->daemon.log);
-		bounds_set(config); /* descriptors are there: it cannot fail */
-		restart_say(&config->daemon, &former->daemon, reply);
-		catalog_visit_changed(daemon->catalog, say_plugin_changed, reply);
-	}
-	config_release(former);
-	config_release(config);
-	return result;
-}
-
-static uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
-{
-	int64_t since_ns = clock_monotonic_ns();
-	struct config *config =
-		config_open(daemon_config(daemon)->path, daemon->catalog, reply, false, true);
-
-	if (!config) {
-		fputs("the config has errors: nothing has changed\n", reply);
-		return EXIT_CODE_INPUT;
-	}
-	if (!privilege_allows(&daemon->privilege, config, daemon_config(daemon), reply)) {
-		config_release(config);
-		fputs("the former config is at work\n", reply);
-		return EXIT_CODE_REFUSED;
-	}
-	if (daemon_take_config(daemon, config, reply)) {
-		fputs("the former config is at work\n", reply);
-		return EXIT_CODE_REFUSED;
-	}
-	fprintf(reply, "reloaded %s in %.1f ms\n", daemon_config(daemon)->path,
-		(double)(clock_monotonic_ns() - since_ns) / 1e6);
-	return EXIT_CODE_OK;
-}
-
-/* Whoever asked, the log tells it too. */
-static uint16_t daemon_reload_logged(struct daemon *daemon, FILE *reply)
-{
-	char *text = NULL, *line, *rest;
-	size_t length = 0;
-	FILE *lines = open_memstream(&text, &length);
-	uint16_t code;
-
-	if (!lines) {
-		fputs("no memory\n", reply);
-		return EXIT_CODE_FAILED;
-	}
-	log_write(SONDE_INFO, NULL, "reloading %s", daemon_config(daemon)->path);
-	notify_reloading();
-	code = daemon_reload(daemon, lines);
-	notify_ready(); /* with one config or the other */
-	fclose(lines);
-	fputs(text, reply);
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		log_write(code ? SONDE_ERROR : SONDE_INFO, NULL, "reload: %s", line);
-	free(text);
-	return code;
-}
-
-static uint16_t answer_drop(struct daemon *daemon, char *const *words, uint32_t count, FILE *reply)
-{
-	bool found = false;
-
-	for (struct graph *graph = daemon->graph->older; graph && count == 2; graph = graph->older)
-		found = leave_give_up(graph, words[1]) || found;
-	if (!found) {
-		fprintf(reply, "no output \"%s\" is leaving\n", count == 2 ? words[1] : "");
-		return EXIT_CODE_REFUSED;
-	}
-	log_write(SONDE_WARNING, words[1], "what it has not handed over is given up");
-	daemon->reloaded_ns = clock_monotonic_ns();
-	daemon_leave(daemon);
-	return EXIT_CODE_OK;
-}
-
-static uint16_t daemon_answer(void *data, char *const *words, uint32_t count, FILE *reply)
-{
-	if (!strcmp(words[0], "status"))
-		return answer_status(data, words, count, reply);
-	if (!strcmp(words[0], "set"))
-		return answer_set(data, words, count, reply);
-	if (!strcmp(words[0], "reload"))
-		return daemon_reload_logged(data, reply);
-	if (!strcmp(words[0], "drop"))
-		return answer_drop(data, words, count, reply);
-	fprintf(reply, "this daemon (%s) does not know \"%s\"\n", SONDE_VERSION, words[0]);
-	return EXIT_CODE_REFUSED;
-}
+/* ---- knobs that plugins set -------------------------------------------------------------- */
 
 /* A knob that a plugin sets, on its way to the main loop. */
 struct daemon_set {
@@ -280,7 +70,6 @@ static void daemon_signal(void *data, int fd, uint32_t events)
 {
 	struct daemon *daemon = data;
 	struct signalfd_siginfo info;
-	FILE *nowhere;
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
@@ -288,11 +77,7 @@ static void daemon_signal(void *data, int fd, uint32_t events)
 		loop_end(daemon->loop);
 		return;
 	}
-	nowhere = fopen("/dev/null", "we"); /* the log says all of it */
-	if (nowhere) {
-		daemon_reload_logged(daemon, nowhere);
-		fclose(nowhere);
-	}
+	daemon_reload(daemon, NULL);
 }
 
 /* Where some thread has kept too much, there is nothing to go on with. */
