@@ -45,8 +45,10 @@ static bool group_find(const char *name, gid_t *ret_gid)
 /* A user by name or number; one that has a number only has no group of its own. */
 static bool user_find(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 {
-	const struct passwd *user = getpwnam(name);
+	const struct passwd *user;
 
+	errno = 0; /* which tells a user that is not there from one that could not be looked up */
+	user = getpwnam(name);
 	if (!user && number_parse(name, ret_uid))
 		user = getpwuid(*ret_uid);
 	if (user) {
@@ -71,19 +73,37 @@ static void names_fill(struct privilege *privilege)
 		snprintf(privilege->group, sizeof(privilege->group), "%u", privilege->gid);
 }
 
+/* What keeps a user from being looked up; 0: there is none of that name. */
+static int lookup_error(char *error, size_t error_size)
+{
+	int number = errno;
+
+	if (number != EMFILE && number != ENFILE && number != ENOMEM && number != EIO)
+		return 0;
+	snprintf(error, error_size, "cannot look up the user to run as: %s", strerror(number));
+	return -number;
+}
+
 /* Root runs as the user that the config names, else as `sonde`, else as `nobody`. */
 static int user_choose(const struct privilege_config *config, struct privilege *privilege,
 		       char *error, size_t error_size)
 {
 	const char *name = config->user;
+	int result;
 
 	privilege->gid = (gid_t)-1;
 	if (name && !user_find(name, &privilege->uid, &privilege->gid)) {
+		result = lookup_error(error, error_size);
+		if (result)
+			return result;
 		snprintf(error, error_size, "sonde.privileges.user: there is no user \"%s\"", name);
 		return -ENOENT;
 	}
 	if (!name && !user_find("sonde", &privilege->uid, &privilege->gid)) {
 		if (!user_find("nobody", &privilege->uid, &privilege->gid)) {
+			result = lookup_error(error, error_size);
+			if (result)
+				return result;
 			snprintf(error, error_size,
 				 "there is neither a user sonde nor a user nobody to run as (make "
 				 "one, or name another with sonde.privileges.user)");

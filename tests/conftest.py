@@ -39,6 +39,16 @@ def daemon_user():
 
 
 @pytest.fixture
+def give():
+    """Gives a path that root made to the user that its daemons become, as an operator would."""
+    def give_one(path):
+        user = user_find()
+        if os.geteuid() == 0 and user:
+            os.chown(path, user.pw_uid, user.pw_gid)
+    return give_one
+
+
+@pytest.fixture
 def tmp_path(tmp_path):
     """As pytest's own, which is for its owner alone; root gives it to the user that its daemons become."""
     user = user_find()

@@ -2,6 +2,7 @@
 """File descriptors: as many as there may be, and what is done when there are none left."""
 
 import fcntl
+import os
 import re
 import resource
 
@@ -15,6 +16,17 @@ inputs:    { gen: { plugin = "generate"; rate = 10000; batch = 100; }; };
 outputs:   { out: { plugin = "null"; }; lines: { plugin = "file"; path = "PATH"; retry: { longest = "1s"; }; }; };
 pipelines: { main: { from = ["gen"]; to = ["out", "lines"]; }; };
 '''
+
+
+# Whose limits may be set: a process of one's own user.
+ROOT = 'privileges: { user = "root"; };' if os.geteuid() == 0 else ""
+
+
+@pytest.fixture
+def own_path(tmp_path):
+    """For that user: without its capabilities, root cannot write what is another's."""
+    os.chown(tmp_path, os.geteuid(), os.getegid())
+    return tmp_path
 
 
 def body(tmp_path):
@@ -38,8 +50,8 @@ def test_the_soft_limit_is_raised_to_the_hard_one(tmp_path):
         assert daemon.stop() == 0
 
 
-def test_with_all_in_use_it_goes_on_and_still_answers(tmp_path):
-    with Daemon(tmp_path, body(tmp_path)) as daemon:
+def test_with_all_in_use_it_goes_on_and_still_answers(own_path):
+    with Daemon(own_path, body(own_path), ROOT) as daemon:
         daemon.start()
         before, _ = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
         used = wait_for(lambda: daemon.status().document["descriptors"]["used"], "it counts them") - 1  # its answer's
@@ -64,8 +76,8 @@ def test_with_all_in_use_it_goes_on_and_still_answers(tmp_path):
         daemon.ledger().assert_closes()
 
 
-def test_what_could_not_be_opened_is_tried_again_until_it_can(tmp_path):
-    with Daemon(tmp_path, body(tmp_path)) as daemon, open(tmp_path / "lines", "w") as lock:
+def test_what_could_not_be_opened_is_tried_again_until_it_can(own_path):
+    with Daemon(own_path, body(own_path), ROOT) as daemon, open(own_path / "lines", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         daemon.start()
         wait_for(lambda: daemon.status().instance("lines")["state"] == "waiting", "somebody else writes the file")

@@ -138,9 +138,10 @@ def test_closing_under_load_keeps_every_row_once(tmp_path, name, options):
     assert sorted(numbers_in(directory)) == list(range(rows))
 
 
-def test_closed_files_are_kept_as_the_knobs_say(tmp_path):
+def test_closed_files_are_kept_as_the_knobs_say(tmp_path, give):
     directory = tmp_path / "out"
     directory.mkdir()
+    give(directory)
     (directory / "mine~20200101T000000Z.json").write_text("not yours\n")
     with Daemon(tmp_path, body(directory / "rows.json", 'rotate_size = "64KiB"; keep_files = 5;')) as daemon:
         daemon.start()
@@ -157,7 +158,7 @@ def test_closed_files_are_kept_as_the_knobs_say(tmp_path):
     assert (directory / "mine~20200101T000000Z.json").read_text() == "not yours\n"
 
 
-def test_a_file_that_is_moved_under_load_goes_on_under_its_name(tmp_path):
+def test_a_file_that_is_moved_under_load_goes_on_under_its_name(tmp_path, give):
     """As logrotate does it, with `create` or without, and no signal."""
     path = tmp_path / "out" / "rows.json"
     with Daemon(tmp_path, body(path, rows=20000, more="rate = 10000;")) as daemon:
@@ -167,6 +168,7 @@ def test_a_file_that_is_moved_under_load_goes_on_under_its_name(tmp_path):
             os.rename(path, f"{path}.{turn}")
             if turn % 2:
                 path.touch()
+                give(path)
         all_delivered(daemon, 20000)
         assert daemon.status().counter("out", "reopened") == 5
         assert daemon.stop() == 0
