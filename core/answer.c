@@ -139,6 +139,17 @@ static uint16_t reload_config(struct daemon *daemon, FILE *reply)
 	return EXIT_CODE_OK;
 }
 
+/* Each kind of line by a call of its own, so that none is held back for the sake of others. */
+static void reload_log(uint16_t code, const char *line)
+{
+	if (!code)
+		log_write(SONDE_INFO, NULL, "reload: %s", line);
+	else if (strstr(line, ": note: "))
+		log_write(SONDE_INFO, NULL, "reload refused: %s", line);
+	else
+		log_write(SONDE_ERROR, NULL, "reload refused: %s", line);
+}
+
 /* Whoever asked, the log tells it too. */
 uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
 {
@@ -161,7 +172,7 @@ uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
 	if (reply)
 		fputs(text, reply);
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		log_write(code ? SONDE_ERROR : SONDE_INFO, NULL, "reload: %s", line);
+		reload_log(code, line);
 	free(text);
 	return code;
 }

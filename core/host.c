@@ -110,8 +110,21 @@ static void host_wake(struct sonde_instance *base)
 	loop_post(instance_of(base)->loop, &instance_of(base)->woken);
 }
 
+/* A schema that the plugin does not have: there is no row to hand out, and no saying what else is
+ * wrong. */
+static void schema_check(struct instance *instance, uint32_t schema)
+{
+	if (schema < instance->rows.count)
+		return;
+	fprintf(stderr,
+		"sonde: %s: the plugin names schema %u of %u, a mistake in its code: ending\n",
+		instance->base.name, schema, instance->rows.count); /* not by the log's thread */
+	abort();
+}
+
 static void *host_row(struct sonde_instance *base, uint32_t schema)
 {
+	schema_check(instance_of(base), schema);
 	return rows_row(&instance_of(base)->rows, schema);
 }
 
@@ -202,6 +215,10 @@ static int host_batch_emit(struct sonde_instance *base, struct sonde_batch *batc
 {
 	struct instance *instance = instance_of(base);
 
+	if (batch == instance->counting.batch) /* which is not the plugin's to give away */
+		return instance_fail(
+			instance, EINVAL,
+			"emits the batch that it was lent (return SONDE_PASS instead)");
 	if (rows_waiting(&instance->rows))
 		rows_flush(&instance->rows, loop_now_ns(instance->loop));
 	if (token) {

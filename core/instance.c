@@ -317,8 +317,35 @@ static void instance_flush(struct instance *instance)
 	}
 }
 
+/* What a callback may return besides 0 and a negative errno. */
+static bool result_is_known(enum callback callback, int result)
+{
+	switch (callback) {
+	case CALLBACK_PROCESS:
+		return result == SONDE_PASS;
+	case CALLBACK_WRITE:
+	case CALLBACK_DRAIN:
+		return result == SONDE_LATER;
+	default:
+		return false;
+	}
+}
+
+/* A plugin's slip, such as `return EIO`, is a failure and no success. */
+static int result_check(struct instance *instance, enum callback callback, int result)
+{
+	char message[128];
+
+	if (result <= 0 || result_is_known(callback, result))
+		return result;
+	snprintf(message, sizeof(message), "%s returned %d, expected 0 or a negative errno",
+		 callback_name(callback), result);
+	return instance_fail(instance, EINVAL, message);
+}
+
 int instance_leave(struct instance *instance, enum callback callback, int result)
 {
+	result = result_check(instance, callback, result);
 	if (instance->rows.count) {
 		rows_settle(&instance->rows);
 		instance_flush(instance);
@@ -395,6 +422,8 @@ static void instance_start_failed(struct instance *instance)
 		instance->restart_delay_ns ? instance->restart_delay_ns * 2 : RESTART_FIRST_NS;
 	if (instance->restart_delay_ns > restart_longest_ns)
 		instance->restart_delay_ns = restart_longest_ns;
+	log_write(SONDE_DEBUG, instance->base.name, "start is tried again in %lld s",
+		  (long long)(instance->restart_delay_ns / NS_PER_SECOND));
 	loop_timer_after(instance->loop, &instance->restart, instance->restart_delay_ns);
 }
 
@@ -412,7 +441,7 @@ void instance_start(struct instance *instance)
 	if (plugin->start) {
 		instance_enter(instance, CALLBACK_START);
 		result = plugin->start(&instance->base);
-		instance_leave(instance, CALLBACK_START, result);
+		result = instance_leave(instance, CALLBACK_START, result);
 	}
 	if (result < 0)
 		instance_start_failed(instance);
@@ -457,7 +486,7 @@ void instance_drain(struct instance *instance)
 	if (plugin->drain && instance_is_running(instance)) {
 		instance_enter(instance, CALLBACK_DRAIN);
 		result = plugin->drain(&instance->base);
-		instance_leave(instance, CALLBACK_DRAIN, result);
+		result = instance_leave(instance, CALLBACK_DRAIN, result);
 	}
 	if (instance->rows.count)
 		rows_flush(&instance->rows, loop_now_ns(instance->loop));
@@ -541,6 +570,7 @@ int instance_fail(struct instance *instance, int error, const char *message)
 	char problem[sizeof(instance->problem)];
 	bool again;
 
+	error = abs(error); /* -errno, as it was returned to the plugin, will do */
 	descriptors_note(error);
 	if (instance->problems) {
 		problems_add(instance->problems, PROBLEM_ERROR, instance->config->place, "%s: %s",
@@ -558,37 +588,4 @@ int instance_fail(struct instance *instance, int error, const char *message)
 	log_write(again ? SONDE_DEBUG : SONDE_ERROR, instance->base.name, "%s: %s", message,
 		  strerror(error));
 	return -error;
-}
-
-static struct account *instance_kernel_account(struct instance *instance)
-{
-	char name[LEDGER_NAME_BYTES];
-
-	if (!instance->ledger)
-		return NULL;
-	snprintf(name, sizeof(name), instance->base.replica_count > 1 ? "%s#%u" : "%s",
-		 instance->base.name, instance->base.replica);
-	return ledger_account(instance->ledger, ACCOUNT_KERNEL, name);
-}
-
-/* The kernel's counters begin anew with each start of the input, the ledger's go on. */
-void instance_tally(struct instance *instance, const struct sonde_tally *tally)
-{
-	struct account *account = instance->kernel, *base = &instance->kernel_base;
-
-	if (!account) {
-		account = instance_kernel_account(instance);
-		if (!account)
-			return;
-		*base = *account;
-		instance->kernel = account;
-	}
-	__atomic_store_n(&account->in.events, base->in.events + tally->produced, __ATOMIC_RELAXED);
-	__atomic_store_n(&account->out.events, base->out.events + tally->emitted, __ATOMIC_RELAXED);
-	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
-		__atomic_store_n(&account->reduced[i].events,
-				 base->reduced[i].events + tally->reduced[i], __ATOMIC_RELAXED);
-	for (uint32_t i = 0; i < SONDE_LOSS_COUNT; i++)
-		__atomic_store_n(&account->lost[i].events, base->lost[i].events + tally->lost[i],
-				 __ATOMIC_RELAXED);
 }

@@ -234,7 +234,7 @@ static void output_write(struct output *output, struct delivery *delivery)
 	delivery->writing = true;
 	instance_enter(instance, CALLBACK_WRITE);
 	result = instance->plugin->descriptor->write(&instance->base, &delivery->base);
-	instance_leave(instance, CALLBACK_WRITE, result);
+	result = instance_leave(instance, CALLBACK_WRITE, result);
 	if (result < 0)
 		outcome.verdict = SONDE_RETRY;
 	if (result != SONDE_LATER)

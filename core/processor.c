@@ -187,7 +187,7 @@ void processor_run(struct instance *instance, struct sonde_batch *batch)
 		result = plugin->process(&instance->base, batch);
 		if (result == SONDE_PASS)
 			processor_emit(instance, batch_hold(batch));
-		instance_leave(instance, CALLBACK_PROCESS, result);
+		result = instance_leave(instance, CALLBACK_PROCESS, result);
 	}
 	processor_book(instance, result, !running);
 	batch_release(batch);

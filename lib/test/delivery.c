@@ -125,7 +125,7 @@ static int delivery_offer(struct sonde_test *test, struct test_delivery *deliver
 	delivery->offer = offer;
 	instance_enter(test->instance, CALLBACK_WRITE);
 	result = test->descriptor.write(&test->instance->base, &offer->base);
-	instance_leave(test->instance, CALLBACK_WRITE, result);
+	result = instance_leave(test->instance, CALLBACK_WRITE, result);
 	if (result < 0)
 		outcome.verdict = SONDE_RETRY;
 	if (result != SONDE_LATER)

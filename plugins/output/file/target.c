@@ -269,8 +269,9 @@ bool target_is_there(const struct target *target)
 
 	if (target->is_output)
 		return true;
-	return stat(target->path, &status) == 0 && status.st_dev == target->device &&
-	       status.st_ino == target->inode;
+	if (stat(target->path, &status) < 0) /* a directory that is closed to us tells nothing */
+		return errno != ENOENT && errno != ENOTDIR;
+	return status.st_dev == target->device && status.st_ino == target->inode;
 }
 
 bool target_is_deleted(const struct target *target)

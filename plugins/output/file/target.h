@@ -37,7 +37,7 @@ int target_open(const struct settings *settings, const char *path, bool truncate
 
 void target_close(struct target *target); /* NULL is fine */
 
-/* Whether the path still leads to it. */
+/* Whether the path still leads to it, or it cannot be told. */
 bool target_is_there(const struct target *target);
 
 /* Whether it has no name any more: what is in it is lost. */
