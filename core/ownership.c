@@ -137,13 +137,15 @@ static bool may(const char *path, int how)
 	return !faccessat(AT_FDCWD, path, how, AT_EACCESS);
 }
 
-static bool is_written(int fd)
+/* By its name in /proc, as the fd is another thread's and may be closed meanwhile. */
+static bool is_written(int directory_fd, const char *name)
 {
-	int flags = fcntl(fd, F_GETFL);
+	int flags = fcntl(atoi(name), F_GETFL);
 	struct stat status;
 
 	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH) &&
-	       !fstat(fd, &status) && S_ISREG(status.st_mode) && status.st_nlink;
+	       !fstatat(directory_fd, name, &status, 0) && S_ISREG(status.st_mode) &&
+	       status.st_nlink;
 }
 
 /* Rotation, and whatever mends a failure, opens a file by its name again. */
@@ -155,7 +157,7 @@ static void warn_of_files(const struct privilege *privilege)
 
 	while (directory && (entry = readdir(directory))) {
 		int fd = atoi(entry->d_name);
-		ssize_t length = fd > STDERR_FILENO && is_written(fd)
+		ssize_t length = fd > STDERR_FILENO && is_written(dirfd(directory), entry->d_name)
 					 ? readlinkat(dirfd(directory), entry->d_name, path,
 						      sizeof(path) - 1)
 					 : 0;
