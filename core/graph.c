@@ -393,6 +393,10 @@ void graph_release(struct graph *graph)
 {
 	if (!graph)
 		return;
+	for (uint32_t i = 0; i < graph->route_count; i++) {
+		if (graph->routes[i].route && !graph->routes[i].adopted)
+			route_retire(graph->routes[i].route);
+	}
 	graph_clear(graph);
 	for (uint32_t i = 0; i < graph->loop_count; i++) {
 		if (!graph->loops[i].adopted) /* its tasks lie in instances and pipelines */

@@ -293,9 +293,11 @@ static void output_step(struct leave *leave, struct leave_instance *at)
 		route_drop(at->output->sources.routes[i]); /* nobody takes it now */
 }
 
-/* Inputs that have stopped promise nothing any more. */
-static void graph_unreserve(struct graph *graph)
+/* What sent has stopped: it promises nothing any more, and is told of no room. */
+static void graph_end_senders(struct graph *graph)
 {
+	for (uint32_t i = 0; i < graph->route_count; i++)
+		route_forget_sender(graph->routes[i].route);
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 		struct graph_node *node = &graph->nodes[i];
 
@@ -323,7 +325,7 @@ void leave_step(struct graph *graph)
 	if (!leave->is_quiet && drained && leave_step_processors(graph) &&
 	    leave_inputs_stopped(leave)) {
 		leave->is_quiet = true;
-		graph_unreserve(graph);
+		graph_end_senders(graph);
 	}
 	for (uint32_t i = 0; i < leave->count; i++) {
 		if (leave->instances[i].output)

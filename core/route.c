@@ -57,6 +57,21 @@ void route_install(struct route *route, const struct route_plan *plan)
 		loop_post(plan->sender_loop, plan->room);
 }
 
+void route_forget_sender(struct route *route)
+{
+	pthread_mutex_lock(&route->mutex);
+	route->sender_loop = NULL;
+	route->room = NULL;
+	route->wants_room = false;
+	pthread_mutex_unlock(&route->mutex);
+}
+
+void route_retire(struct route *route)
+{
+	relief_remove(&route->relief);
+	route_forget_sender(route);
+}
+
 /* Whoever waits for these rows hears that they are gone. */
 static void receipts_lose(const struct receipts *receipts, uint64_t rows, uint64_t all_rows,
 			  enum sonde_loss loss, const char *reason, bool uncertain)
@@ -113,7 +128,7 @@ void route_drop(struct route *route)
 
 void route_clear(struct route *route)
 {
-	relief_remove(&route->relief);
+	route_retire(route);
 	route_drop(route);
 	queue_clear(&route->queue);
 	pthread_mutex_destroy(&route->mutex);
@@ -211,15 +226,15 @@ bool route_is_full(struct route *route)
 	return full;
 }
 
-/* Whether the sender is to be told that there is room: at half of the limit, so that it is not
- * woken for every batch. Locked. */
-static bool route_takes_room(struct route *route)
+/* Tells a sender that waits that there is room: at half of the limit, so that it is not woken for
+ * every batch. Locked, as the sender may be leaving. */
+static void route_give_room(struct route *route)
 {
-	bool room = route->wants_room && route->queue.bytes <= route->queue.limit_bytes / 2;
-
-	if (room)
-		route->wants_room = false;
-	return room;
+	if (!route->wants_room || route->queue.bytes > route->queue.limit_bytes / 2)
+		return;
+	route->wants_room = false;
+	if (route->sender_loop)
+		loop_post(route->sender_loop, route->room);
 }
 
 int route_reserve(struct route *route, size_t bytes)
@@ -236,14 +251,10 @@ int route_reserve(struct route *route, size_t bytes)
 
 void route_unreserve(struct route *route, size_t bytes)
 {
-	bool room;
-
 	pthread_mutex_lock(&route->mutex);
 	queue_unreserve(&route->queue, bytes);
-	room = route_takes_room(route);
+	route_give_room(route);
 	pthread_mutex_unlock(&route->mutex);
-	if (room && route->sender_loop)
-		loop_post(route->sender_loop, route->room);
 }
 
 bool route_take_back(struct route *route, size_t bytes)
@@ -290,13 +301,10 @@ static void route_shed(void *data)
 static void route_tell_room(void *data)
 {
 	struct route *route = data;
-	bool room;
 
 	pthread_mutex_lock(&route->mutex);
-	room = route_takes_room(route);
+	route_give_room(route);
 	pthread_mutex_unlock(&route->mutex);
-	if (room && route->sender_loop)
-		loop_post(route->sender_loop, route->room);
 }
 
 /* ---- receiving --------------------------------------------------------------------------- */
@@ -304,7 +312,6 @@ static void route_tell_room(void *data)
 struct sonde_batch *route_pop(struct route *route)
 {
 	struct sonde_batch *batch;
-	bool room;
 
 	pthread_mutex_lock(&route->mutex);
 	batch = queue_pop(&route->queue);
@@ -312,10 +319,8 @@ struct sonde_batch *route_pop(struct route *route)
 		route->held.rows += batch->selected_count;
 		route->held.events += batch->event_count;
 	}
-	room = route_takes_room(route);
+	route_give_room(route);
 	pthread_mutex_unlock(&route->mutex);
-	if (room && route->sender_loop)
-		loop_post(route->sender_loop, route->room);
 	return batch;
 }
 

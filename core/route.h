@@ -57,6 +57,12 @@ void route_init(struct route *route, const char *from, const char *to,
 /* Gives a route its ends, or others; what is queued stays, and who must know of it is told. */
 void route_install(struct route *route, const struct route_plan *plan);
 
+/* Nobody sends there any more, nor is told that there is room. */
+void route_forget_sender(struct route *route);
+
+/* The same, and nobody looks at it any more who is not the receiver: before loops go. */
+void route_retire(struct route *route);
+
 /* What is queued is booked as lost by shutdown. route_clear() is the end of the route too. */
 void route_drop(struct route *route);
 void route_clear(struct route *route);
