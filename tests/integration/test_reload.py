@@ -318,6 +318,31 @@ def test_an_end_amid_it_keeps_to_the_bound_and_books_the_rest(tmp_path):
         assert ledger.route("main > dead").lost_rows("shutdown") == 3000
 
 
+def test_reloads_leave_nothing_behind(tmp_path):
+    """As many threads and descriptors as before, and no more memory than after the first few."""
+    bodies = variants(tmp_path)
+    with Daemon(tmp_path, generate(rate=1000) + bodies[0]) as daemon:
+        daemon.start()
+
+        def counts():
+            wait_for(lambda: not leaving(daemon.status()), "what was taken out has left")
+            document = daemon.status().document
+            return document["threads"], document["descriptors"]["used"]
+
+        def round_trip():
+            for body in [*bodies[1:], bodies[0]]:
+                daemon.write(generate(rate=1000) + body)
+                daemon.reload()
+            return counts()
+
+        first = round_trip()
+        before = daemon.status().document["rss_bytes"]
+        for _ in range(8):
+            assert round_trip() == first
+        assert daemon.status().document["rss_bytes"] < before + (8 << 20)
+        assert_nothing_lost(daemon)
+
+
 # ---- under load --------------------------------------------------------------------------------
 
 INVALID = ["inputs: {", generate() + "outputs: { out: { plugin = \"nul\"; }; };" + MAIN, generate(more="rows = -1;") + NULL + MAIN]
