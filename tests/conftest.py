@@ -1,12 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all tests share: directories that a daemon reaches after it has become another user."""
 
+import atexit
 import os
+import pathlib
 import pwd
 import shutil
 import tempfile
 
 import pytest
+
+TREE = pathlib.Path(__file__).resolve().parent.parent
+PARTS = ["sonde", "plugins", "lib", "tests/integration/plugins", "tests/fault"]     # of a build: what daemons need
+
+
+def programs_find():
+    """The build, or where the tree lies in a place of root's own, a copy of it that a daemon reaches as another user."""
+    build = pathlib.Path(os.environ.get("SONDE_BUILD", TREE / "build")).resolve()
+    if os.geteuid() or all(os.stat(directory).st_mode & 0o001 for directory in build.parents) or not build.exists():
+        return build
+    copy = pathlib.Path(tempfile.mkdtemp(prefix="sonde-programs-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    os.chmod(copy, 0o755)
+    for part in PARTS:
+        if (build / part).is_dir():
+            shutil.copytree(build / part, copy / part, symlinks=True, ignore=shutil.ignore_patterns("*.p"))
+        elif (build / part).exists():
+            shutil.copy(build / part, copy / part)
+    return copy
+
+
+os.environ["SONDE_PROGRAMS"] = str(programs_find())      # before other modules look
 
 
 def user_find():

@@ -11,8 +11,9 @@ import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("SONDE_BUILD", os.path.join(TREE, "build"))
-SONDE = os.path.join(BUILD, "sonde")
-PLUGINS = os.path.join(BUILD, "tests/integration/plugins")    # sleeper, stuck, sieve, owner
+PROGRAMS = os.environ.get("SONDE_PROGRAMS", BUILD)            # where every user may go
+SONDE = os.path.join(PROGRAMS, "sonde")
+PLUGINS = os.path.join(PROGRAMS, "tests/integration/plugins")    # sleeper, stuck, sieve, owner
 PATIENCE_S = 30     # a bound that also a build with sanitizers keeps
 
 LOST = ["queue full", "rejected", "failed", "memory", "shutdown", "crash", "ring full", "map full", "fault", "missed",

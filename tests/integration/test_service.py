@@ -157,8 +157,8 @@ def unit(request, tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed")
     with open(os.path.join(BUILD, "conf", request.param)) as file:
-        text, count = re.subn(r"^ExecStart=\S+/sonde ", f"ExecStart={SONDE} ", file.read(), flags=re.M)
-    assert count == 1
+        text, count = re.subn(r"^(Exec\w+=\+?)/\S+/sonde ", rf"\g<1>{SONDE} ", file.read(), flags=re.M)
+    assert count == 2      # to start, and to reload
     path = tmp_path / request.param
     path.write_text(text)
     return path

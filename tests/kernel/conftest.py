@@ -12,7 +12,8 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
-SONDE = os.path.join(os.environ.get("SONDE_BUILD", os.path.join(TREE, "build")), "sonde")
+SONDE = os.path.join(os.environ.get("SONDE_PROGRAMS") or os.environ.get("SONDE_BUILD", os.path.join(TREE, "build")),
+                     "sonde")
 START_S, STOP_S = 30, 30
 
 

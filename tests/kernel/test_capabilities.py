@@ -127,7 +127,8 @@ def test_who_lacks_one_is_told_once_and_by_its_name(start, tmp_path, has, lacks)
 def test_classic_tracepoints_take_one_more_which_stays(start, cgroup):
     prefix = []
     if not os.path.exists("/sys/kernel/tracing/events"):
-        prefix = ["unshare", "--mount", "sh", "-c", 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"', "-"]
+        prefix = ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c",
+                  'mount --make-rprivate /sys && mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"', "-"]
     daemon = start(f'interval = "100ms"; hooks = "tracepoint"; cgroups = ["{cgroup.path}"];', prefix)
     wait_dropped(daemon)
     assert_hold(daemon, BPF | PERFMON | DAC_READ_SEARCH)
