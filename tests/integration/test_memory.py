@@ -39,7 +39,8 @@ def watch(daemon, seconds):
 
 def assert_bounded(most, limit):
     if not SANITIZED:
-        assert most <= limit * 1.1, f"{most} bytes of {limit}"     # the rest is measured once a second
+        # What is not rows (status replies, the allocator's own) is measured once a second, and may come between.
+        assert most <= limit + 4 * MIB, f"{most} bytes of {limit}"
 
 
 # --- the bound ------------------------------------------------------------------------------------------------------
