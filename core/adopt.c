@@ -201,15 +201,6 @@ static int graph_inherit(struct graph *graph, struct route *route)
 	return sources_add(&end.links->sources, route);
 }
 
-static bool graph_has_route(const struct graph *graph, const struct route *route)
-{
-	for (uint32_t i = 0; i < graph->route_count; i++) {
-		if (graph->routes[i].route == route)
-			return true;
-	}
-	return false;
-}
-
 int graph_inherit_routes(struct graph *graph)
 {
 	int result = 0;

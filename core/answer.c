@@ -130,10 +130,8 @@ static uint16_t reload_config(struct daemon *daemon, FILE *reply)
 		fputs("the former config is at work\n", reply);
 		return EXIT_CODE_REFUSED;
 	}
-	if (daemon_take_config(daemon, config, reply)) {
-		fputs("the former config is at work\n", reply);
+	if (daemon_take_config(daemon, config, reply))
 		return EXIT_CODE_REFUSED;
-	}
 	fprintf(reply, "reloaded %s in %.1f ms\n", daemon_config(daemon)->path,
 		(double)(clock_monotonic_ns() - since_ns) / 1e6);
 	return EXIT_CODE_OK;
@@ -167,11 +165,15 @@ uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
 	log_write(SONDE_INFO, NULL, "reloading %s", daemon_config(daemon)->path);
 	notify_reloading();
 	code = reload_config(daemon, lines);
-	notify_ready(); /* with one config or the other */
-	fclose(lines);
-	if (reply)
+	notify_ready();               /* with one config or the other */
+	if (fclose(lines) || !text) { /* done all the same, as far as it went */
+		free(text);
+		text = strdup("no memory to say how it went\n");
+	}
+	if (reply && text)
 		fputs(text, reply);
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line;
+	     line = strtok_r(NULL, "\n", &rest))
 		reload_log(code, line);
 	free(text);
 	return code;

@@ -23,9 +23,24 @@ int64_t clock_wall_ns(void)
 	return clock_read_ns(CLOCK_REALTIME);
 }
 
+struct timespec clock_timespec(int64_t ns)
+{
+	return (struct timespec){ .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND };
+}
+
+void clock_condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
 void clock_sleep_ns(int64_t ns)
 {
-	struct timespec left = { .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND };
+	struct timespec left = clock_timespec(ns);
 
 	while (nanosleep(&left, &left) && errno == EINTR)
 		continue;

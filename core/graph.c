@@ -425,6 +425,24 @@ void graph_release(struct graph *graph)
 	free(graph);
 }
 
+uint32_t graph_instance_count(const struct graph *graph)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < graph->config->instance_count; i++)
+		count += graph->nodes[i].count;
+	return count;
+}
+
+bool graph_has_route(const struct graph *graph, const struct route *route)
+{
+	for (uint32_t i = 0; i < graph->route_count; i++) {
+		if (graph->routes[i].route == route)
+			return true;
+	}
+	return false;
+}
+
 struct graph_node *graph_node(struct graph *graph, const char *name)
 {
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {

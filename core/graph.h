@@ -115,6 +115,12 @@ void graph_release(struct graph *graph);
 /* The capabilities that its instances have declared so far to need while they run. */
 uint64_t graph_needs(const struct graph *graph);
 
+/* Replicas of all instances. */
+uint32_t graph_instance_count(const struct graph *graph);
+
+/* Whether it is one of the graph's own, or planned to be. */
+bool graph_has_route(const struct graph *graph, const struct route *route);
+
 /* The node of that name; NULL: none, or it is not routed. */
 struct graph_node *graph_node(struct graph *graph, const char *name);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a graph leaves whose place another has taken: what it still holds goes out, step by step. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,15 +92,6 @@ static void call_init(struct leave_call *call, struct leave_instance *at,
 
 /* ---- begin ------------------------------------------------------------------------------- */
 
-static uint32_t graph_instance_count(const struct graph *graph)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < graph->config->instance_count; i++)
-		count += graph->nodes[i].count;
-	return count;
-}
-
 struct leave *leave_create(const struct graph *graph)
 {
 	uint32_t count = graph_instance_count(graph);
@@ -119,6 +111,7 @@ static void leave_add(struct leave *leave, struct instance *instance, struct out
 {
 	struct leave_instance *at = &leave->instances[leave->count++];
 
+	assert(leave->count <= leave->capacity); /* a graph only gives instances away */
 	*at = (struct leave_instance){ .instance = instance, .output = output };
 	call_init(&at->drain, at, run_drain);
 	call_init(&at->look, at, run_look);

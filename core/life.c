@@ -64,11 +64,7 @@ static void graph_add_stages(struct graph *graph)
 /* In the order in which they start: what is sent rows before what sends them. */
 static int graph_plan_starts(struct graph *graph)
 {
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < graph->config->instance_count; i++)
-		count += graph->nodes[i].count;
-	graph->starts = calloc(count + 1, sizeof(*graph->starts));
+	graph->starts = calloc(graph_instance_count(graph) + 1, sizeof(*graph->starts));
 	if (!graph->starts)
 		return -ENOMEM;
 	graph_add_starts(graph, SONDE_OUTPUT);

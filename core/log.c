@@ -150,15 +150,10 @@ static void log_tell_lost(uint64_t lost, const struct log_settings *settings)
 	log_emit(settings, &line);
 }
 
-static struct timespec timespec_of(int64_t ns)
-{
-	return (struct timespec){ .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND };
-}
-
 /* Until there is something to write, or something that was held back is due. */
 static void log_wait(void)
 {
-	struct timespec due = timespec_of(state.repeats.due_ns);
+	struct timespec due = clock_timespec(state.repeats.due_ns);
 
 	if (state.repeats.due_ns == INT64_MAX)
 		pthread_cond_wait(&state.changed, &state.mutex);
@@ -233,13 +228,8 @@ static int log_start_thread(void)
 
 static void log_make(void)
 {
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&state.changed, &attributes);
-	pthread_cond_init(&state.ended, &attributes);
-	pthread_condattr_destroy(&attributes);
+	clock_condition_init(&state.changed);
+	clock_condition_init(&state.ended);
 	repeats_init(&state.repeats);
 	state.is_made = true;
 }
@@ -282,7 +272,7 @@ int log_start(void)
 
 void log_close(void)
 {
-	struct timespec deadline = timespec_of(clock_monotonic_ns() + close_ns);
+	struct timespec deadline = clock_timespec(clock_monotonic_ns() + close_ns);
 
 	pthread_mutex_lock(&state.mutex);
 	state.ending = true;

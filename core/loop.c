@@ -42,22 +42,6 @@ struct loop {
 
 static __thread const struct loop *loop_current;
 
-/* A condition whose deadlines are monotonic. */
-static void condition_init(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
-static struct timespec timespec_of(int64_t ns)
-{
-	return (struct timespec){ .tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND };
-}
-
 struct loop *loop_create(const char *name)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
@@ -70,7 +54,7 @@ struct loop *loop_create(const char *name)
 	loop->last = &loop->first;
 	loop->now_ns = clock_monotonic_ns();
 	pthread_mutex_init(&loop->mutex, NULL);
-	condition_init(&loop->changed);
+	clock_condition_init(&loop->changed);
 	strncpy(loop->name, name, sizeof(loop->name) - 1);
 	if (loop->epoll_fd < 0 || loop->event_fd < 0 ||
 	    epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->event_fd, &event)) {
@@ -375,7 +359,7 @@ void loop_end(struct loop *loop)
 
 int loop_join(struct loop *loop, int64_t deadline_ns)
 {
-	struct timespec deadline = timespec_of(deadline_ns);
+	struct timespec deadline = clock_timespec(deadline_ns);
 	bool returned;
 	int error = 0;
 
@@ -452,7 +436,7 @@ static void loop_free_waiting(struct loop *loop)
 /* Waits until the call is done, or leaves it behind. */
 static int loop_wait(struct loop_waiting *waiting, int64_t deadline_ns)
 {
-	struct timespec deadline = timespec_of(deadline_ns);
+	struct timespec deadline = clock_timespec(deadline_ns);
 	int result = 0;
 
 	pthread_mutex_lock(&waiting->mutex);
@@ -485,7 +469,7 @@ int loop_call_owned(struct loop *loop, void (*call)(void *data), void (*release)
 	waiting->release = release;
 	waiting->data = data;
 	pthread_mutex_init(&waiting->mutex, NULL);
-	condition_init(&waiting->changed);
+	clock_condition_init(&waiting->changed);
 	loop_post(loop, &waiting->task);
 	return loop_wait(waiting, deadline_ns);
 }

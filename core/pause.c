@@ -60,7 +60,6 @@ static void pause_hold(void *data)
 static struct pause *pause_create(uint32_t count)
 {
 	struct pause *pause = calloc(1, sizeof(*pause) + count * sizeof(*pause->points));
-	pthread_condattr_t attributes;
 
 	if (!pause)
 		return NULL;
@@ -68,19 +67,14 @@ static struct pause *pause_create(uint32_t count)
 	pause->users = count + 1;
 	pthread_mutex_init(&pause->mutex, NULL);
 	pthread_cond_init(&pause->over, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&pause->arrived, &attributes);
-	pthread_condattr_destroy(&attributes);
+	clock_condition_init(&pause->arrived);
 	return pause;
 }
 
 static int pause_try(struct loop *const *loops, uint32_t count, int64_t timeout_ns,
 		     struct pause **ret_pause, uint32_t *ret_stuck)
 {
-	int64_t deadline_ns = clock_monotonic_ns() + timeout_ns;
-	struct timespec deadline = { .tv_sec = deadline_ns / NS_PER_SECOND,
-				     .tv_nsec = deadline_ns % NS_PER_SECOND };
+	struct timespec deadline = clock_timespec(clock_monotonic_ns() + timeout_ns);
 	struct pause *pause = pause_create(count);
 	int error = 0;
 

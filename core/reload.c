@@ -160,15 +160,6 @@ static bool graph_join(struct graph *graph)
 	return true;
 }
 
-static bool graph_has_route(const struct graph *graph, const struct route *route)
-{
-	for (uint32_t i = 0; i < graph->route_count; i++) {
-		if (graph->routes[i].route == route)
-			return true;
-	}
-	return false;
-}
-
 /* Whether a receiver of the graph still takes from routes of one that has ended. */
 static bool graph_inherits_from(const struct graph *graph, const struct graph *ended)
 {
@@ -368,14 +359,15 @@ int reload_run(struct reload *reload, struct config *config)
 {
 	struct graph *before = reload->graph;
 	struct config *former = config_hold(before->config);
-	int result = reload_try(reload, config), back;
+	int result = reload_try(reload, config), back = 0;
 
-	if (result && reload->graph != before) {
+	if (result && reload->graph != before)
 		back = reload_try(reload, former);
-		if (back)
-			fprintf(reload->reply,
-				"the former config could not be put back whole either\n");
-	}
+	if (back)
+		fputs("nor could the former config be put back whole: see `sonde status`\n",
+		      reload->reply);
+	else if (result)
+		fputs("the former config is at work\n", reload->reply);
 	config_release(former);
 	return result;
 }

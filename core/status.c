@@ -237,10 +237,8 @@ static int status_fill(struct status *status)
 	const struct status_sources *sources = status->sources;
 	uint32_t instances = 0, accounts = 0;
 
-	for (struct graph *graph = sources->graph; graph; graph = graph->older) {
-		for (uint32_t i = 0; i < graph->config->instance_count; i++)
-			instances += graph->nodes[i].count;
-	}
+	for (struct graph *graph = sources->graph; graph; graph = graph->older)
+		instances += graph_instance_count(graph);
 	while (ledger_at(sources->ledger, accounts))
 		accounts++;
 	status->instances = arena_zero(status->arena, (instances + 1) * sizeof(*status->instances));

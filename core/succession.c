@@ -163,10 +163,8 @@ static void route_hand_over(struct graph *former, const struct route *adopted)
 /* Whether some receiver of the graph takes from the route, as planned. */
 static bool graph_takes_from(const struct graph *graph, const struct route *route)
 {
-	for (uint32_t i = 0; i < graph->route_count; i++) {
-		if (graph->routes[i].route == route)
-			return true;
-	}
+	if (graph_has_route(graph, route))
+		return true;
 	for (uint32_t i = 0; i < graph->inherited_count; i++) {
 		if (graph->inherited[i].route == route)
 			return true;
@@ -301,12 +299,8 @@ void graph_abandon(struct graph *graph)
 static void sources_forget(struct sources *sources, const struct graph *ended)
 {
 	for (uint32_t i = sources->count; i--;) {
-		for (uint32_t r = 0; r < ended->route_count; r++) {
-			if (ended->routes[r].route == sources->routes[i]) {
-				sources_remove(sources, i);
-				break;
-			}
-		}
+		if (graph_has_route(ended, sources->routes[i]))
+			sources_remove(sources, i);
 	}
 }
 
@@ -325,13 +319,8 @@ void graph_disinherit(struct graph *graph, const struct graph *ended)
 			sources_forget(&graph->pipelines[i].replicas[r].sources, ended);
 	}
 	for (uint32_t i = 0; i < graph->inherited_count; i++) {
-		const struct graph_route *at = &graph->inherited[i];
-		bool own = false;
-
-		for (uint32_t r = 0; r < ended->route_count; r++)
-			own = own || ended->routes[r].route == at->route;
-		if (!own)
-			graph->inherited[kept++] = *at;
+		if (!graph_has_route(ended, graph->inherited[i].route))
+			graph->inherited[kept++] = graph->inherited[i];
 	}
 	graph->inherited_count = kept;
 }

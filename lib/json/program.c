@@ -135,7 +135,7 @@ static void add_scope(struct program *program, uint8_t scope, const char *name,
 	(void)step_add(program, STEP_CLOSE);
 }
 
-static const char *child_name(const struct sonde_batch *child)
+const char *program_child_name(const struct sonde_batch *child)
 {
 	switch (child->signal) {
 	case SONDE_SIGNAL_SPAN_EVENT:
@@ -201,7 +201,7 @@ static void add_children(struct program *program, program_constant *constant, vo
 
 		if (!step)
 			return;
-		put_key(program, child_name(batch->children[index]));
+		put_key(program, program_child_name(batch->children[index]));
 		step->child = index;
 		step_end(program, step);
 		if (program_compile(child, batch->children[index], NULL, 0, constant, data) == 0)

@@ -51,4 +51,7 @@ int program_compile(struct program *program, const struct sonde_batch *batch, co
 
 void program_release(struct program *program);
 
+/* What the rows of a child table are called in their parent's: "events", "links" .. */
+const char *program_child_name(const struct sonde_batch *child);
+
 #endif

@@ -15,6 +15,7 @@
 
 #include "batch.h"
 #include "dictionary.h"
+#include "middle.h"
 #include "../../plugins/output/file/writer.h"
 
 enum { RUNS = 7, BATCH_ROWS = 1000, BATCHES = 500, BUFFER_BYTES = 1 << 20 };
@@ -214,29 +215,18 @@ static double peer_ns(uint32_t format, struct sonde_batch *batch)
 
 /* ---- results ----------------------------------------------------------------------------- */
 
-static int compare_doubles(const void *left, const void *right)
+/* The larger of a spread and that of these. */
+static double spread_with(double spread, double *values)
 {
-	double a = *(const double *)left, b = *(const double *)right;
+	double own = middle_spread(values, RUNS);
 
-	return (a > b) - (a < b);
-}
-
-/* Sorts them; `spread` becomes at least the distance of the quartiles over the median. */
-static double median(double *values, double *spread)
-{
-	double range;
-
-	qsort(values, RUNS, sizeof(*values), compare_doubles);
-	range = (values[3 * RUNS / 4] - values[RUNS / 4]) / values[RUNS / 2];
-	if (range > *spread)
-		*spread = range;
-	return values[RUNS / 2];
+	return own > spread ? own : spread;
 }
 
 static void measure(const char *name, uint32_t format)
 {
 	double sonde[RUNS], least[RUNS], peer[RUNS], to_least[RUNS], to_peer[RUNS];
-	double sonde_median, least_median, peer_median, spread = 0, ignored = 0;
+	double spread;
 	struct sonde_batch *batch = make_batch();
 
 	for (int run = 0; run < RUNS; run++) {
@@ -251,14 +241,12 @@ static void measure(const char *name, uint32_t format)
 			name, sonde[run], least[run], peer[run], bytes / BATCH_ROWS);
 	}
 	batch_release(batch);
-	sonde_median = median(sonde, &spread);
-	least_median = median(least, &spread);
-	peer_median = median(peer, &spread);
+	spread = spread_with(spread_with(spread_with(0, sonde), least), peer);
 	printf("{\"name\":\"%s\",\"unit\":\"ns/row\",\"sonde\":%.4g,\"floor\":%.4g,\"peer\":%.4g,"
 	       "\"peer_name\":\"snprintf\",\"vs_floor\":%.3g,\"vs_peer\":%.3g,"
 	       "\"better\":\"less\",\"spread\":%.3g,\"runs\":%d}\n",
-	       name, sonde_median, least_median, peer_median, median(to_least, &ignored),
-	       median(to_peer, &ignored), spread, RUNS);
+	       name, middle(sonde, RUNS), middle(least, RUNS), middle(peer, RUNS),
+	       middle(to_least, RUNS), middle(to_peer, RUNS), spread, RUNS);
 	fflush(stdout);
 }
 

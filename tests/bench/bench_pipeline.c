@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "ledger.h"
+#include "middle.h"
 
 enum { RUNS = 7, BATCH_ROWS = 1000, ROW_BYTES = 32, RING_SLOTS = 32 };
 
@@ -231,27 +232,17 @@ static double floor_s(void)
 
 /* ---- results ----------------------------------------------------------------------------- */
 
-static int compare_doubles(const void *left, const void *right)
+/* The larger of a spread and that of these. */
+static double spread_with(double spread, double *values)
 {
-	double a = *(const double *)left, b = *(const double *)right;
+	double own = middle_spread(values, RUNS);
 
-	return (a > b) - (a < b);
-}
-
-static double median(double *values, double *spread)
-{
-	double range;
-
-	qsort(values, RUNS, sizeof(*values), compare_doubles);
-	range = (values[3 * RUNS / 4] - values[RUNS / 4]) / values[RUNS / 2];
-	if (range > *spread)
-		*spread = range;
-	return values[RUNS / 2];
+	return own > spread ? own : spread;
 }
 
 int main(int argc, char **argv)
 {
-	double sonde[RUNS], floor_ns[RUNS], spread = 0, sonde_ns, least_ns;
+	double sonde[RUNS], floor_ns[RUNS], spread, sonde_ns, least_ns;
 	char program[4096];
 	char *slash;
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 64);
@@ -274,8 +265,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "pipeline.transport: sonde %.3f, floor %.3f ns a row\n", sonde[i],
 			floor_ns[i]);
 	}
-	sonde_ns = median(sonde, &spread);
-	least_ns = median(floor_ns, &spread);
+	spread = spread_with(spread_with(0, sonde), floor_ns);
+	sonde_ns = middle(sonde, RUNS);
+	least_ns = middle(floor_ns, RUNS);
 	fprintf(stderr,
 		"pipeline.transport: Fluent Bit is not among Debian's packages: not beside it\n");
 	printf("{\"name\":\"pipeline.transport\",\"unit\":\"ns/row\",\"sonde\":%.4g,\"floor\":%.4g,"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon_process.h"
+#include "middle.h"
 #include "syscalls_measure.h"
 
 enum {

@@ -13,6 +13,7 @@
 
 #include "../../plugins/input/syscalls/names.h"
 #include "syscalls_consume.h"
+#include "middle.h"
 #include "syscalls_measure.h"
 #include "syscalls_subjects.h"
 

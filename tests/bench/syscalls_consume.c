@@ -12,6 +12,7 @@
 #include "../../plugins/input/syscalls/rows.h"
 #include "batch.h"
 #include "dictionary.h"
+#include "middle.h"
 #include "syscalls_measure.h"
 #include "syscalls_subjects.h"
 

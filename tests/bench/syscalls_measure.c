@@ -2,6 +2,8 @@
 /* Makes system calls in a process of its own and measures what each took. */
 #include "syscalls_measure.h"
 
+#include "middle.h"
+
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,26 +43,6 @@ void pin(int cpu)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		perror("sched_setaffinity");
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-double middle(double *values, int count)
-{
-	qsort(values, (size_t)count, sizeof(values[0]), ascending);
-	return count & 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
-double middle_spread(double *values, int count)
-{
-	double center = middle(values, count); /* sorts */
-
-	return center > 0 ? (values[3 * count / 4] - values[count / 4]) / center : 0;
 }
 
 static double calls_measure(uint32_t calls)

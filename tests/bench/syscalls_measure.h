@@ -24,11 +24,6 @@ double caller_measure(struct caller *caller, uint32_t calls);
 void caller_begin(struct caller *caller, uint32_t calls);
 double caller_end(struct caller *caller);
 
-double middle(double *values, int count); /* sorts; the median */
-
-/* Sorts; the distance between the quartiles over the median. */
-double middle_spread(double *values, int count);
-
 uint64_t now_ns(void);
 uint64_t own_cpu_ns(void); /* CPU time of this thread */
 void pin(int cpu);

@@ -16,6 +16,13 @@ SONDE = os.path.join(PROGRAMS, "sonde")
 PLUGINS = os.path.join(PROGRAMS, "tests/integration/plugins")    # sleeper, stuck, sieve, owner
 PATIENCE_S = 30     # a bound that also a build with sanitizers keeps
 
+# A config under which rows flow, and nothing else happens.
+SIMPLE = '''
+inputs:    { gen: { plugin = "generate"; rate = 2000; batch = 100; }; };
+outputs:   { out: { plugin = "null"; }; };
+pipelines: { main: { from = ["gen"]; to = ["out"]; }; };
+'''
+
 LOST = ["queue full", "rejected", "failed", "memory", "shutdown", "crash", "ring full", "map full", "fault", "missed",
         "expired"]
 

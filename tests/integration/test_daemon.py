@@ -13,15 +13,9 @@ import tempfile
 import time
 
 import pytest
-from sonde import PLUGINS, SONDE, Daemon, run, wait_for
+from sonde import PLUGINS, SIMPLE, SONDE, Daemon, run, wait_for
 
 pytestmark = pytest.mark.timeout(120)
-
-SIMPLE = '''
-inputs:    { gen: { plugin = "generate"; rate = 2000; batch = 100; }; };
-outputs:   { out: { plugin = "null"; }; };
-pipelines: { main: { from = ["gen"]; to = ["out"]; }; };
-'''
 
 SLEEPER = f'''
 inputs:    {{ nap: {{ plugin = "{PLUGINS}/sleeper.so"; in = "IN"; sleep = "SLEEP"; threads = 1; }};

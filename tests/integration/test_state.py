@@ -7,15 +7,9 @@ import struct
 import subprocess
 
 import pytest
-from sonde import SONDE, Daemon, wait_for
+from sonde import SIMPLE, SONDE, Daemon, wait_for
 
 pytestmark = pytest.mark.timeout(120)
-
-SIMPLE = '''
-inputs:    { gen: { plugin = "generate"; rate = 2000; batch = 100; }; };
-outputs:   { out: { plugin = "null"; }; };
-pipelines: { main: { from = ["gen"]; to = ["out"]; }; };
-'''
 
 
 def run_once(daemon):

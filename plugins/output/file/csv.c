@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <program.h>
 #include "csv.h"
 
 /* Where the value of a header's column comes from: a column of the batch, or a child table. */
@@ -197,20 +198,6 @@ static void put_children(struct csv *csv, const struct sonde_batch *child, uint3
 
 /* ---- the header ---------------------------------------------------------------------------- */
 
-static const char *child_name(const struct sonde_batch *child)
-{
-	switch (child->signal) {
-	case SONDE_SIGNAL_SPAN_EVENT:
-		return "events";
-	case SONDE_SIGNAL_SPAN_LINK:
-		return "links";
-	case SONDE_SIGNAL_EXEMPLAR:
-		return "exemplars";
-	default:
-		return child->schema;
-	}
-}
-
 int csv_bind(struct csv *csv, const struct sonde_batch *batch)
 {
 	static const char *const prefixes[] = { "", "scope.", "resource." };
@@ -229,7 +216,7 @@ int csv_bind(struct csv *csv, const struct sonde_batch *batch)
 		result = header_add(&csv->names, name, strlen(name));
 	}
 	for (uint32_t index = 0; index < batch->child_count && result == 0; index++) {
-		const char *child = child_name(batch->children[index]);
+		const char *child = program_child_name(batch->children[index]);
 
 		result = header_add(&csv->names, child, strlen(child));
 	}
