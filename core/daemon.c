@@ -80,6 +80,17 @@ static void daemon_signal(void *data, int fd, uint32_t events)
 	daemon_reload(daemon, NULL);
 }
 
+/* Only then nothing interrupts a callback any more: all threads are signalled to give up the user.
+ */
+static void daemon_announce(struct daemon *daemon)
+{
+	if (!daemon->all_started || !daemon->privilege.dropped)
+		return;
+	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon_config(daemon)->path,
+		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
+	notify_ready();
+}
+
 /* Where some thread has kept too much, there is nothing to go on with. */
 static void daemon_dropped(void *data, int result)
 {
@@ -93,6 +104,7 @@ static void daemon_dropped(void *data, int result)
 		return;
 	}
 	privilege_warn(&daemon->privilege, daemon_config(daemon)->path, state_path(daemon->state));
+	daemon_announce(daemon);
 }
 
 static void daemon_drop(void *data)
@@ -110,10 +122,9 @@ static void daemon_ready(void *data)
 {
 	struct daemon *daemon = data;
 
+	daemon->all_started = true;
 	daemon_drop(daemon);
-	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon_config(daemon)->path,
-		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
-	notify_ready();
+	daemon_announce(daemon);
 }
 
 static void daemon_end(void *data)

@@ -27,6 +27,7 @@ struct daemon {
 	struct privilege privilege;
 	struct loop_timer drop; /* of privileges, where some start() does not return */
 	int signal_fd;
+	bool all_started;
 	bool failed; /* it ends, as it could not go on */
 	int64_t started_ns;
 	uint64_t lost_before; /* rows by shutdown, in earlier runs */

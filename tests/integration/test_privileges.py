@@ -225,6 +225,14 @@ def test_the_control_socket_is_not_for_all_who_are_nobody(tmp_path, daemon_user)
 
 
 @root
+def test_it_is_ready_only_when_privileges_are_given_up(tmp_path):
+    with Daemon(tmp_path, SIMPLE) as daemon:
+        daemon.start()
+        wait_for(lambda: ", ready after" in daemon.log(), "it is ready")
+        assert " with the capabilities none" in daemon.log().split(", ready after")[0]
+
+
+@root
 def test_a_directory_of_roots_that_holds_other_things_is_not_given_away(tmp_path):
     state = tmp_path / "busy"
     state.mkdir()

@@ -10,15 +10,9 @@ import tempfile
 import time
 
 import pytest
-from sonde import BUILD, PATIENCE_S, PLUGINS, SONDE, Daemon
+from sonde import BUILD, PATIENCE_S, PLUGINS, SIMPLE, SONDE, Daemon
 
 pytestmark = pytest.mark.timeout(120)
-
-SIMPLE = '''
-inputs:    { gen: { plugin = "generate"; rate = 2000; batch = 100; }; };
-outputs:   { out: { plugin = "null"; }; };
-pipelines: { main: { from = ["gen"]; to = ["out"]; }; };
-'''
 
 SLEEPER = f'''
 inputs:    {{ nap: {{ plugin = "{PLUGINS}/sleeper.so"; OPTIONS threads = 1; }}; }};
@@ -139,7 +133,8 @@ def test_a_thread_that_comes_back_is_fed_for_again(tmp_path, listener):
     with Daemon(tmp_path, SLEEPER.replace("OPTIONS", 'in = "set";')) as daemon:
         listener.start(daemon, watchdog_s=2)
         listener.wait("READY")
-        daemon.ask("set", "nap.sleep", "4s")    # whoever sets it waits for the callback
+        answer = daemon.ask("set", "nap.sleep", "8s")   # whoever sets it waits, but not for that long
+        assert "held up" in answer.stderr, answer
         listener.wait("STATUS", "is stuck")
         listener.wait("STATUS", "^running$")
         listener.wait("WATCHDOG", "^1$")
