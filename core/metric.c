@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "message.h"
+#include "protobuf.h"
 #include "value.h"
 
 /* Field numbers of OTLP. */

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "message.h"
+#include "protobuf.h"
 
 /* Field numbers of OTLP. */
 enum { ANY_TEXT = 1, ANY_BOOL, ANY_INTEGER, ANY_DOUBLE, ANY_ARRAY, ANY_MAP, ANY_BYTES };

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An HTTP server inside an instance: HTTP/1.1 and HTTP/2 on one port, with or without TLS, on the
+ * instance's own thread. It bounds everything that a client can make it hold: connections, time,
+ * the size of heads and bodies, streams, and what HTTP/2 lets a client do without asking anything.
+ */
+#ifndef SONDE_HTTP_SERVER_H
+#define SONDE_HTTP_SERVER_H
+
+#include <sonde/plugin.h>
+
+struct http_server;
+
+struct http_header {
+	const char *name, *value; /* names in lower case */
+};
+
+/* A request, from its head to its answer. Public members are set by the server unless said. */
+struct http_request {
+	const char *method;        /* "POST" */
+	const char *path;          /* up to the '?', as sent */
+	const char *query;         /* behind it; "" */
+	const char *peer;          /* address and port, or the path of a socket */
+	const char *peer_name;     /* of a verified client certificate; NULL: none */
+	uint32_t version;          /* 1 or 2 */
+	int64_t content_length;    /* bytes; -1: not said */
+	const unsigned char *body; /* whole, in complete(); until the answer */
+	size_t body_length;
+	void *user; /* the owner's; NULL at first */
+};
+
+/* What the owner of a server does. All on the instance's thread. */
+struct http_handler {
+	/* The head is there: 0 to have its body read; else the answer was given (http_answer()),
+	 * and the body is thrown away unread. */
+	int (*head)(void *data, struct http_request *request);
+	/* Where to put a body of a length that the head said; NULL: into the server's own memory.
+	 * It is valid until the request is ended. May be NULL. */
+	void *(*place)(void *data, struct http_request *request, size_t length);
+	/* Before more of a body without a stated length is taken in, which then is `length` bytes:
+	 * 0, or as head(). May be NULL. */
+	int (*grow)(void *data, struct http_request *request, size_t length);
+	/* The body is whole. To be answered now or later. */
+	void (*complete)(void *data, struct http_request *request);
+	/* The request is gone: answered and sent, or its client is. Nothing of it is valid any
+	 * more. */
+	void (*end)(void *data, struct http_request *request);
+};
+
+/* Options that every owner of a server offers; 0 means the value in brackets. */
+struct http_limits {
+	uint32_t connections;    /* at once; more are closed at once [1024] */
+	uint32_t streams;        /* requests at once of one HTTP/2 connection [100] */
+	size_t head_bytes;       /* of one request's head [16 KiB] */
+	size_t body_bytes;       /* of one request's body as sent: 413 [64 MiB] */
+	size_t connection_bytes; /* that one connection's requests hold at once [body_bytes] */
+	int64_t head_ns;         /* for a head, and for TLS to be agreed on [10 s] */
+	int64_t idle_ns;         /* without a request [120 s] */
+	int64_t stall_ns;        /* without a byte within a body or an answer [30 s] */
+	uint64_t least_rate;     /* bytes/s of a body, averaged from its beginning after stall_ns [1
+				    KiB] */
+};
+
+struct http_tls {
+	const char *certificate; /* file, PEM, with its chain; NULL: no TLS */
+	const char *key;         /* file, PEM */
+	const char *
+		client_ca; /* file, PEM: clients must show a certificate of these; NULL: need not */
+};
+
+struct http_answer {
+	uint32_t status;
+	const char *content_type; /* NULL: no body */
+	const void *body;         /* copied */
+	size_t body_length;
+	const struct http_header *headers; /* more of them; copied */
+	uint32_t header_count;
+	const struct http_header *trailers; /* HTTP/2 only; copied */
+	uint32_t trailer_count;
+	bool close; /* no further request on this connection */
+};
+
+/* Figures since the start, for `status`. */
+struct http_counts {
+	uint64_t connections, refused_connections, timed_out, requests, malformed, body_bytes,
+		answer_bytes;
+	uint32_t open_connections, open_requests;
+};
+
+/* Listens at "HOST:PORT", "[v6]:PORT", ":PORT" (loopback) or "unix:PATH"; `shared`: with
+ * SO_REUSEPORT. Names are resolved. It watches fds and uses the timer `timer` of the instance,
+ * whose ready() and timer() pass on what is its own to the two functions below. `data` goes to the
+ * handler. -EINVAL and others: said with sonde_fail() wording in `error`. */
+int http_server_create(struct sonde_instance *instance, const char *address, bool shared,
+		       const struct http_limits *limits, const struct http_tls *tls,
+		       const struct http_handler *handler, void *data, int timer,
+		       struct http_server **ret_server, char *error, size_t error_size);
+
+/* Whether the fd or timer was the server's. */
+bool http_server_ready(struct http_server *server, int fd, uint32_t events);
+bool http_server_timer(struct http_server *server, int timer);
+
+/* Answers a request, once. The request stays valid until end(). */
+void http_answer(struct http_request *request, const struct http_answer *answer);
+
+/* Takes no further connection and no further request; http_server_is_idle() when all answers are
+ * out. */
+void http_server_drain(struct http_server *server);
+bool http_server_is_idle(const struct http_server *server);
+
+void http_server_counts(const struct http_server *server, struct http_counts *ret_counts);
+
+/* The port that it listens at, for port 0; 0 for a socket in a path. */
+uint16_t http_server_port(const struct http_server *server);
+
+/* Closes everything; end() is called for what is open. NULL is fine. */
+void http_server_release(struct http_server *server);
+
+/* Of the request's head, by lower-case name; NULL: not there. Several are joined by ", ". */
+const char *http_request_header(const struct http_request *request, const char *name);
+
+#endif
