@@ -268,6 +268,20 @@ void connection_settle(struct connection *connection)
 	}
 }
 
+void connection_part(struct connection *connection)
+{
+	connection_enter(connection, PHASE_LEAVING);
+	connection->deaf = false;
+	waiting_clear(&connection->in);
+	while (connection->exchanges)
+		exchange_end(connection->exchanges);
+	pace_begin(&connection->body, connection->server->now_ns);
+	if (connection->tls)
+		tls_leave(connection->tls);
+	if (shutdown(connection->source.fd, SHUT_WR))
+		connection->broken = true;
+}
+
 /* ---- input ------------------------------------------------------------------------------- */
 
 /* Which protocol its first bytes are. False: they may yet be either. */
@@ -290,6 +304,12 @@ static void input_take(struct connection *connection, size_t length)
 {
 	struct http_server *server = connection->server;
 
+	if (connection->phase == PHASE_LEAVING) {
+		pace_move(&connection->body, server->now_ns, length);
+		if (connection->body.bytes > server->limits.body_bytes)
+			connection->broken = true;
+		return;
+	}
 	if (connection->protocol == PROTOCOL_UNKNOWN &&
 	    !protocol_find(connection, server->scratch, length)) {
 		if (connection->phase != PHASE_HEAD)
@@ -315,14 +335,6 @@ static size_t input_restore(struct connection *connection)
 	return length;
 }
 
-static void input_end(struct connection *connection)
-{
-	if (connection->protocol == PROTOCOL_HTTP1)
-		http1_end(connection);
-	else
-		connection->broken = true;
-}
-
 /* Reads once into the scratch. False: there is no more at present. */
 static bool input_read(struct connection *connection)
 {
@@ -337,9 +349,7 @@ static bool input_read(struct connection *connection)
 	if (count <= 0) {
 		if (waiting_keep(&connection->in, server->scratch, kept) < 0)
 			connection->broken = true;
-		if (count == 0)
-			input_end(connection);
-		else if (count != -EAGAIN)
+		if (count != -EAGAIN) /* also its end: nobody is there to be answered */
 			connection->broken = true;
 		return false;
 	}
@@ -460,6 +470,8 @@ void connection_resume(struct connection *connection)
 	if (connection->closed)
 		return;
 	connection->busy = true;
+	if (connection->protocol == PROTOCOL_HTTP2)
+		http2_flushed(connection);
 	kept = is_listening(connection) ? input_restore(connection) : 0;
 	if (kept)
 		input_take(connection, kept);

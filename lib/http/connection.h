@@ -94,7 +94,8 @@ struct http_server {
 	struct connection *connections, *dead, *pending;
 	unsigned char *scratch; /* where input is read to */
 	size_t scratch_bytes;
-	char date[40]; /* of answers */
+	unsigned char *outgoing; /* where frames are gathered to be sent */
+	char date[40];           /* of answers */
 	int64_t date_second;
 	bool dispatches; /* events are being looked at */
 	bool draining, pauses /* accepting */;
@@ -117,6 +118,10 @@ void connection_resume(struct connection *connection);
 
 /* Has connection_resume() called soon. */
 void connection_pend(struct connection *connection);
+
+/* Nothing more is asked or answered: lets the client read its last answer, and throws away what it
+ * still sends, for a while; to close at once would have the kernel throw the answer away. */
+void connection_part(struct connection *connection);
 
 /* Looks at the limits of time; closes it if one is over. */
 void connection_tick(struct connection *connection);

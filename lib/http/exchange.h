@@ -25,7 +25,7 @@ struct exchange {
 	bool begun;    /* head() was called, end() is owed */
 	bool complete; /* complete() was called */
 	bool answered;
-	bool sent; /* all of the answer is out */
+	bool head_only; /* HEAD: an answer without a body */
 
 	/* HTTP/2 */
 	int32_t stream;
@@ -34,10 +34,12 @@ struct exchange {
 	size_t answer_length, answer_at;
 	struct http_header *trailers;
 	uint32_t trailer_count;
-	size_t head_bytes, text_capacity;
+	size_t received;   /* bytes of the body, also of one that nobody wants */
+	size_t head_bytes; /* of headers so far, as RFC 9113 counts them */
+	size_t text_length, text_capacity;
 	uint32_t header_capacity;
-	bool head_is_over, bad_head, has_pseudo;
-	bool head_only; /* HEAD: no body */
+	bool head_is_over, head_is_long;
+	bool is_whole; /* the client has sent all of it */
 };
 
 /* NULL: no memory. */

@@ -9,7 +9,6 @@
 
 #include "http1.h"
 #include "parser.h"
-#include "tls.h"
 
 enum {
 	HEAD_BYTES = 1024,          /* of an answer, for which no memory is asked */
@@ -22,7 +21,6 @@ enum state {
 	STATE_CHUNKS,  /* a body in chunks */
 	STATE_OWNER,   /* answered, or to be */
 	STATE_DISCARD, /* the rest of a body that was refused */
-	STATE_LEAVING,
 };
 
 struct http1 {
@@ -101,23 +99,6 @@ static void answer_send(struct connection *connection, const struct http_answer 
 		free(head);
 }
 
-/* The client is to read the last answer before the connection goes: what it still sends would have
- * the kernel throw the answer away. */
-static void leave(struct connection *connection)
-{
-	struct http1 *http1 = connection->http1;
-
-	http1->state = STATE_LEAVING;
-	connection->deaf = false;
-	waiting_clear(&connection->in);
-	connection_enter(connection, PHASE_LEAVING);
-	pace_begin(&connection->body, connection->server->now_ns);
-	if (connection->tls)
-		tls_leave(connection->tls);
-	if (shutdown(connection->source.fd, SHUT_WR))
-		connection->broken = true;
-}
-
 /* The answer is out: on to the next request. */
 static void finish(struct connection *connection)
 {
@@ -129,7 +110,7 @@ static void finish(struct connection *connection)
 	chunks_release(http1->chunks);
 	http1->chunks = NULL;
 	if (http1->leaves) {
-		leave(connection);
+		connection_part(connection);
 		return;
 	}
 	connection->deaf = false;
@@ -218,7 +199,7 @@ void http1_refuse(struct connection *connection, uint32_t status)
 	http1->state = STATE_OWNER;
 	answer_send(connection, &answer, false);
 	if (!connection->broken && !connection->out.data)
-		leave(connection);
+		connection_part(connection);
 }
 
 /* ---- bodies ------------------------------------------------------------------------------ */
@@ -452,11 +433,6 @@ static size_t input_step(struct connection *connection, const unsigned char *dat
 		break;
 	case STATE_DISCARD:
 		return discard(connection, length);
-	case STATE_LEAVING:
-		pace_move(&connection->body, connection->server->now_ns, length);
-		if (connection->body.bytes > connection->server->limits.body_bytes)
-			connection->broken = true;
-		return length;
 	case STATE_OWNER:
 		return 0;
 	}
@@ -481,11 +457,6 @@ void http1_input(struct connection *connection, size_t length)
 	} while (used && !connection->broken);
 	if (!connection->broken && waiting_keep(&connection->in, data + at, length - at) < 0)
 		connection->broken = true;
-}
-
-void http1_end(struct connection *connection)
-{
-	connection->broken = true; /* also within a request: nobody is there to be answered */
 }
 
 void http1_release(struct connection *connection)

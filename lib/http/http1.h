@@ -13,9 +13,6 @@ void http1_input(struct connection *connection, size_t length);
  * -ENOENT: there is no such body to read. */
 int http1_read_body(struct connection *connection);
 
-/* The client sends no more. */
-void http1_end(struct connection *connection);
-
 /* Sends an answer. */
 void http1_answer(struct exchange *exchange, const struct http_answer *answer);
 

@@ -18,6 +18,7 @@ enum {
 	EVENTS = 64,   /* looked at in a turn */
 	ACCEPTS = 128, /* in a turn */
 	SCRATCH_BYTES = 64 * 1024,
+	OUTGOING_BYTES = 64 * 1024,
 	HEAD_BYTES_MOST = 64 * 1024,
 };
 
@@ -327,10 +328,13 @@ static int server_begin(struct http_server *server, const struct http_tls *tls, 
 	int result = 0;
 
 	server->scratch = malloc(server->scratch_bytes);
+	server->outgoing = malloc(OUTGOING_BYTES);
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	server->kick = (struct source){ SOURCE_KICK, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
-	if (!server->scratch || server->epoll_fd < 0 || server->kick.fd < 0)
-		result = server->scratch ? -errno : -ENOMEM;
+	if (!server->scratch || !server->outgoing)
+		result = -ENOMEM;
+	else if (server->epoll_fd < 0 || server->kick.fd < 0)
+		result = -errno;
 	if (result == 0)
 		result = source_add(server, &server->kick);
 	if (result == 0)
@@ -404,6 +408,7 @@ void http_server_release(struct http_server *server)
 		close(server->kick.fd);
 	tls_release(server->tls);
 	free(server->scratch);
+	free(server->outgoing);
 	free(server);
 }
 
