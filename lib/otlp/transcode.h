@@ -43,10 +43,11 @@ struct otlp_buffer {
 
 void otlp_buffer_release(struct otlp_buffer *buffer);
 
-/* JSON to protobuf. memory_limit_bytes bounds what parsing takes, exactly; typical are 10 times the
- * text. The buffer comes on top of that, and holds what the message has, at most 4 times the text
- * and as much again while it grows. -EBADMSG: not such JSON; -EMSGSIZE: it would take more memory
- * than that; -ENOMEM. ret_error says where and why, of -ENOMEM nothing. */
+/* JSON to protobuf. memory_limit_bytes bounds what parsing takes, exactly; some 5 times
+ * the text is usual. The buffer comes on top of that: the message is smaller than the text, but for
+ * arrays of short numbers, where it may have 4 times as much. -EBADMSG: not such JSON; -EMSGSIZE:
+ * it would take more memory than that; -ENOMEM. ret_error says where and why, of -ENOMEM nothing.
+ */
 int otlp_from_json(enum otlp_message message, const char *json, size_t length,
 		   size_t memory_limit_bytes, struct otlp_buffer *buffer,
 		   struct otlp_json_error *ret_error);
