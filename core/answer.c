@@ -6,6 +6,7 @@
 
 #include "bounds.h"
 #include "check.h"
+#include "chronicle.h"
 #include "clock.h"
 #include "daemon.h"
 #include "leave.h"
@@ -62,7 +63,7 @@ static uint16_t answer_set(struct daemon *daemon, char *const *words, uint32_t c
 		fputs("set takes INSTANCE.KNOB, VALUE and a duration such as 1m\n", reply);
 		return EXIT_CODE_INPUT;
 	}
-	if (knob_set(daemon->knobs, words[1], words[2], for_ns, error, sizeof(error))) {
+	if (knob_set(daemon->knobs, "user", words[1], words[2], for_ns, error, sizeof(error))) {
 		fprintf(reply, "%s\n", error);
 		return EXIT_CODE_REFUSED;
 	}
@@ -148,6 +149,18 @@ static void reload_log(uint16_t code, const char *line)
 		log_write(SONDE_ERROR, NULL, "reload refused: %s", line);
 }
 
+/* Without the line break at its end. */
+static void reload_decide(uint16_t code, const char *actor, const char *text)
+{
+	struct decision decision = { .level = code ? SONDE_ERROR : SONDE_INFO,
+				     .event = code ? "reload.refuse" : "reload",
+				     .actor = actor };
+	size_t length = strlen(text);
+
+	chronicle_decide(&decision, "%.*s",
+			 (int)(length && text[length - 1] == '\n' ? length - 1 : length), text);
+}
+
 /* Whoever asked, the log tells it too. */
 uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
 {
@@ -172,6 +185,7 @@ uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
 	}
 	if (reply && text)
 		fputs(text, reply);
+	reload_decide(code, reply ? "user" : "signal", text ? text : "");
 	for (line = text ? strtok_r(text, "\n", &rest) : NULL; line;
 	     line = strtok_r(NULL, "\n", &rest))
 		reload_log(code, line);
@@ -181,6 +195,10 @@ uint16_t daemon_reload(struct daemon *daemon, FILE *reply)
 
 static uint16_t answer_drop(struct daemon *daemon, char *const *words, uint32_t count, FILE *reply)
 {
+	struct decision decision = { .level = SONDE_WARNING,
+				     .event = "output.drop",
+				     .instance = count == 2 ? words[1] : NULL,
+				     .actor = "user" };
 	bool found = false;
 
 	for (struct graph *graph = daemon->graph->older; graph && count == 2; graph = graph->older)
@@ -190,6 +208,7 @@ static uint16_t answer_drop(struct daemon *daemon, char *const *words, uint32_t 
 		return EXIT_CODE_REFUSED;
 	}
 	log_write(SONDE_WARNING, words[1], "what it has not handed over is given up");
+	chronicle_decide(&decision, "what it has not handed over is given up");
 	daemon->reloaded_ns = clock_monotonic_ns();
 	daemon_leave(daemon);
 	return EXIT_CODE_OK;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "chronicle.h"
 #include "descriptors.h"
 #include "log.h"
 #include "machine.h"
@@ -112,6 +113,13 @@ static int trouble_follow(struct trouble *trouble, uint64_t count)
 	return -1;
 }
 
+static void trouble_decide(const char *event, enum sonde_level level, const char *message)
+{
+	struct decision decision = { .level = level, .event = event, .actor = "daemon" };
+
+	chronicle_decide(&decision, "%s", message);
+}
+
 static void watch_memory(void)
 {
 	struct memory_snapshot memory;
@@ -128,8 +136,10 @@ static void watch_memory(void)
 			  "and the rest %zu KiB; see sonde.memory)",
 			  size_print(memory.limit_bytes, limit), memory.counted_bytes >> 10,
 			  memory.other_bytes >> 10);
+		trouble_decide("memory.short", SONDE_WARNING, "rows are lost as \"memory\"");
 		break;
 	case -1:
+		trouble_decide("memory.suffice", SONDE_INFO, "memory suffices again");
 		log_write(SONDE_INFO, NULL, "memory suffices again");
 		break;
 	}
@@ -148,8 +158,10 @@ static void watch_descriptors(void)
 			  "LimitNOFILE, or ulimit -n)",
 			  (unsigned long long)descriptors.used,
 			  (unsigned long long)descriptors.limit);
+		trouble_decide("descriptors.short", SONDE_WARNING, "file descriptors have run out");
 		break;
 	case -1:
+		trouble_decide("descriptors.suffice", SONDE_INFO, "file descriptors suffice again");
 		log_write(SONDE_INFO, NULL, "file descriptors suffice again");
 		break;
 	}

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "bounds.h"
+#include "chronicle.h"
 #include "clock.h"
 #include "daemon.h"
 #include "host.h"
+#include "insight.h"
 #include "leave.h"
 #include "log.h"
 #include "notify.h"
@@ -38,7 +40,8 @@ static void daemon_run_set(void *data)
 	struct daemon_set *set = data;
 	char error[512];
 
-	if (knob_set(set->daemon->knobs, set->knob, set->value, set->for_ns, error, sizeof(error)))
+	if (knob_set(set->daemon->knobs, set->from, set->knob, set->value, set->for_ns, error,
+		     sizeof(error)))
 		log_write(SONDE_WARNING, set->from, "could not set %s to %s: %s", set->knob,
 			  set->value, error);
 	free(set);
@@ -84,10 +87,15 @@ static void daemon_signal(void *data, int fd, uint32_t events)
  */
 static void daemon_announce(struct daemon *daemon)
 {
+	struct decision decision = { .level = SONDE_INFO, .event = "daemon.start" };
+
 	if (!daemon->all_started || !daemon->privilege.dropped)
 		return;
 	log_write(SONDE_INFO, NULL, "running %s, ready after %.1f ms", daemon_config(daemon)->path,
 		  (double)(clock_monotonic_ns() - daemon->started_ns) / 1e6);
+	chronicle_decide(&decision, "run %llu begins with %s",
+			 (unsigned long long)ledger_epoch(daemon->ledger),
+			 daemon_config(daemon)->path);
 	notify_ready();
 }
 
@@ -170,6 +178,21 @@ static int daemon_fail(int error, const char *what)
 	return error;
 }
 
+static void daemon_tell_retired(const struct daemon *daemon)
+{
+	struct decision decision = { .level = SONDE_INFO,
+				     .event = "ledger.retire",
+				     .actor = "daemon" };
+	uint32_t count = ledger_retired_count(daemon->ledger);
+
+	if (!count)
+		return;
+	log_write(SONDE_INFO, NULL, "%u accounts of former configs are added up as " LEDGER_RETIRED,
+		  count);
+	chronicle_decide(&decision, "%u accounts of former configs are added up as " LEDGER_RETIRED,
+			 count);
+}
+
 static int daemon_open_state(struct daemon *daemon, const struct config *config)
 {
 	char error[2 * PATH_MAX];
@@ -182,9 +205,13 @@ static int daemon_open_state(struct daemon *daemon, const struct config *config)
 	result = state_open_ledger(daemon->state, &daemon->ledger, error, sizeof(error));
 	if (*state_note(daemon->state))
 		log_write(SONDE_WARNING, NULL, "%s", state_note(daemon->state));
-	if (result)
+	if (result) {
 		log_write(SONDE_ERROR, NULL, "%s", error);
-	return result;
+		return result;
+	}
+	insight_open(daemon->ledger, state_host_id(daemon->state));
+	daemon_tell_retired(daemon);
+	return 0;
 }
 
 static int daemon_open_control(struct daemon *daemon, const struct config *config)
@@ -272,6 +299,7 @@ static void daemon_close(struct daemon *daemon)
 {
 	control_close(daemon->control);
 	daemon_release_graph(daemon);
+	insight_open(NULL, "");
 	ledger_close(daemon->ledger);
 	state_close(daemon->state);
 	notify_close();
@@ -325,7 +353,10 @@ static int daemon_stop_graphs(struct daemon *daemon, int64_t deadline_ns)
 static void daemon_stop(struct daemon *daemon)
 {
 	int64_t deadline_ns = clock_monotonic_ns() + daemon_config(daemon)->daemon.drain_ns;
+	struct decision decision = { .level = SONDE_INFO, .event = "daemon.stop" };
 
+	chronicle_decide(&decision, "run %llu ends",
+			 (unsigned long long)ledger_epoch(daemon->ledger));
 	notify_stopping(daemon_config(daemon)->daemon.drain_ns);
 	daemon_unblock_signals();
 	control_close(daemon->control);

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@ enum { LIMIT_MOST = 65536 };
 
 static int kept_fd = -1;
 static int list_fd = -1; /* /proc/self/fd, open as long as the process lives */
+static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER; /* over its place */
 static uint64_t refused_count;
 
 static void limit_raise(void)
@@ -68,8 +70,11 @@ static uint64_t count_open(void)
 	uint64_t count = 0;
 	ssize_t length;
 
-	if (list_fd < 0 || lseek(list_fd, 0, SEEK_SET) < 0)
+	pthread_mutex_lock(&list_mutex);
+	if (list_fd < 0 || lseek(list_fd, 0, SEEK_SET) < 0) {
+		pthread_mutex_unlock(&list_mutex);
 		return 0;
+	}
 	while ((length = getdents64(list_fd, buffer, sizeof(buffer))) > 0) {
 		for (ssize_t at = 0; at < length;) {
 			const struct dirent64 *entry = (const void *)(buffer + at);
@@ -78,6 +83,7 @@ static uint64_t count_open(void)
 			at += entry->d_reclen;
 		}
 	}
+	pthread_mutex_unlock(&list_mutex);
 	return count;
 }
 

@@ -30,6 +30,7 @@ void descriptors_keep(void);
 /* Times that something found none left. */
 uint64_t descriptors_refused(void);
 
+/* Any thread. */
 void descriptors_read(struct descriptors_snapshot *ret_snapshot);
 
 #endif

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "dictionary.h"
 #include "host.h"
+#include "insight.h"
 #include "instance.h"
 #include "log.h"
 #include "output.h"
@@ -395,6 +396,11 @@ static const struct sonde_host services = {
 	.dictionary_memory = dictionary_memory,
 	.dictionary_room = dictionary_room,
 	.dictionary_grow = dictionary_grow,
+	.account = insight_account,
+	.health = insight_health,
+	.record = insight_record,
+	.process = insight_process,
+	.reason_name = insight_reason_name,
 };
 
 const struct sonde_host *host_services(void)

@@ -219,6 +219,7 @@ void instance_release(struct instance *instance)
 
 	if (!instance)
 		return;
+	census_leave(&instance->census);
 	rows_clear(&instance->rows);
 	for (list = settlements_take(instance); list;) {
 		struct settlement_list *next = list->next;
@@ -434,6 +435,10 @@ void instance_start(struct instance *instance)
 
 	if (instance->state == INSTANCE_STOPPED)
 		return;
+	if (!instance->started_ns) {
+		instance->started_ns = clock_wall_ns();
+		census_enter(CENSUS_INSTANCES, &instance->census, instance);
+	}
 	if (instance->kernel) /* its counters begin at zero again */
 		instance->kernel_base = *instance->kernel;
 	/* Running before start(), which may emit and be woken. */

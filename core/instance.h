@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "census.h"
 #include "config.h"
 #include "ledger.h"
 #include "loop.h"
@@ -55,6 +56,7 @@ struct instance_watched {
 	uint32_t callback;
 	int64_t since_ns; /* first look that saw this call; 0: none runs */
 	int64_t said_ns;  /* how long it had run when the log named it; 0: not yet */
+	uint32_t state;   /* enum sonde_state at the last look */
 };
 
 struct instance {
@@ -63,8 +65,11 @@ struct instance {
 	const struct plugin *plugin;
 	struct arena *arena; /* texts of knobs that were set since */
 	struct loop *loop;
-	uint32_t state;         /* enum instance_state, atomic */
-	bool draining, drained; /* atomic */
+	uint32_t state;             /* enum instance_state, atomic */
+	bool draining, drained;     /* atomic */
+	bool leaving;               /* atomic: a reload took it out */
+	struct census_entry census; /* once it was started */
+	int64_t started_ns;         /* first, wall clock */
 	void (*emit)(struct instance *,
 		     struct sonde_batch *); /* where its rows go; takes the reference */
 	void *owner;       /* of emit: the fan-out, pipeline or output that it is part of */

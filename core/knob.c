@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chronicle.h"
 #include "clock.h"
 #include "knob.h"
 #include "log.h"
@@ -35,11 +36,17 @@ struct knobs {
 	struct knob_hold *holds;
 };
 
+/* The value of a knob before and after a change, as a config would have it. */
+struct knob_texts {
+	char before[CHRONICLE_TEXT_BYTES], after[CHRONICLE_TEXT_BYTES];
+};
+
 struct knob_call {
 	struct instance *instance;
 	char knob[128];
 	char *value; /* owned */
 	struct knob_value before;
+	struct knob_texts texts;
 	int result;
 	char error[256];
 };
@@ -73,19 +80,32 @@ void knobs_release(struct knobs *knobs)
 	free(knobs);
 }
 
+static void call_print(const struct knob_call *call, char text[CHRONICLE_TEXT_BYTES])
+{
+	const struct sonde_option *option =
+		option_find(call->instance->plugin->descriptor->options, call->knob);
+
+	if (option && option->knob)
+		option_print(option, call->instance->base.self, text, CHRONICLE_TEXT_BYTES);
+}
+
 static void call_set(void *data)
 {
 	struct knob_call *call = data;
 
+	call_print(call, call->texts.before);
 	call->result = instance_set(call->instance, call->knob, call->value, &call->before,
 				    call->error, sizeof(call->error));
+	call_print(call, call->texts.after);
 }
 
 static void call_restore(void *data)
 {
 	struct knob_call *call = data;
 
+	call_print(call, call->texts.before);
 	instance_restore(call->instance, call->knob, &call->before);
+	call_print(call, call->texts.after);
 }
 
 /* A call on the heap, as a thread that is held up may come to it after we have gone on. */
@@ -114,8 +134,9 @@ static void knob_call_release(void *data)
 	free(call);
 }
 
-/* 0, or the last error: then some replica still has the newer value. */
-static int knob_restore(const char *knob, const struct knob_before *before, uint32_t count)
+/* 0, or the last error: then some replica still has the newer value. ret_texts may be NULL. */
+static int knob_restore(const char *knob, const struct knob_before *before, uint32_t count,
+			struct knob_texts *ret_texts)
 {
 	int result = 0;
 
@@ -128,10 +149,13 @@ static int knob_restore(const char *knob, const struct knob_before *before, uint
 		call->before = before[i].value;
 		called = loop_call_owned(call->instance->loop, call_restore, knob_call_release,
 					 call, call_timeout_ns);
-		if (!called)
-			knob_call_release(call);
-		else
+		if (called) {
 			result = called;
+			continue;
+		}
+		if (ret_texts)
+			*ret_texts = call->texts;
+		knob_call_release(call);
 	}
 	return result;
 }
@@ -139,14 +163,23 @@ static int knob_restore(const char *knob, const struct knob_before *before, uint
 static void hold_end(void *data)
 {
 	struct knob_hold *hold = data;
+	struct knob_texts texts = { 0 };
+	struct decision decision = { .level = SONDE_INFO,
+				     .event = "knob.fall_back",
+				     .instance = hold->name,
+				     .actor = "timer",
+				     .knob = hold->knob,
+				     .before = texts.before,
+				     .after = texts.after };
 
-	if (knob_restore(hold->knob, hold->before, hold->count)) {
+	if (knob_restore(hold->knob, hold->before, hold->count, &texts)) {
 		log_write(SONDE_WARNING, hold->name,
 			  "%s cannot fall back yet: its thread is held up", hold->knob);
 		loop_timer_after(hold->knobs->loop, &hold->timer, NS_PER_SECOND);
 		return;
 	}
 	log_write(SONDE_INFO, hold->name, "%s falls back", hold->knob);
+	chronicle_decide(&decision, "%s falls back to %s", hold->knob, texts.after);
 	hold_release(hold);
 }
 
@@ -174,7 +207,8 @@ static void explain_no_memory(char *error, size_t error_size)
 
 /* Sets all replicas, or none. */
 static int knob_apply(struct graph_node *node, const char *knob, const char *value,
-		      struct knob_before *ret_before, char *error, size_t error_size)
+		      struct knob_before *ret_before, struct knob_texts *ret_texts, char *error,
+		      size_t error_size)
 {
 	int result = 0;
 
@@ -196,11 +230,12 @@ static int knob_apply(struct graph_node *node, const char *knob, const char *val
 		} else {
 			result = call->result;
 			ret_before[i] = (struct knob_before){ call->instance, call->before };
+			*ret_texts = call->texts;
 			snprintf(error, error_size, "%s", call->error);
 			knob_call_release(call);
 		}
 		if (result)
-			knob_restore(knob, ret_before, i);
+			knob_restore(knob, ret_before, i, NULL);
 	}
 	return result;
 }
@@ -239,7 +274,7 @@ static int knob_hold(struct knobs *knobs, struct graph_node *node, const char *k
 	} else {
 		hold = hold_create(knobs, node, knob, before);
 		if (!hold) {
-			knob_restore(knob, before, node->count);
+			knob_restore(knob, before, node->count, NULL);
 			free(before);
 			return -ENOMEM;
 		}
@@ -296,14 +331,30 @@ static struct graph_node *knob_node(struct knobs *knobs, const char *name, char 
 	return NULL;
 }
 
-int knob_set(struct knobs *knobs, const char *path, const char *value, int64_t for_ns, char *error,
-	     size_t error_size)
+static void decide_set(const char *name, const char *actor, const char *knob,
+		       const struct knob_texts *texts, int64_t for_ns)
+{
+	struct decision decision = { .level = SONDE_INFO,
+				     .event = "knob.set",
+				     .instance = name,
+				     .actor = actor,
+				     .knob = knob,
+				     .before = texts->before,
+				     .after = texts->after,
+				     .for_ns = for_ns };
+
+	chronicle_decide(&decision, "%s is set to %s", knob, texts->after);
+}
+
+int knob_set(struct knobs *knobs, const char *actor, const char *path, const char *value,
+	     int64_t for_ns, char *error, size_t error_size)
 {
 	const char *dot = strrchr(path, '.');
 	const struct sonde_option *option;
 	struct knob_before *before;
 	struct graph_node *node;
 	struct knob_hold *hold;
+	struct knob_texts texts;
 	char name[128];
 	int result;
 
@@ -321,13 +372,14 @@ int knob_set(struct knobs *knobs, const char *path, const char *value, int64_t f
 		explain_no_memory(error, error_size);
 		return -ENOMEM;
 	}
-	result = knob_apply(node, dot + 1, value, before, error, error_size);
+	result = knob_apply(node, dot + 1, value, before, &texts, error, error_size);
 	if (result || !option) {
 		free(before);
 		return result ? result : -EINVAL;
 	}
 	log_write(SONDE_INFO, name, "%s is set to %s", option->name,
 		  option->type == SONDE_SECRET ? "***" : value);
+	decide_set(name, actor, option->name, &texts, for_ns);
 	if (for_ns > 0) {
 		result = knob_hold(knobs, node, option->name, before, for_ns);
 		if (result)

@@ -16,10 +16,11 @@ void knobs_release(struct knobs *knobs);
 void knobs_follow(struct knobs *knobs, struct graph *graph);
 
 /* Sets "INSTANCE.KNOB" on all replicas. for_ns > 0: the value from before the first such change
- * comes back after that time; 0: it stays, and a pending return is forgotten. -ENOENT: no such
- * instance; -EINVAL: refused; -ETIMEDOUT: its thread is held up; the message names the mend. */
-int knob_set(struct knobs *knobs, const char *path, const char *value, int64_t for_ns, char *error,
-	     size_t error_size);
+ * comes back after that time; 0: it stays, and a pending return is forgotten. actor: who decided,
+ * for the record. -ENOENT: no such instance; -EINVAL: refused; -ETIMEDOUT: its thread is held up;
+ * the message names the mend. */
+int knob_set(struct knobs *knobs, const char *actor, const char *path, const char *value,
+	     int64_t for_ns, char *error, size_t error_size);
 
 /* How long until the knob falls back, ns; 0: it does not. */
 int64_t knob_left_ns(const struct knobs *knobs, const char *instance, const char *knob);

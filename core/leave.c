@@ -113,6 +113,7 @@ static void leave_add(struct leave *leave, struct instance *instance, struct out
 
 	assert(leave->count <= leave->capacity); /* a graph only gives instances away */
 	*at = (struct leave_instance){ .instance = instance, .output = output };
+	__atomic_store_n(&instance->leaving, true, __ATOMIC_RELAXED);
 	call_init(&at->drain, at, run_drain);
 	call_init(&at->look, at, run_look);
 	call_init(&at->stop, at, run_stop);

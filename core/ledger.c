@@ -11,12 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "ledger_file.h"
 
 struct ledger {
 	struct ledger_file *file; /* mapped; a sparse file of 1 MiB, of which used pages count */
 	uint32_t count;           /* atomic: accounts in use, the first ones */
-	pthread_mutex_t mutex;    /* over making accounts */
+	uint32_t retired_count;
+	pthread_mutex_t mutex; /* over making accounts */
 };
 
 static const char *const reduction_names[SONDE_REDUCTION_COUNT] = {
@@ -80,6 +82,7 @@ void account_read(const struct account *account, struct account *ret_account)
 	ret_account->made = tally_read(&account->made);
 	ret_account->out = tally_read(&account->out);
 	ret_account->repeated = tally_read(&account->repeated);
+	ret_account->begun_ns = account->begun_ns; /* as the name */
 	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
 		ret_account->reduced[i] = tally_read(&account->reduced[i]);
 	for (uint32_t i = 0; i < SONDE_LOSS_COUNT; i++)
@@ -161,7 +164,7 @@ static int ledger_map_file(struct ledger *ledger, const char *path, bool retired
 	retire = !result && count > LEDGER_ACCOUNTS_KEPT && !retired;
 	ledger->count = count;
 	if (retire)
-		result = ledger_file_retire(path, fd, count);
+		result = ledger_file_retire(path, fd, count, &ledger->retired_count);
 	else if (!result)
 		result = count ? ledger_map(ledger, fd) : ledger_map_new(ledger, fd);
 	close(fd);
@@ -210,6 +213,7 @@ static struct account *account_make(struct ledger *ledger, enum account_kind kin
 	__atomic_store_n(&account->kind, ACCOUNT_FREE, __ATOMIC_RELEASE);
 	memset(account, 0, sizeof(*account));
 	memcpy(account->name, name, length);
+	account->begun_ns = clock_wall_ns();
 	__atomic_store_n(&account->kind, kind, __ATOMIC_RELEASE);
 	ledger->file->head.count = ledger->count + 1;
 	__atomic_store_n(&ledger->count, ledger->count + 1, __ATOMIC_RELEASE);
@@ -244,6 +248,17 @@ struct account *ledger_at(struct ledger *ledger, uint32_t position)
 	return position < __atomic_load_n(&ledger->count, __ATOMIC_ACQUIRE)
 		       ? &ledger->file->accounts[position]
 		       : NULL;
+}
+
+uint32_t ledger_retired_count(const struct ledger *ledger)
+{
+	return ledger->retired_count;
+}
+
+bool ledger_has_seen(const struct ledger *ledger, const struct account *account)
+{
+	return __atomic_load_n(&account->seen, __ATOMIC_RELAXED) ==
+	       (uint32_t)ledger->file->head.epoch;
 }
 
 uint64_t ledger_epoch(const struct ledger *ledger)

@@ -37,7 +37,8 @@ struct account {
 	struct tally reduced[SONDE_REDUCTION_COUNT];
 	struct tally lost[SONDE_LOSS_COUNT];
 	struct tally repeated; /* of out and lost: may have reached the receiver twice */
-	unsigned char unused[1024 - 8 - LEDGER_NAME_BYTES -
+	int64_t begun_ns;      /* wall clock when it was made; 0: not known */
+	unsigned char unused[1024 - 16 - LEDGER_NAME_BYTES -
 			     (4 + SONDE_REDUCTION_COUNT + SONDE_LOSS_COUNT) * 16];
 };
 
@@ -59,6 +60,12 @@ struct account *ledger_at(struct ledger *ledger, uint32_t position);
 
 /* The number of this run: one more than that of the run before, from 1. */
 uint64_t ledger_epoch(const struct ledger *ledger);
+
+/* Accounts that the opening added up in others. */
+uint32_t ledger_retired_count(const struct ledger *ledger);
+
+/* Whether this run has asked for the account. Any thread. */
+bool ledger_has_seen(const struct ledger *ledger, const struct account *account);
 
 /* Raises it to at least that, where other runs were counted elsewhere; before any account is asked
  * for. */

@@ -87,8 +87,9 @@ static bool tallies_are_whole(const struct tally *tallies, uint32_t count)
 static bool account_is_whole(const struct account *account)
 {
 	return account->kind <= ACCOUNT_PROCESSOR && name_is_whole(account->name) &&
-	       tallies_are_whole(&account->in, 1) && tallies_are_whole(&account->made, 1) &&
-	       tallies_are_whole(&account->out, 1) && tallies_are_whole(&account->repeated, 1) &&
+	       account->begun_ns >= 0 && tallies_are_whole(&account->in, 1) &&
+	       tallies_are_whole(&account->made, 1) && tallies_are_whole(&account->out, 1) &&
+	       tallies_are_whole(&account->repeated, 1) &&
 	       tallies_are_whole(account->reduced, SONDE_REDUCTION_COUNT) &&
 	       tallies_are_whole(account->lost, SONDE_LOSS_COUNT);
 }
@@ -200,6 +201,8 @@ static void account_add(struct account *to, const struct account *from)
 	tallies_add(to->reduced, from->reduced, SONDE_REDUCTION_COUNT);
 	tallies_add(to->lost, from->lost, SONDE_LOSS_COUNT);
 	tallies_add(&to->repeated, &from->repeated, 1);
+	if (from->begun_ns < to->begun_ns) /* 0: not known, and so of the sum */
+		to->begun_ns = from->begun_ns;
 }
 
 static bool is_retired(const struct account *account)
@@ -270,37 +273,41 @@ static int write_file(const char *path, const struct ledger_file *file)
 	return result;
 }
 
-/* Whether it changed anything. */
-static bool accounts_retire(struct ledger_file *file, uint32_t count)
+/* How many there were to retire. */
+static uint32_t accounts_retire(struct ledger_file *file, uint32_t count)
 {
 	struct account *oldest;
-	bool any = false;
+	uint32_t retired_count = 0;
 
 	while (count > LEDGER_ACCOUNTS_KEPT && (oldest = account_oldest(file, count))) {
 		account_retire(file, oldest, &count);
-		any = true;
+		retired_count++;
 	}
 	file->head.count = count;
-	return any;
+	return retired_count;
 }
 
-int ledger_file_retire(const char *path, int fd, uint32_t count)
+int ledger_file_retire(const char *path, int fd, uint32_t count, uint32_t *ret_retired_count)
 {
 	char beside[PATH_MAX + 16];
 	struct ledger_file *file = calloc(1, sizeof(*file));
+	uint32_t retired_count;
 	int result;
 
 	if (!file)
 		return -ENOMEM;
 	snprintf(beside, sizeof(beside), "%s.new", path);
 	result = read_at(fd, file, sizeof(*file), 0);
-	if (!result && accounts_retire(file, count)) {
+	retired_count = result ? 0 : accounts_retire(file, count);
+	if (retired_count) {
 		result = write_file(beside, file);
 		if (!result && rename(beside, path))
 			result = -errno;
 		if (result)
 			unlink(beside);
 	}
+	if (!result)
+		*ret_retired_count = retired_count;
 	free(file);
 	return result;
 }

@@ -39,7 +39,8 @@ int ledger_file_check(int fd, uint64_t file_bytes, uint32_t *ret_count);
 
 /* Puts a file in the place of the one at path in which accounts that the last run did not use, the
  * oldest first, are added up in one account of their kind, LEDGER_RETIRED, until
- * LEDGER_ACCOUNTS_KEPT are left or no more can go. A kill leaves either the one or the other. */
-int ledger_file_retire(const char *path, int fd, uint32_t count);
+ * LEDGER_ACCOUNTS_KEPT are left or no more can go, and tells how many. A kill leaves either the
+ * one or the other. */
+int ledger_file_retire(const char *path, int fd, uint32_t count, uint32_t *ret_retired_count);
 
 #endif

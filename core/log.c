@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "capability.h"
+#include "chronicle.h"
 #include "clock.h"
 #include "journald.h"
 #include "log.h"
@@ -110,6 +111,7 @@ static void log_tell_repeats(void)
 		struct log_line line = { over.level, clock_wall_ns(), over.subject, message };
 
 		repeat_tell(&over, now_ns, message, sizeof(message));
+		chronicle_log(&line);
 		log_queue(&line);
 	}
 }
@@ -285,15 +287,27 @@ void log_close(void)
 	pthread_mutex_unlock(&state.mutex);
 }
 
-/* Under the mutex. */
+/* Under the mutex. The chronicle has what is let through, whether or not somebody reads the log. */
 static void log_admit(const struct log_line *line, const char *format)
 {
 	int64_t due_ns = state.repeats.due_ns;
 
-	if (repeats_admit(&state.repeats, format, line, clock_monotonic_ns()))
+	if (repeats_admit(&state.repeats, format, line, clock_monotonic_ns())) {
+		chronicle_log(line);
 		log_queue(line);
-	else if (state.repeats.due_ns < due_ns)
+	} else if (state.repeats.due_ns < due_ns) {
 		pthread_cond_signal(&state.changed); /* it waits for something later */
+	}
+}
+
+/* Under the mutex. */
+static void log_at_once(const struct log_line *line)
+{
+	chronicle_log(line);
+	if (state.mode == LOG_DIRECT && log_emit(&state.settings, line))
+		state.counts.written++;
+	else
+		state.counts.lost++;
 }
 
 void log_write(enum sonde_level level, const char *subject, const char *format, ...)
@@ -314,10 +328,8 @@ void log_write(enum sonde_level level, const char *subject, const char *format, 
 	pthread_mutex_lock(&state.mutex);
 	if (state.mode == LOG_QUEUED)
 		log_admit(&line, format);
-	else if (state.mode == LOG_DIRECT && log_emit(&state.settings, &line))
-		state.counts.written++;
 	else
-		state.counts.lost++;
+		log_at_once(&line);
 	pthread_mutex_unlock(&state.mutex);
 }
 

@@ -35,6 +35,7 @@ void route_install(struct route *route, const struct route_plan *plan)
 {
 	bool arrived, room;
 
+	census_enter(CENSUS_ROUTES, &route->census, route);
 	pthread_mutex_lock(&route->mutex);
 	route->from = plan->from;
 	route->to = plan->to;
@@ -68,6 +69,7 @@ void route_forget_sender(struct route *route)
 
 void route_retire(struct route *route)
 {
+	census_leave(&route->census);
 	relief_remove(&route->relief);
 	route_forget_sender(route);
 }

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "census.h"
 #include "config.h"
 #include "ledger.h"
 #include "loop.h"
@@ -40,8 +41,9 @@ struct route {
 	struct loop_task *room;
 	struct loop *receiver_loop; /* runs `arrived` when it was empty */
 	struct loop_task *arrived;
-	uint64_t high_bytes;  /* most that was ever queued, for status */
-	struct relief relief; /* lets go of rows when the daemon is short of memory */
+	uint64_t high_bytes;        /* most that was ever queued, for status */
+	struct relief relief;       /* lets go of rows when the daemon is short of memory */
+	struct census_entry census; /* once it has its ends */
 };
 
 /* Numbers of a route at one moment. */

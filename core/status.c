@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "clock.h"
+#include "health.h"
 #include "status.h"
 #include "storage.h"
 
@@ -58,43 +59,19 @@ static void call_report(void *data)
 	instance_leave(instance, CALLBACK_REPORT, plugin->report(&instance->base, &call->report));
 }
 
-static const char *instance_state_name(const struct status_instance *at)
-{
-	const struct instance *instance = at->instance;
-
-	if (at->callback)
-		return "busy";
-	if (at->leaving)
-		return "leaving";
-	switch (__atomic_load_n(&instance->state, __ATOMIC_RELAXED)) {
-	case INSTANCE_RUNNING:
-		return at->problem ? "degraded" : "running";
-	case INSTANCE_WAITING:
-		return "waiting";
-	case INSTANCE_STOPPED:
-		return "stopped";
-	default:
-		return "starting";
-	}
-}
-
 static void gather_health(struct status *status, struct status_instance *at,
 			  struct instance *instance)
 {
-	int64_t busy_since_ns = __atomic_load_n(&instance->busy_since_ns, __ATOMIC_RELAXED);
-	uint32_t callback = __atomic_load_n(&instance->callback, __ATOMIC_ACQUIRE);
+	char texts[HEALTH_TEXT_BYTES];
+	struct sonde_health health;
 
-	pthread_mutex_lock(&instance->mutex);
-	at->failure_count = instance->failure_count;
-	if (instance->failed_callback != CALLBACK_NONE)
-		at->problem = arena_copy(status->arena, instance->problem);
-	pthread_mutex_unlock(&instance->mutex);
-	/* It may have returned since the watch looked. */
-	if (busy_since_ns && callback != CALLBACK_NONE) {
-		at->callback = callback_name(callback);
-		at->busy_s = (double)(clock_monotonic_ns() - busy_since_ns) / NS_PER_SECOND;
-	}
-	at->state = instance_state_name(at);
+	health_read(instance, &health, texts, sizeof(texts));
+	at->failure_count = health.failure_count;
+	at->retry_count = health.retry_count;
+	at->problem = health.problem[0] ? arena_copy(status->arena, health.problem) : NULL;
+	at->callback = health.callback[0] ? health.callback : NULL;
+	at->busy_s = (double)health.busy_ns / NS_PER_SECOND;
+	at->state = state_name(health.state);
 }
 
 static struct status_account *gathered_account(struct status *status, const struct account *account)
@@ -217,14 +194,9 @@ static void gather_graph(struct status *status, struct graph *graph)
 		for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 			struct graph_node *node = &graph->nodes[i];
 
-			for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++) {
+			for (uint32_t r = 0; node->config->kind == kind && r < node->count; r++)
 				gather_instance(status, node->instances[r], sections[kind],
 						leaving);
-				if (node->outputs)
-					status->instances[status->instance_count - 1].retry_count =
-						__atomic_load_n(&node->outputs[r].retry_count,
-								__ATOMIC_RELAXED);
-			}
 		}
 	}
 	for (uint32_t i = 0; i < graph->route_count; i++)

@@ -3,13 +3,17 @@
 #include <stdlib.h>
 
 #include "bounds.h"
+#include "chronicle.h"
 #include "clock.h"
+#include "health.h"
 #include "log.h"
 #include "notify.h"
 #include "storage.h"
 #include "watch.h"
 
 enum { WATCH_TICKS_PER_SAMPLE = 5, WATCH_TICKS_PER_TRIM = 10 };
+
+static int64_t longest_stuck_ns; /* atomic */
 
 struct watch_sample {
 	const struct account *account;
@@ -52,6 +56,37 @@ static void watch_look(struct instance *instance, int64_t now_ns, int64_t slow_n
 	__atomic_store_n(&instance->busy_since_ns, same ? at->since_ns : 0, __ATOMIC_RELAXED);
 }
 
+static bool state_is_well(uint32_t state)
+{
+	return state == SONDE_STATE_STARTING || state == SONDE_STATE_RUNNING ||
+	       state == SONDE_STATE_LEAVING || state == SONDE_STATE_STOPPED;
+}
+
+/* One that comes and goes between two looks is none: failures are counted. That what was made also
+ * starts is no news. */
+static void watch_state(struct instance *instance)
+{
+	uint32_t before = instance->watched.state, state = health_state(instance);
+	char texts[HEALTH_TEXT_BYTES], event[64];
+	struct sonde_health health;
+	struct decision decision = { .event = event,
+				     .instance = instance->base.name,
+				     .actor = "daemon",
+				     .before = state_name(before),
+				     .after = state_name(state) };
+
+	if (state == before)
+		return;
+	instance->watched.state = state;
+	if (before == SONDE_STATE_STARTING && state == SONDE_STATE_RUNNING)
+		return;
+	health_read(instance, &health, texts, sizeof(texts));
+	decision.level = state_is_well(state) ? SONDE_INFO : SONDE_WARNING;
+	snprintf(event, sizeof(event), "instance.%s", state_name(state));
+	chronicle_decide(&decision, "%s%s%s", decision.after, health.problem[0] ? ": " : "",
+			 health.problem);
+}
+
 /* Accounts are added as the first row of their kind comes: theirs begin then. */
 static void watch_extend(struct watch *watch)
 {
@@ -81,11 +116,17 @@ static void watch_sample(struct watch *watch, int64_t now_ns)
 	watch->now_ns = now_ns;
 }
 
+static void watch_instance(struct instance *instance, int64_t now_ns, int64_t slow_ns)
+{
+	watch_look(instance, now_ns, slow_ns);
+	watch_state(instance);
+}
+
 static void watch_look_at(const struct graph *graph, int64_t now_ns, int64_t slow_ns)
 {
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 		for (uint32_t r = 0; r < graph->nodes[i].count; r++)
-			watch_look(graph->nodes[i].instances[r], now_ns, slow_ns);
+			watch_instance(graph->nodes[i].instances[r], now_ns, slow_ns);
 	}
 }
 
@@ -114,12 +155,18 @@ static void watch_tick(void *data)
 		watch_look_at(graph, now_ns, watch->slow_ns);
 	for (const struct graph *graph = watch->graph; graph; graph = graph->older)
 		watch_loops(graph, now_ns, &stuck_ns, &stuck);
+	__atomic_store_n(&longest_stuck_ns, stuck_ns, __ATOMIC_RELAXED);
 	notify_stuck(stuck, stuck_ns);
 	if (++watch->tick % WATCH_TICKS_PER_SAMPLE == 0)
 		watch_sample(watch, now_ns);
 	if (watch->tick % WATCH_TICKS_PER_TRIM == 0)
 		storage_trim(); /* what a burst left idle */
 	bounds_watch();
+}
+
+int64_t watch_stuck_ns(void)
+{
+	return __atomic_load_n(&longest_stuck_ns, __ATOMIC_RELAXED);
 }
 
 void watch_follow(struct watch *watch, struct graph *graph, int64_t slow_ns)

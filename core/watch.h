@@ -15,6 +15,9 @@ void watch_release(struct watch *watch);
 /* From now on over another graph, and the older ones that leave. */
 void watch_follow(struct watch *watch, struct graph *graph, int64_t slow_ns);
 
+/* The longest that a loop had not come around at the last look, ns. Any thread. */
+int64_t watch_stuck_ns(void);
+
 /* Rows and events a second that an account took in, over the last 5 to 10 s, or since the
  * daemon started. */
 struct watch_rate {

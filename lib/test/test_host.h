@@ -16,6 +16,7 @@ struct test_text {
 };
 
 struct test_delivery; /* see delivery.c */
+struct test_told;     /* see insight.c */
 
 struct sonde_test {
 	struct arena *arena;
@@ -39,6 +40,9 @@ struct sonde_test {
 	uint64_t sequence;                /* of the last delivery */
 	pthread_t thread;                 /* where all callbacks run */
 	struct test_text log, sets, printed;
+	struct test_told *accounts, *healths, *records; /* what it knows of the daemon */
+	struct sonde_process process_told;
+	uint64_t record_numbers[2]; /* of lines of the log, of decisions */
 };
 
 /* Ends the program: the test itself is wrong. */

@@ -144,6 +144,10 @@ NEXT_MEMBERS = {
     "sonde_settlement": "uint64_t next;",
     "sonde_instance": "void *next;",
     "sonde_tally": "uint64_t next;",
+    "sonde_account": "uint64_t next;",
+    "sonde_health": "uint64_t next;",
+    "sonde_process": "uint64_t next;",
+    "sonde_record": "uint64_t next;",
     "sonde_host": "int (*next)(struct sonde_instance *);",
     "sonde_plugin": "int (*next)(struct sonde_instance *);",
 }

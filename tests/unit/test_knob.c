@@ -160,7 +160,7 @@ static void close_graph(struct setting *at)
 static int set(struct setting *at, const char *path, const char *value, int64_t for_ns)
 {
 	at->error[0] = '\0';
-	return knob_set(at->knobs, path, value, for_ns, at->error, sizeof(at->error));
+	return knob_set(at->knobs, "user", path, value, for_ns, at->error, sizeof(at->error));
 }
 
 static struct tunable *replica(struct setting *at, uint32_t number)

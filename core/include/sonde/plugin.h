@@ -554,6 +554,115 @@ enum sonde_need {
 /* For sonde_watch() and ready(). */
 enum { SONDE_READABLE = 1, SONDE_WRITABLE = 2, SONDE_HANGUP = 4 };
 
+/* ---- what sonde knows of itself (since 1.1) ---------------------------------------------- */
+
+/* Rows, and the origin events that they stand for. */
+struct sonde_amount {
+	uint64_t rows, events;
+};
+
+/* What an account of the ledger is kept for. */
+enum sonde_account_kind {
+	SONDE_ACCOUNT_KERNEL = 1, /* an input's kernel side; in events only */
+	SONDE_ACCOUNT_INPUT,      /* rows that an input emitted */
+	SONDE_ACCOUNT_ROUTE,      /* a queue, and what its receiver made of it */
+	SONDE_ACCOUNT_PROCESSOR,  /* a processor in a pipeline */
+};
+
+/* An account of the ledger: in + made = out + reduced + lost + in flight. Cumulative since
+ * begun_ns, over restarts. */
+struct sonde_account {
+	uint32_t size;        /* sizeof(struct sonde_account), by the caller */
+	uint32_t kind;        /* enum sonde_account_kind */
+	const char *name;     /* "calls", "calls > main", "main / who"; stays valid */
+	int64_t begun_ns;     /* ns since the epoch; 0: not known */
+	uint32_t seen;        /* not 0: this run has used it */
+	uint32_t queue_count; /* queues that count in it now */
+	struct sonde_amount in, made, out, in_flight;
+	struct sonde_amount repeated; /* of out and lost: may have reached the receiver twice */
+	struct sonde_amount reduced[SONDE_REDUCTION_COUNT];        /* by enum sonde_reduction */
+	struct sonde_amount lost[SONDE_LOSS_COUNT];                /* by enum sonde_loss */
+	uint64_t queue_bytes, queue_limit_bytes, queue_peak_bytes; /* of these queues together */
+	uint64_t queue_rows;                                       /* waiting in them */
+};
+
+/* How an instance fares. */
+enum sonde_state {
+	SONDE_STATE_STARTING = 0,
+	SONDE_STATE_RUNNING,
+	SONDE_STATE_DEGRADED, /* its last call failed; it is tried again */
+	SONDE_STATE_WAITING,  /* it could not start; it is tried again */
+	SONDE_STATE_BUSY,     /* a callback holds its thread for long */
+	SONDE_STATE_LEAVING,  /* a reload took it out; it gives out what it holds */
+	SONDE_STATE_STOPPED,
+	SONDE_STATE_COUNT = 16, /* room to grow */
+};
+
+/* The health of an instance. Texts lie in the caller's buffer, cut where they are long. */
+struct sonde_health {
+	uint32_t size;      /* sizeof(struct sonde_health), by the caller */
+	uint32_t kind;      /* enum sonde_kind */
+	uint64_t id;        /* of this instance alone, as long as the daemon runs */
+	int64_t started_ns; /* first, ns since the epoch: its counts begin then */
+	const char *name, *plugin;
+	const char *problem;  /* why it is degraded or waits; "": nothing is wrong */
+	const char *callback; /* that it has been in for long; "": none */
+	int64_t busy_ns;      /* how long that is */
+	uint64_t failure_count;
+	uint64_t retry_count; /* output: times that it backed off */
+	uint32_t replica;
+	uint32_t state; /* enum sonde_state */
+};
+
+/* The daemon as a process. Counts are of this run. */
+struct sonde_process {
+	uint32_t size; /* sizeof(struct sonde_process), by the caller */
+	uint32_t thread_count;
+	const char *host_id;             /* of this sonde, 32 hexadecimal digits; stays valid */
+	uint64_t epoch;                  /* number of this run */
+	int64_t started_ns;              /* ns since the epoch */
+	int64_t user_ns, system_ns;      /* of CPU */
+	int64_t stuck_ns;                /* longest that a thread has not come around */
+	uint64_t resident_bytes;         /* shared pages included */
+	uint64_t limit_bytes;            /* of its private memory; UINT64_MAX: none */
+	uint64_t room_bytes;             /* of it, what rows may have */
+	uint64_t used_bytes, idle_bytes; /* by rows; in blocks to be used again */
+	uint64_t peak_bytes;             /* most that both ever were */
+	uint64_t reserved_bytes;         /* promised to inputs that have not read yet */
+	uint64_t other_bytes;            /* private memory that is not for rows */
+	uint64_t kernel_bytes;           /* of its BPF maps, as the kernel counts them */
+	uint64_t shed_rows;              /* let go from queues for want of memory */
+	uint64_t refused_count, failed_count; /* memory that the bound, that the machine refused */
+	uint64_t descriptor_count, descriptor_limit, descriptor_refused_count;
+	uint64_t log_written, log_held, log_lost; /* lines */
+};
+
+/* Two rings of records, each bounded: what is not read in time is counted as missed. */
+enum sonde_record_kind {
+	SONDE_RECORD_LOG = 1,      /* a line of the daemon's log, as it was written */
+	SONDE_RECORD_DECISION,     /* a knob that was set, a reload, a state that changed */
+	SONDE_RECORD_BYTES = 8192, /* a buffer of so many is enough for the texts of any */
+};
+
+/* A line of the log, or a decision. Texts lie in the caller's buffer; those that do not apply are
+ * empty. Secrets are masked. */
+struct sonde_record {
+	uint32_t size;        /* sizeof(struct sonde_record), by the caller */
+	uint32_t level;       /* enum sonde_level */
+	uint64_t number;      /* of its kind, in this run, from 1 */
+	uint64_t missed;      /* records before it that came since the last read, and are gone */
+	int64_t time_ns;      /* ns since the epoch */
+	const char *instance; /* whom it is about; "": the daemon */
+	const char *message;
+	const char *event;          /* decisions: "knob.set", "reload" */
+	const char *actor;          /* who decided: "user", "reload", "timer", an instance */
+	const char *knob;           /* that was set */
+	const char *before, *after; /* its values, or the states, as texts */
+	int64_t for_ns;             /* how long it holds; 0: until something else is decided */
+};
+
+/* ---- the table of services --------------------------------------------------------------- */
+
 /* The daemon's services. Append-only; plugins use the inline functions below. */
 struct sonde_host {
 	uint32_t size; /* of this struct */
@@ -640,6 +749,13 @@ struct sonde_host {
 	void *(*dictionary_memory)(struct sonde_dictionary *, size_t size);
 	struct sonde_text *(*dictionary_room)(struct sonde_dictionary *, uint32_t *ret_count);
 	int (*dictionary_grow)(struct sonde_dictionary *, uint32_t count);
+	int (*account)(struct sonde_instance *, uint64_t *cursor, struct sonde_account *);
+	int (*health)(struct sonde_instance *, uint64_t *cursor, struct sonde_health *, char *texts,
+		      size_t capacity);
+	int (*record)(struct sonde_instance *, uint32_t kind, uint64_t *cursor,
+		      struct sonde_record *, char *texts, size_t capacity);
+	int (*process)(struct sonde_instance *, struct sonde_process *);
+	const char *(*reason_name)(bool lost, uint32_t reason);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -1094,6 +1210,54 @@ static inline int sonde_need(struct sonde_instance *instance, uint32_t capabilit
 {
 	return instance->host->need(instance, capability, (uint32_t)when);
 }
+
+/* ---- what sonde knows of itself ---------------------------------------------------------- */
+
+/* These four read what the daemon knows, on the instance's own thread, since 1.1. Each is called
+ * with a struct whose size is set, and goes on from *cursor, which begins as 0. */
+
+/* The next account of the ledger, at one moment: those of queues add up exactly. -ENOENT: that was
+ * the last; begin again with a cursor of 0. */
+static inline int sonde_next_account(struct sonde_instance *instance, uint64_t *cursor,
+				     struct sonde_account *ret_account)
+{
+	return instance->host->account(instance, cursor, ret_account);
+}
+
+/* How the next instance fares, replicas and those that leave too. -ENOENT: that was the last. */
+static inline int sonde_next_health(struct sonde_instance *instance, uint64_t *cursor,
+				    struct sonde_health *ret_health, char *texts, size_t capacity)
+{
+	return instance->host->health(instance, cursor, ret_health, texts, capacity);
+}
+
+/* The next record of a kind since the one that the cursor stands at. With a cursor of 0: since the
+ * last that an instance of this name has read in this run, or the oldest that is kept. -ENOENT:
+ * none yet; -ENOSPC: its texts are longer than capacity, but never than SONDE_RECORD_BYTES. */
+static inline int sonde_next_record(struct sonde_instance *instance, enum sonde_record_kind kind,
+				    uint64_t *cursor, struct sonde_record *ret_record, char *texts,
+				    size_t capacity)
+{
+	return instance->host->record(instance, (uint32_t)kind, cursor, ret_record, texts,
+				      capacity);
+}
+
+/* The process as it is now. */
+static inline int sonde_read_process(struct sonde_instance *instance,
+				     struct sonde_process *ret_process)
+{
+	return instance->host->process(instance, ret_process);
+}
+
+/* "queue full" of an enum sonde_loss, "filtered" of an enum sonde_reduction; "other": it has no
+ * name yet. */
+static inline const char *sonde_reason_name(struct sonde_instance *instance, bool lost,
+					    uint32_t reason)
+{
+	return instance->host->reason_name(lost, reason);
+}
+
+/* ---- values as bytes --------------------------------------------------------------------- */
 
 /* Encodes a value: the number of bytes, written only if they fit in capacity. -EINVAL: an unknown
  * kind, or more than 32 levels. */

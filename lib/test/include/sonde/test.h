@@ -208,6 +208,18 @@ struct sonde_test_account sonde_test_account(struct sonde_test *test);
 /* The last sonde_tell(); NULL: none. */
 const struct sonde_tally *sonde_test_tally(struct sonde_test *test);
 
+/* ---- what it knows of the daemon --------------------------------------------------------- */
+
+/* What sonde_next_account(), sonde_next_health(), sonde_next_record() and sonde_read_process() say
+ * from now on; texts are copied, NULL is an empty one, and sizes need not be set. An account of the
+ * same kind and name, or the health of the same id, takes the place of the one told before. Records
+ * are numbered by the test host. */
+void sonde_test_tell_account(struct sonde_test *test, const struct sonde_account *account);
+void sonde_test_tell_health(struct sonde_test *test, const struct sonde_health *health);
+void sonde_test_tell_record(struct sonde_test *test, enum sonde_record_kind kind,
+			    const struct sonde_record *record);
+void sonde_test_tell_process(struct sonde_test *test, const struct sonde_process *process);
+
 /* ---- failures on purpose ----------------------------------------------------------------- */
 
 /* Refuses memory once, to the n-th call from now of a service that needs some (sonde_row,
