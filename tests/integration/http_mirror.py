@@ -27,7 +27,8 @@ pipelines: {{ main: {{ from = ["web"]; to = ["out"]; }}; }};
 
     def start(self, *arguments, **options):
         super().start(*arguments, **options)
-        self.port = int(re.findall(r"listens at port (\d+)", self.log())[-1])
+        found = sonde.wait_for(lambda: re.findall(r"listens at port (\d+)\n", self.log()), "it listens")
+        self.port = int(found[-1])
         return self
 
     def connect(self, timeout=sonde.PATIENCE_S):
@@ -80,6 +81,7 @@ def read_all(connection):
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
+NO_TABLE = struct.pack(">HI", 1, 0)     # so that heads can be read one by one
 NO_ERROR, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 3, 7, 8, 11
 
 
@@ -113,7 +115,7 @@ class Http2:
     def __init__(self, mirror, settings=b"", connection=None):
         self.socket = connection or mirror.connect()
         self.received = b""
-        self.socket.sendall(PREFACE + frame(SETTINGS, payload=settings) + frame(SETTINGS, ACK))
+        self.socket.sendall(PREFACE + frame(SETTINGS, payload=NO_TABLE + settings) + frame(SETTINGS, ACK))
 
     def __enter__(self):
         return self
@@ -161,7 +163,7 @@ class Http2:
         """What comes for a stream: its frames until it ends, in order."""
         frames = []
         while (got := self.read()) is not None:
-            if got[2] == stream:
+            if got[2] == stream and got[0] != WINDOW:
                 frames.append(got)
                 if got[0] == RST or got[0] in (DATA, HEADERS) and got[1] & END_STREAM:
                     break
