@@ -69,11 +69,11 @@ def raw(connection, data):
 
 
 def read_all(connection):
-    received = b""
+    received = bytearray()
     with contextlib.suppress(ConnectionResetError):
-        while piece := connection.recv(65536):
+        while piece := connection.recv(1 << 18):
             received += piece
-    return received
+    return bytes(received)
 
 
 # --- HTTP/2 by hand -------------------------------------------------------------------------------------------------
