@@ -62,6 +62,7 @@ struct connection {
 	int64_t phase_since_ns;
 	struct pace body; /* of HTTP/1 */
 	struct pace sent; /* what waits in `out` */
+	int queued;       /* bytes that the kernel has to send, as of the last look */
 	struct waiting in, out;
 	size_t committed;  /* bytes that its exchanges' bodies hold or may claim */
 	uint32_t interest; /* what epoll watches */
