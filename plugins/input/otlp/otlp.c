@@ -29,7 +29,7 @@ struct otlp {
 	struct unpacker unpacker;
 	struct call *calls;
 	uint32_t reading_count; /* calls whose body is not whole */
-	bool drains; /* drain() has answered SONDE_LATER */
+	bool drains;            /* drain() has answered SONDE_LATER */
 };
 
 static const struct sonde_counter otlp_counters[] = {
@@ -138,12 +138,18 @@ static int call_reserve(struct sonde_instance *instance, struct call *call, size
 	return 0;
 }
 
-static size_t batch_estimate(const struct call *call, size_t body_bytes)
+/* Room for what is guessed of a body. A guess that is more than there will ever be room for is
+ * none: the batch itself will tell. */
+static int call_reserve_body(struct sonde_instance *instance, struct call *call, size_t body_bytes,
+			     struct refusal *refusal)
 {
 	size_t factor =
 		call->compression == COMPRESS_NONE ? BATCH_FACTOR : BATCH_FACTOR * EXPANSION_FACTOR;
+	int result = call_reserve(instance, call, RESERVE_LEAST + factor * body_bytes, refusal);
 
-	return RESERVE_LEAST + factor * body_bytes;
+	if (result && refusal->status == 413)
+		result = call_reserve(instance, call, body_bytes, refusal);
+	return result;
 }
 
 static int refuse_large(const struct otlp *otlp, struct refusal *refusal)
@@ -186,7 +192,7 @@ static int on_head(void *data, struct http_request *request)
 	if (!result && length > otlp->settings.body_limit_bytes)
 		result = refuse_large(otlp, &refusal);
 	if (!result)
-		result = call_reserve(instance, call, batch_estimate(call, length), &refusal);
+		result = call_reserve_body(instance, call, length, &refusal);
 	if (result)
 		call_refuse(instance, call, &refusal);
 	return result;
@@ -203,7 +209,7 @@ static int on_grow(void *data, struct http_request *request, size_t length)
 	if (length > otlp->settings.body_limit_bytes)
 		result = refuse_large(otlp, &refusal);
 	if (!result)
-		result = call_reserve(instance, call, batch_estimate(call, length), &refusal);
+		result = call_reserve_body(instance, call, length, &refusal);
 	if (result)
 		call_refuse(instance, call, &refusal);
 	return result;
@@ -228,7 +234,7 @@ static int call_decode(struct sonde_instance *instance, struct call *call,
 	if (unpack(instance, &otlp->unpacker, call, otlp->settings.body_limit_bytes, &message,
 		   refusal))
 		return -1;
-	if (call_reserve(instance, call, RESERVE_LEAST + BATCH_FACTOR * message.length, refusal))
+	if (call_reserve(instance, call, message.length, refusal))
 		return -1;
 	result = otlp_decode(otlp->decoder, call->signal, call->dictionary, message.data,
 			     message.length, ret_decoded, &why, &offset);
