@@ -465,6 +465,12 @@ void connection_pend(struct connection *connection)
 		return; /* it is full, and so readable */
 }
 
+void connection_pend_input(struct connection *connection)
+{
+	if (connection->in.data || (connection->tls && tls_has_input(connection->tls)))
+		connection_pend(connection);
+}
+
 void connection_resume(struct connection *connection)
 {
 	size_t kept;

@@ -120,6 +120,9 @@ void connection_resume(struct connection *connection);
 /* Has connection_resume() called soon. */
 void connection_pend(struct connection *connection);
 
+/* The same if there is input at hand that epoll does not know of. */
+void connection_pend_input(struct connection *connection);
+
 /* Nothing more is asked or answered: lets the client read its last answer, and throws away what it
  * still sends, for a while; to close at once would have the kernel throw the answer away. */
 void connection_part(struct connection *connection);

@@ -262,11 +262,12 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 	struct http_request *request = exchange ? &exchange->request : NULL;
 	uint32_t status = 0;
 
-	if (!exchange || !length)
+	if (exchange)
+		exchange->received += length;
+	if (!exchange || exchange->answered) { /* the rest of it is thrown away */
+		(void)nghttp2_session_consume_stream(session, stream, length);
 		return 0;
-	exchange->received += length;
-	if (exchange->answered)
-		return 0;
+	}
 	pace_move(&exchange->pace, connection->server->now_ns, length);
 	if (request->content_length < 0) {
 		status = exchange_append(exchange, bytes, length);

@@ -13,7 +13,7 @@ import zlib
 import pytest
 
 import sonde
-from http_mirror import DATA, END_STREAM, HEADERS, END_HEADERS, Http2, Mirror, frame, head, raw
+from http_mirror import DATA, END_STREAM, HEADERS, END_HEADERS, Http2, Mirror, frame, head, raw, read_all
 
 pytestmark = pytest.mark.sanitizers
 
@@ -118,6 +118,11 @@ def test_large_bodies_and_answers_pass(tmp_path, authority):
         with connect(mirror, mirror.context) as connection:
             many = b"GET /status/404 HTTP/1.1\r\nHost: x\r\n\r\n" * 3000
             answer = raw(connection, many + b"GET /close HTTP/1.1\r\nHost: x\r\n\r\n")
+        with connect(mirror, mirror.context) as connection:       # in one record, of which a body is a part
+            post = b"POST /delay/50 HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\n"
+            connection.sendall(post)
+            connection.sendall(b"x" * 6000 + post + b"x" * 6000 + b"GET /close HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert read_all(connection).count(b"HTTP/1.1 200 ") == 3
         assert answer.count(b"HTTP/1.1 404 ") == 3000 and answer.count(b"HTTP/1.1 200 ") == 1
         mirror.is_well()
 

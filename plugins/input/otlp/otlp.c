@@ -255,6 +255,9 @@ static int call_emit(struct sonde_instance *instance, struct call *call,
 
 	if (!decoded->batch)
 		return 0;
+	sonde_dictionary_release(instance,
+				 call->dictionary); /* all of it is charged to the batch */
+	call->dictionary = NULL;
 	bytes = sonde_batch_bytes(instance, decoded->batch);
 	if (call_reserve(instance, call, bytes, refusal)) {
 		sonde_batch_release(instance, decoded->batch);
