@@ -26,6 +26,7 @@ struct exchange {
 	bool complete; /* complete() was called */
 	bool answered;
 	bool head_only; /* HEAD: an answer without a body */
+	bool holds;     /* the answer ends only when the body has come */
 
 	/* HTTP/2 */
 	int32_t stream;

@@ -6,6 +6,8 @@
 
 #include "http2_session.h"
 
+enum { HOLD_NS = 500 * 1000 * 1000 }; /* an answer waits so long for the next of a body */
+
 enum {
 	TEXT_FIRST_BYTES = 512,
 	HEADERS_FIRST = 16,
@@ -265,6 +267,8 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 	if (exchange)
 		exchange->received += length;
 	if (!exchange || exchange->answered) { /* the rest of it is thrown away */
+		if (exchange && exchange->holds)
+			pace_move(&exchange->pace, connection->server->now_ns, length);
 		(void)nghttp2_session_consume_stream(session, stream, length);
 		return 0;
 	}
@@ -309,6 +313,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	http2_earn(connection->http2, CALM_A_REQUEST);
 	if (!exchange->answered)
 		exchange_complete(exchange);
+	else if (exchange->holds)
+		(void)nghttp2_session_resume_data(session, exchange->stream);
 	return 0;
 }
 
@@ -490,6 +496,10 @@ static void exchange_tick(struct connection *connection, struct exchange *exchan
 		if (now_ns - exchange->pace.began_ns <= limits->head_ns)
 			return;
 		terminate(connection, NGHTTP2_PROTOCOL_ERROR); /* no other frame may come between */
+	} else if (exchange->holds && now_ns - exchange->pace.moved_ns > HOLD_NS) {
+		exchange->holds = false; /* the body does not come */
+		(void)nghttp2_session_resume_data(connection->http2->session, exchange->stream);
+		return;
 	} else if (exchange->answered) {
 		if (!pace_is_slow(&exchange->pace, limits, now_ns))
 			return;
