@@ -354,7 +354,7 @@ int knob_set(struct knobs *knobs, const char *actor, const char *path, const cha
 	struct knob_before *before;
 	struct graph_node *node;
 	struct knob_hold *hold;
-	struct knob_texts texts;
+	struct knob_texts texts = { 0 };
 	char name[128];
 	int result;
 

