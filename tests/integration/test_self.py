@@ -251,7 +251,7 @@ def test_self_goes_on_where_it_was_when_a_reload_replaces_it(tmp_path):
         assert numbers == list(range(1, len(numbers) + 1))    # none twice, none missing
 
 
-def test_an_instance_that_fails_and_recovers_is_said(tmp_path):
+def test_an_instance_that_fails_and_recovers_is_said_without_its_secret(tmp_path):
     loud = f'inputs: {{ loud: {{ plugin = "{PLUGINS}/chatter.so"; lines = 0; fail = true; token = "${{file:token}}"; }};'
     with open(tmp_path / "token", "w") as file:
         file.write("swordfish-4711\n")
@@ -267,7 +267,17 @@ def test_an_instance_that_fails_and_recovers_is_said(tmp_path):
                              if row["sonde.component.id"] == "loud"), "its state is said")
         wait_for(lambda: any(row["sonde.component.failures"] > 0 for row in rows_of(tmp_path, "sonde.health.instance")
                              if row["sonde.component.id"] == "loud"), "its failures are counted")
+        daemon.set("loud.fail", "false")
+        recovered = wait_for(lambda: decisions(tmp_path, "instance.running"), "it recovers")[0]
+        last = {}
+
+        def last_states():
+            last.update({row["sonde.state"]: row["sonde.component.state"]
+                         for row in rows_of(tmp_path, "sonde.health.state") if row["sonde.component.id"] == "loud"})
+            return last["degraded"] == 0 and last["running"] == 1
+        wait_for(last_states, "its states are said")
         assert daemon.stop() == 0
+    assert (recovered["sonde.component.id"], recovered["sonde.before"], recovered["severity"]) == ("loud", "degraded", 9)
     degraded = decisions(tmp_path, "instance.degraded")[0]
     assert degraded["sonde.component.id"] == "loud" and degraded["severity"] == 13
     assert "the door does not take ***" in degraded["body"]
