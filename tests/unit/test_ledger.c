@@ -354,6 +354,7 @@ static void an_account_of_no_kind_or_name_or_with_turned_bits_is_damage(void **s
 		{ 1ull << 63, 8, 1024 + 232 }, /* rows that came in */
 		{ 1ull << 63, 8, 1024 + 784 }, /* events of a loss */
 		{ 1ull << 63, 8, 1024 + 792 }, /* rows that may be repeated */
+		{ 1ull << 63, 8, 1024 + 808 }, /* when it was made */
 		{ 1ull << 63, 8, 16 },         /* the epoch */
 		{ 512, 4, 12 },                /* the size of an account */
 		{ 0, 4, 1024 },                /* free, with another behind it */
