@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import struct
 
 import pytest
 from sonde import PLUGINS, Daemon, wait_for
@@ -191,6 +192,16 @@ def test_accounts_of_a_former_config_are_told_once_a_run(tmp_path):
     assert with_it == readings_of(tmp_path, "sonde.ledger")[:1]
 
 
+def write_old_ledger(state, count):
+    """A ledger of a run long ago, with accounts of a row each that were made in 2001."""
+    begun_ns = 10**18
+    accounts = b"".join(struct.pack("=II224s6Q", 3, 1, b"former %d > gone" % i, 1, 1, 0, 0, 1, 1).ljust(808, b"\0") +
+                        struct.pack("=q", begun_ns).ljust(216, b"\0") for i in range(count))
+    os.mkdir(state)
+    with open(os.path.join(state, "ledger"), "wb") as file:
+        file.write((struct.pack("=8sIIQ", b"sondeLG", 1, 1024, 9).ljust(1024, b"\0") + accounts).ljust(1 << 20, b"\0"))
+
+
 # --- decisions --------------------------------------------------------------------------------------------------------
 
 def decisions(tmp_path, name):
@@ -234,6 +245,30 @@ def test_reloads_are_decisions_whether_they_are_taken_or_refused(tmp_path):
     assert decisions(tmp_path, "reload")[0]["body"].startswith("reloaded ")
     assert [row["sonde.actor"] for row in decisions(tmp_path, "reload.refuse")] == ["user", "signal"]
     assert all('unknown key' in row["body"] and row["severity"] == 17 for row in decisions(tmp_path, "reload.refuse"))
+
+
+def test_rows_that_memory_is_short_for_are_a_decision_and_counted(tmp_path):
+    with daemon_of(tmp_path, "waits = false; rate = 1000000;", "block = true;", settings='memory = "16MiB";') as daemon:
+        daemon.start()
+        wait_for(lambda: decisions(tmp_path, "memory.short"), "it is said")
+        wait_for(lambda: any(row["sonde.memory.shed"] > 0 for row in rows_of(tmp_path, "sonde.health")), "it is counted")
+        daemon.set("gen.rate", "1")
+        daemon.set("out.block", "false")
+        assert daemon.stop() == 0
+    assert decisions(tmp_path, "memory.short")[0]["severity"] == 13
+
+
+def test_accounts_that_were_added_up_are_a_decision_and_count_since_the_oldest(tmp_path):
+    with daemon_of(tmp_path) as daemon:
+        write_old_ledger(daemon.state, 600)
+        daemon.start()
+        decision = wait_for(lambda: decisions(tmp_path, "ledger.retire"), "it is said")[0]
+        said = wait_for(lambda: [row for row in rows_of(tmp_path, "sonde.ledger")
+                                 if row["sonde.account.name"] == "(retired)"], "the sum is said")
+        assert daemon.stop() == 0
+    assert decision["body"].startswith("90 accounts of former configs are added up")
+    assert {row["start_time"] for row in said} == {"2001-09-09T01:46:40.000000000Z"}
+    assert {row["sonde.rows"] for row in said if row.get("sonde.outcome") == "in"} == {90}
 
 
 def test_self_goes_on_where_it_was_when_a_reload_replaces_it(tmp_path):
