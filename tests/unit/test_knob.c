@@ -34,6 +34,8 @@ static int tunable_set(struct sonde_instance *instance)
 	const struct tunable *tunable = instance->self;
 
 	count_up(&set_count);
+	while (tunable->rate == 777 && __atomic_load_n(&hold_up, __ATOMIC_ACQUIRE))
+		clock_sleep_ns(NS_PER_MS);
 	if (tunable->rate == 666 && instance->replica == refuse_replica)
 		return sonde_fail(instance, EDOM, "such a rate is refused");
 	return 0;
@@ -436,6 +438,29 @@ static void a_thread_that_is_held_up_gets_no_value_and_the_others_get_theirs_bac
 	close_graph(&at);
 }
 
+/* It takes effect after whoever asked was told that it may. */
+static void a_set_that_takes_long_is_a_decision_once_it_is_done(void **state)
+{
+	struct sonde_record record;
+	struct setting at;
+	uint64_t cursor = 0;
+
+	while (!next_decision(&cursor, &record))
+		;
+	open_graph(&at);
+	__atomic_store_n(&hold_up, 1, __ATOMIC_RELEASE);
+	assert_int_equal(set(&at, "calls.rate", "777", 0), -EINPROGRESS);
+	assert_int_equal(next_decision(&cursor, &record), -ENOENT);
+	__atomic_store_n(&hold_up, 0, __ATOMIC_RELEASE);
+	assert_int_equal(set(&at, "calls.interval", "1s", 0), 0); /* after it, on its thread */
+	assert_int_equal(next_decision(&cursor, &record), 0);
+	assert_string_equal(record.event, "knob.set");
+	assert_string_equal(record.actor, "user");
+	assert_string_equal(record.before, "10");
+	assert_string_equal(record.after, "777");
+	close_graph(&at);
+}
+
 static void an_instance_that_could_not_start_yet_takes_the_value_for_its_next_try(void **state)
 {
 	struct setting at;
@@ -473,6 +498,7 @@ int main(void)
 		cmocka_unit_test(knobs_fall_back_each_by_itself),
 		cmocka_unit_test(
 			a_thread_that_is_held_up_gets_no_value_and_the_others_get_theirs_back),
+		cmocka_unit_test(a_set_that_takes_long_is_a_decision_once_it_is_done),
 		cmocka_unit_test(
 			an_instance_that_could_not_start_yet_takes_the_value_for_its_next_try),
 	};
