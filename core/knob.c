@@ -47,6 +47,8 @@ struct knob_call {
 	char *value; /* owned */
 	struct knob_value before;
 	struct knob_texts texts;
+	char actor[CHRONICLE_TEXT_BYTES];
+	bool is_set; /* it has the value */
 	int result;
 	char error[256];
 };
@@ -89,6 +91,21 @@ static void call_print(const struct knob_call *call, char text[CHRONICLE_TEXT_BY
 		option_print(option, call->instance->base.self, text, CHRONICLE_TEXT_BYTES);
 }
 
+static void decide_set(const char *name, const char *actor, const char *knob,
+		       const struct knob_texts *texts, int64_t for_ns)
+{
+	struct decision decision = { .level = SONDE_INFO,
+				     .event = "knob.set",
+				     .instance = name,
+				     .actor = actor,
+				     .knob = knob,
+				     .before = texts->before,
+				     .after = texts->after,
+				     .for_ns = for_ns };
+
+	chronicle_decide(&decision, "%s is set to %s", knob, texts->after);
+}
+
 static void call_set(void *data)
 {
 	struct knob_call *call = data;
@@ -96,6 +113,7 @@ static void call_set(void *data)
 	call_print(call, call->texts.before);
 	call->result = instance_set(call->instance, call->knob, call->value, &call->before,
 				    call->error, sizeof(call->error));
+	call->is_set = !call->result;
 	call_print(call, call->texts.after);
 }
 
@@ -132,6 +150,16 @@ static void knob_call_release(void *data)
 
 	free(call->value);
 	free(call);
+}
+
+/* Of a call that nobody waited for to its end: what it did is a decision all the same. */
+static void knob_call_left(void *data)
+{
+	struct knob_call *call = data;
+
+	if (call->is_set)
+		decide_set(call->instance->base.name, call->actor, call->knob, &call->texts, 0);
+	knob_call_release(call);
 }
 
 /* 0, or the last error: then some replica still has the newer value. ret_texts may be NULL. */
@@ -206,20 +234,20 @@ static void explain_no_memory(char *error, size_t error_size)
 }
 
 /* Sets all replicas, or none. */
-static int knob_apply(struct graph_node *node, const char *knob, const char *value,
-		      struct knob_before *ret_before, struct knob_texts *ret_texts, char *error,
-		      size_t error_size)
+static int knob_apply(struct graph_node *node, const char *actor, const char *knob,
+		      const char *value, struct knob_before *ret_before,
+		      struct knob_texts *ret_texts, char *error, size_t error_size)
 {
 	int result = 0;
 
 	for (uint32_t i = 0; i < node->count && !result; i++) {
 		struct knob_call *call = knob_call_create(node->instances[i], knob, value);
 
-		if (!call)
-			result = -ENOMEM;
-		else
-			result = loop_call_owned(call->instance->loop, call_set, knob_call_release,
-						 call, call_timeout_ns);
+		if (call)
+			snprintf(call->actor, sizeof(call->actor), "%s", actor);
+		result = call ? loop_call_owned(call->instance->loop, call_set, knob_call_left,
+						call, call_timeout_ns)
+			      : -ENOMEM;
 		if (result == -ENOMEM) {
 			explain_no_memory(error, error_size);
 		} else if (result) {
@@ -331,21 +359,6 @@ static struct graph_node *knob_node(struct knobs *knobs, const char *name, char 
 	return NULL;
 }
 
-static void decide_set(const char *name, const char *actor, const char *knob,
-		       const struct knob_texts *texts, int64_t for_ns)
-{
-	struct decision decision = { .level = SONDE_INFO,
-				     .event = "knob.set",
-				     .instance = name,
-				     .actor = actor,
-				     .knob = knob,
-				     .before = texts->before,
-				     .after = texts->after,
-				     .for_ns = for_ns };
-
-	chronicle_decide(&decision, "%s is set to %s", knob, texts->after);
-}
-
 int knob_set(struct knobs *knobs, const char *actor, const char *path, const char *value,
 	     int64_t for_ns, char *error, size_t error_size)
 {
@@ -354,7 +367,7 @@ int knob_set(struct knobs *knobs, const char *actor, const char *path, const cha
 	struct knob_before *before;
 	struct graph_node *node;
 	struct knob_hold *hold;
-	struct knob_texts texts;
+	struct knob_texts texts = { 0 };
 	char name[128];
 	int result;
 
@@ -372,7 +385,7 @@ int knob_set(struct knobs *knobs, const char *actor, const char *path, const cha
 		explain_no_memory(error, error_size);
 		return -ENOMEM;
 	}
-	result = knob_apply(node, dot + 1, value, before, &texts, error, error_size);
+	result = knob_apply(node, actor, dot + 1, value, before, &texts, error, error_size);
 	if (result || !option) {
 		free(before);
 		return result ? result : -EINVAL;

@@ -318,6 +318,47 @@ static void long_rows_show_each_metric_in_its_unit(void **state)
 	assert_shows_not("total");
 }
 
+/* Attributes that OTLP may bring: of mixed types, and those beyond the bound on columns. */
+static void points_that_differ_in_any_attribute_are_rows_of_their_own(void **state)
+{
+	struct plugin_host *host = started((const char *[]){ "width=120", NULL });
+	struct sonde_batch *batch = batch_table("otlp", SONDE_SIGNAL_METRIC, 4);
+	struct sonde_any number = { .kind = SONDE_ANY_INTEGER, .key = "code", .key_length = 4 };
+	struct sonde_any map = { .kind = SONDE_ANY_MAP, .length = 1 };
+	double value[] = { 1, 2, 3, 4 };
+
+	(void)state;
+	map.as.items = &number;
+	(void)add(batch, "time", SONDE_TIME, SONDE_ROLE_TIME);
+	(void)add(batch, "start", SONDE_TIME, SONDE_ROLE_START_TIME);
+	(void)add(batch, "metric", SONDE_BYTES, SONDE_ROLE_METRIC);
+	(void)add(batch, "value", SONDE_DOUBLE, SONDE_ROLE_VALUE);
+	(void)add(batch, "mixed", SONDE_ANY, 0);
+	(void)add(batch, "more", SONDE_ANY, SONDE_ROLE_ATTRIBUTES);
+	for (uint32_t row = 0; row < 4; row++) {
+		char bytes[64];
+		int64_t length;
+		uint32_t encoded;
+
+		set_number(batch, 0, row, noon);
+		set_metric(batch, row, "load", "1", SONDE_METRIC_GAUGE);
+		set(batch, 3, row, &value[row]);
+		number.as.integer = row;
+		length = any_encode(row < 2 ? &number : &map, bytes, sizeof(bytes));
+		encoded = dictionary_add(texts, bytes, (size_t)length);
+		set(batch, row < 2 ? 4 : 5, row, &encoded);
+	}
+	batch_valid(batch, 4)[0] = 3;
+	batch_valid(batch, 5)[0] = 12;
+	write_batch(host, batch);
+	draw(host);
+	plugin_host_release(host);
+	assert_shows("\nload    mixed=0              1 ");
+	assert_shows("\nload    mixed=1              2 ");
+	assert_shows("\nload    {\"code\":2}           3 ");
+	assert_shows("\nload    {\"code\":3}           4 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +374,7 @@ int main(void)
 		TEST(texts_cannot_steer_the_terminal),
 		TEST(a_table_without_utf_8_is_ascii),
 		TEST(long_rows_show_each_metric_in_its_unit),
+		TEST(points_that_differ_in_any_attribute_are_rows_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, texts_begin, texts_end);

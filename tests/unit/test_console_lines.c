@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Output `console`: the lines a person sees of events, logs, spans and other rows. */
 #include <stdio.h>
+#include <string.h>
+#include "dictionary.h"
+#include "value.h"
 #include "console_fixture.h"
 
 static void events_are_lines_in_columns(void **state)
@@ -103,6 +106,163 @@ static void spans_that_are_each_others_parents_are_all_shown(void **state)
 	assert_shows("span 5\n");
 }
 
+/* ---- what OTLP brings -------------------------------------------------------------------- */
+
+static uint32_t any_code(const struct sonde_any *any)
+{
+	char bytes[256];
+	int64_t length = any_encode(any, bytes, sizeof(bytes));
+
+	assert_in_range(length, 0, sizeof(bytes));
+	return dictionary_add(texts, bytes, (size_t)length);
+}
+
+static void set_any(struct sonde_batch *batch, uint32_t column, uint32_t row,
+		    const struct sonde_any *any)
+{
+	uint32_t value = any_code(any);
+
+	set(batch, column, row, &value);
+}
+
+static void set_any_text(struct sonde_batch *batch, uint32_t column, uint32_t row, const char *text)
+{
+	struct sonde_any any = { .kind = SONDE_ANY_TEXT, .length = (uint32_t)strlen(text) };
+
+	any.as.data = text;
+	set_any(batch, column, row, &any);
+}
+
+static void a_body_of_any_type_is_a_text_as_it_is_and_else_json(void **state)
+{
+	struct plugin_host *host = started(NULL);
+	struct sonde_batch *batch = batch_table("log", SONDE_SIGNAL_LOG, 3);
+	struct sonde_any map = { .kind = SONDE_ANY_MAP, .length = 2 };
+	struct sonde_any items[] = {
+		{ .kind = SONDE_ANY_INTEGER, .key = "code", .key_length = 4 },
+		{ .kind = SONDE_ANY_BOOL, .key = "again", .key_length = 5 },
+	};
+
+	(void)state;
+	items[0].as.integer = 17;
+	items[1].as.boolean = true;
+	map.as.items = items;
+	(void)add(batch, "time", SONDE_TIME, SONDE_ROLE_TIME);
+	(void)add(batch, "body", SONDE_ANY, SONDE_ROLE_BODY);
+	(void)add(batch, "mixed", SONDE_ANY, 0);
+	for (uint32_t row = 0; row < 3; row++)
+		set_number(batch, 0, row, noon);
+	set_any_text(batch, 1, 0, "it \"burns\"");
+	set_any_text(batch, 2, 0, "red");
+	set_any(batch, 1, 1, &map);
+	set_any(batch, 2, 1, &items[0]);
+	batch_valid(batch, 1)[0] = 3;
+	batch_valid(batch, 2)[0] = 3;
+	write_batch(host, batch);
+	plugin_host_release(host);
+	assert_shows("  it \"burns\"  mixed=red\n");
+	assert_shows("  {\"code\":17,\"again\":true}  mixed=17\n");
+}
+
+static void a_log_says_of_which_trace_and_span_it_is(void **state)
+{
+	struct plugin_host *host = started(NULL);
+	struct sonde_batch *batch = batch_table("log", SONDE_SIGNAL_LOG, 2);
+	unsigned char trace[16] = { 0x4b, 0xf9, [15] = 0x36 }, span[8] = { 0xab, [7] = 1 };
+
+	(void)state;
+	(void)add(batch, "time", SONDE_TIME, SONDE_ROLE_TIME);
+	(void)add(batch, "body", SONDE_TEXT, SONDE_ROLE_BODY);
+	(void)add(batch, "trace_id", SONDE_ID16, SONDE_ROLE_TRACE_ID);
+	(void)add(batch, "span_id", SONDE_ID8, SONDE_ROLE_SPAN_ID);
+	for (uint32_t row = 0; row < 2; row++) {
+		set_number(batch, 0, row, noon);
+		set_text(batch, 1, row, row ? "of none" : "of one");
+	}
+	set(batch, 2, 0, trace);
+	set(batch, 3, 0, span);
+	write_batch(host, batch);
+	plugin_host_release(host);
+	assert_shows("  of one  trace=4bf90000000000000000000000000036  span=ab00000000000001\n");
+	assert_shows("  of none\n");
+}
+
+/* A child table of rows that belong to these rows of a batch. */
+static struct sonde_batch *children(enum sonde_signal signal, const uint32_t *parents,
+				    uint32_t count)
+{
+	struct sonde_batch *batch = batch_table("child", signal, count);
+
+	(void)add(batch, "parent", SONDE_U32, SONDE_ROLE_PARENT_ROW);
+	for (uint32_t row = 0; row < count; row++)
+		set(batch, 0, row, &parents[row]);
+	return batch;
+}
+
+static void events_and_links_stand_below_their_span(void **state)
+{
+	static const uint64_t ids[][2] = { { 2, 1 }, { 1, 0 } };
+	static const uint32_t of_events[] = { 0, 1, 1 }, of_links[] = { 0 };
+	struct plugin_host *host = started(NULL);
+	struct sonde_batch *batch = spans(ids, 2);
+	struct sonde_batch *events = children(SONDE_SIGNAL_SPAN_EVENT, of_events, 3);
+	struct sonde_batch *links = children(SONDE_SIGNAL_SPAN_LINK, of_links, 1);
+	unsigned char trace[16] = { 0x4b, [15] = 0x36 }, span[8] = { 0xab, [7] = 1 };
+
+	(void)state;
+	(void)add(batch, "trace_id", SONDE_ID16, SONDE_ROLE_TRACE_ID);
+	for (uint32_t row = 0; row < 2; row++)
+		set(batch, 5, row, trace);
+	(void)add(events, "time", SONDE_TIME, SONDE_ROLE_TIME);
+	(void)add(events, "name", SONDE_TEXT, SONDE_ROLE_EVENT_NAME);
+	(void)add(events, "attempt", SONDE_I64, 0);
+	for (uint32_t row = 0; row < 3; row++) {
+		set_number(events, 1, row, noon + row * 1000);
+		set_text(events, 2, row, row ? "retry" : "lost");
+		set_number(events, 3, row, row);
+	}
+	(void)add(links, "trace_id", SONDE_ID16, SONDE_ROLE_TRACE_ID);
+	(void)add(links, "span_id", SONDE_ID8, SONDE_ROLE_SPAN_ID);
+	set(links, 1, 0, trace);
+	set(links, 2, 0, span);
+	assert_int_equal(batch_adopt(batch, events), 0);
+	assert_int_equal(batch_adopt(batch, links), 0);
+	write_batch(host, batch);
+	plugin_host_release(host);
+	assert_string_equal(
+		output(),
+		"12:00:00.001000  2.5 ms  span 1  trace=4b000000000000000000000000000036\n"
+		"12:00:00.000001          · retry  attempt=1\n"
+		"12:00:00.000002          · retry  attempt=2\n"
+		"12:00:00.002000  2.5 ms  └ span 2\n"
+		"12:00:00.000000            · lost  attempt=0\n"
+		"                           →  trace=4b000000000000000000000000000036"
+		"  span=ab00000000000001\n");
+}
+
+static void many_events_of_a_span_are_counted(void **state)
+{
+	static const uint64_t ids[][2] = { { 1, 0 } };
+	uint32_t parents[20] = { 0 };
+	struct plugin_host *host = started((const char *[]){ "characters=ascii", NULL });
+	struct sonde_batch *batch = spans(ids, 1);
+	struct sonde_batch *events = children(SONDE_SIGNAL_SPAN_EVENT, parents, 20);
+	const char *at;
+	uint32_t drawn = 0;
+
+	(void)state;
+	(void)add(events, "name", SONDE_TEXT, SONDE_ROLE_EVENT_NAME);
+	for (uint32_t row = 0; row < 20; row++)
+		set_text(events, 1, row, "tick");
+	assert_int_equal(batch_adopt(batch, events), 0);
+	write_batch(host, batch);
+	plugin_host_release(host);
+	for (at = output(); (at = strstr(at, "* tick\n")); at++)
+		drawn++;
+	assert_int_equal(drawn, 8);
+	assert_shows("  ... 12 more events\n");
+}
+
 static void lines_beyond_the_rate_are_counted_and_said(void **state)
 {
 	struct plugin_host *host = started((const char *[]){ "rate=3", NULL });
@@ -163,6 +323,10 @@ int main(void)
 		TEST(logs_show_severity_body_and_attributes),
 		TEST(spans_stand_below_their_parents),
 		TEST(spans_that_are_each_others_parents_are_all_shown),
+		TEST(a_body_of_any_type_is_a_text_as_it_is_and_else_json),
+		TEST(a_log_says_of_which_trace_and_span_it_is),
+		TEST(events_and_links_stand_below_their_span),
+		TEST(many_events_of_a_span_are_counted),
 		TEST(lines_beyond_the_rate_are_counted_and_said),
 		TEST(format_json_is_a_line_of_json_a_row),
 		TEST(format_lines_shows_measures_as_lines_too),

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "chronicle.h"
 #include "knob.h"
 #include "made.h"
 
@@ -33,6 +34,8 @@ static int tunable_set(struct sonde_instance *instance)
 	const struct tunable *tunable = instance->self;
 
 	count_up(&set_count);
+	while (tunable->rate == 777 && __atomic_load_n(&hold_up, __ATOMIC_ACQUIRE))
+		clock_sleep_ns(NS_PER_MS);
 	if (tunable->rate == 666 && instance->replica == refuse_replica)
 		return sonde_fail(instance, EDOM, "such a rate is refused");
 	return 0;
@@ -325,6 +328,43 @@ static void a_knob_falls_back_by_itself(void **state)
 	close_graph(&at);
 }
 
+/* The decisions that nobody has read yet, up to the newest, which stays in `record`. */
+static int next_decision(uint64_t *cursor, struct sonde_record *record)
+{
+	static char texts[SONDE_RECORD_BYTES];
+
+	return chronicle_read("test", SONDE_RECORD_DECISION, cursor, record, texts, sizeof(texts));
+}
+
+static void every_change_is_a_decision_that_says_who_and_from_what_to_what(void **state)
+{
+	struct sonde_record record;
+	struct setting at;
+	uint64_t cursor = 0;
+
+	while (!next_decision(&cursor, &record))
+		;
+	open_graph(&at);
+	assert_int_equal(set(&at, "calls.interval", "2000ms", 20 * NS_PER_MS), 0);
+	assert_int_equal(next_decision(&cursor, &record), 0);
+	assert_string_equal(record.event, "knob.set");
+	assert_string_equal(record.instance, "calls");
+	assert_string_equal(record.actor, "user");
+	assert_string_equal(record.knob, "interval");
+	assert_string_equal(record.before, "5s");
+	assert_string_equal(record.after, "2s");
+	assert_int_equal(record.for_ns, 20 * NS_PER_MS);
+	run(&at, 60 * NS_PER_MS);
+	assert_int_equal(next_decision(&cursor, &record), 0);
+	assert_string_equal(record.event, "knob.fall_back");
+	assert_string_equal(record.actor, "timer");
+	assert_string_equal(record.before, "2s");
+	assert_string_equal(record.after, "5s");
+	assert_int_equal(set(&at, "calls.rate", "nonsense", 0), -EINVAL);
+	assert_int_equal(next_decision(&cursor, &record), -ENOENT); /* nothing was decided */
+	close_graph(&at);
+}
+
 static void it_falls_back_to_the_value_before_the_first_of_several_changes(void **state)
 {
 	struct setting at;
@@ -398,6 +438,29 @@ static void a_thread_that_is_held_up_gets_no_value_and_the_others_get_theirs_bac
 	close_graph(&at);
 }
 
+/* It takes effect after whoever asked was told that it may. */
+static void a_set_that_takes_long_is_a_decision_once_it_is_done(void **state)
+{
+	struct sonde_record record;
+	struct setting at;
+	uint64_t cursor = 0;
+
+	while (!next_decision(&cursor, &record))
+		;
+	open_graph(&at);
+	__atomic_store_n(&hold_up, 1, __ATOMIC_RELEASE);
+	assert_int_equal(set(&at, "calls.rate", "777", 0), -EINPROGRESS);
+	assert_int_equal(next_decision(&cursor, &record), -ENOENT);
+	__atomic_store_n(&hold_up, 0, __ATOMIC_RELEASE);
+	assert_int_equal(set(&at, "calls.interval", "1s", 0), 0); /* after it, on its thread */
+	assert_int_equal(next_decision(&cursor, &record), 0);
+	assert_string_equal(record.event, "knob.set");
+	assert_string_equal(record.actor, "user");
+	assert_string_equal(record.before, "10");
+	assert_string_equal(record.after, "777");
+	close_graph(&at);
+}
+
 static void an_instance_that_could_not_start_yet_takes_the_value_for_its_next_try(void **state)
 {
 	struct setting at;
@@ -428,12 +491,14 @@ int main(void)
 		cmocka_unit_test(an_instance_that_took_a_value_back_is_well_again),
 		cmocka_unit_test(a_path_without_a_dot_is_explained),
 		cmocka_unit_test(a_knob_falls_back_by_itself),
+		cmocka_unit_test(every_change_is_a_decision_that_says_who_and_from_what_to_what),
 		cmocka_unit_test(it_falls_back_to_the_value_before_the_first_of_several_changes),
 		cmocka_unit_test(a_change_that_stays_forgets_the_return),
 		cmocka_unit_test(a_refused_change_leaves_the_return_of_the_one_before),
 		cmocka_unit_test(knobs_fall_back_each_by_itself),
 		cmocka_unit_test(
 			a_thread_that_is_held_up_gets_no_value_and_the_others_get_theirs_back),
+		cmocka_unit_test(a_set_that_takes_long_is_a_decision_once_it_is_done),
 		cmocka_unit_test(
 			an_instance_that_could_not_start_yet_takes_the_value_for_its_next_try),
 	};

@@ -64,6 +64,25 @@ static void counters_survive_that_the_file_is_closed(void **state)
 	ledger_close(ledger);
 }
 
+static void an_account_keeps_the_time_at_which_it_was_made(void **state)
+{
+	struct ledger *ledger = opened(path);
+	struct account *account = ledger_account(ledger, ACCOUNT_ROUTE, "a > b");
+	struct account read;
+	int64_t begun_ns = account->begun_ns;
+
+	assert_true(begun_ns > 0);
+	assert_true(ledger_has_seen(ledger, account));
+	ledger_close(ledger);
+	ledger = opened(path);
+	account_read(ledger_at(ledger, 0), &read);
+	assert_int_equal(read.begun_ns, begun_ns);
+	assert_false(ledger_has_seen(ledger, ledger_at(ledger, 0)));
+	assert_int_equal(ledger_account(ledger, ACCOUNT_ROUTE, "a > b")->begun_ns, begun_ns);
+	assert_true(ledger_has_seen(ledger, ledger_at(ledger, 0)));
+	ledger_close(ledger);
+}
+
 static void counters_survive_that_the_process_is_killed(void **state)
 {
 	struct ledger *ledger;
@@ -335,6 +354,7 @@ static void an_account_of_no_kind_or_name_or_with_turned_bits_is_damage(void **s
 		{ 1ull << 63, 8, 1024 + 232 }, /* rows that came in */
 		{ 1ull << 63, 8, 1024 + 784 }, /* events of a loss */
 		{ 1ull << 63, 8, 1024 + 792 }, /* rows that may be repeated */
+		{ 1ull << 63, 8, 1024 + 808 }, /* when it was made */
 		{ 1ull << 63, 8, 16 },         /* the epoch */
 		{ 512, 4, 12 },                /* the size of an account */
 		{ 0, 4, 1024 },                /* free, with another behind it */
@@ -449,6 +469,7 @@ int main(void)
 #define with_file(test_) cmocka_unit_test_setup_teardown(test_, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		with_file(counters_survive_that_the_file_is_closed),
+		with_file(an_account_keeps_the_time_at_which_it_was_made),
 		with_file(counters_survive_that_the_process_is_killed),
 		with_file(what_was_in_flight_is_booked_as_a_crash_at_the_next_open),
 		with_file(an_account_that_a_kill_tore_closes_again),

@@ -131,6 +131,27 @@ static void accounts_of_former_configs_are_added_up_and_nothing_is_missing(void 
 	ledger_close(ledger);
 }
 
+static void a_sum_of_retired_accounts_counts_since_the_oldest_of_them(void **state)
+{
+	int64_t oldest_ns = INT64_MAX;
+	struct ledger *ledger;
+
+	run("former", ACCOUNT_ROUTE, 900);
+	ledger = opened();
+	assert_int_equal(ledger_retired_count(ledger), 0);
+	for (uint32_t i = 0; ledger_at(ledger, i); i++) {
+		if (ledger_at(ledger, i)->begun_ns < oldest_ns)
+			oldest_ns = ledger_at(ledger, i)->begun_ns;
+	}
+	ledger_close(ledger);
+	run("now", ACCOUNT_ROUTE, 100);
+	ledger = opened();
+	assert_int_equal(ledger_retired_count(ledger), 100); /* the run before made room for them */
+	assert_int_equal(ledger_account(ledger, ACCOUNT_ROUTE, LEDGER_RETIRED)->begun_ns,
+			 oldest_ns);
+	ledger_close(ledger);
+}
+
 static void those_that_were_not_used_for_longest_go_first(void **state)
 {
 	struct ledger *ledger;
@@ -227,6 +248,7 @@ int main(void)
 #define with_file(test_) cmocka_unit_test_setup_teardown(test_, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		with_file(with_room_to_spare_nothing_is_retired),
+		with_file(a_sum_of_retired_accounts_counts_since_the_oldest_of_them),
 		with_file(accounts_of_former_configs_are_added_up_and_nothing_is_missing),
 		with_file(those_that_were_not_used_for_longest_go_first),
 		with_file(each_kind_has_a_sum_of_its_own),

@@ -295,7 +295,8 @@ static int add_batch(struct sonde_instance *instance, const struct sonde_batch *
 		if (!is_screen(console))
 			return result;
 	} else {
-		result = picture_add(&console->picture, instance, batch, sonde_now_ns(instance));
+		result = picture_add(&console->picture, instance, batch, &console->phrase,
+				     sonde_now_ns(instance));
 	}
 	if (result == 0 && !console->drawing) {
 		result = sonde_after(instance, TIMER_DRAW, gather_ns);
@@ -441,6 +442,7 @@ static int console_start(struct sonde_instance *instance)
 				      ? !screen_is_utf8()
 				      : console->characters == CHARACTERS_ASCII;
 	console->phrase.ascii = console->draw.ascii;
+	console->phrase.instance = instance;
 	console->phrase.lines = lines_create(instance, true);
 	if (!console->phrase.lines)
 		return sonde_fail(instance, ENOMEM, "cannot start");
@@ -486,7 +488,7 @@ static const struct sonde_plugin console_plugin = {
 		"same "
 		"without them are added up.\n\n"
 		"All other rows are lines: events in columns, logs with their body, spans as "
-		"trees. A "
+		"trees with their events and links. A "
 		"terminal is shown at most `rate` lines a second, and how many it was not shown; "
 		"a pipe or "
 		"file gets all, and a slow reader is waited for.",

@@ -26,6 +26,8 @@ static void find_role(struct line_columns *columns, const struct sonde_column *c
 		[SONDE_ROLE_SPAN_KIND] = &columns->span_kind,
 		[SONDE_ROLE_STATUS_CODE] = &columns->status,
 		[SONDE_ROLE_STATUS_MESSAGE] = &columns->status_message,
+		[SONDE_ROLE_TRACE_ID] = &columns->trace_id,
+		[SONDE_ROLE_SPAN_ID] = &columns->span_id,
 	};
 
 	if (column->role < sizeof(places) / sizeof(*places) && places[column->role])
@@ -131,6 +133,32 @@ static int64_t time_at(const struct sonde_column *column, uint32_t row)
 	return time_ns;
 }
 
+/* "  trace=4bf92f…", where there is an id that is not all zeros. */
+static void draw_id(const char *name, const struct sonde_column *column, uint32_t row,
+		    struct rest *rest, struct phrase *phrase, struct draw *draw)
+{
+	static const unsigned char none[16];
+
+	if (!column || !sonde_valid(column, row) || column->value_size > sizeof(none) ||
+	    !memcmp(sonde_value(column, row), none, column->value_size))
+		return;
+	draw_style(draw, STYLE_DIM);
+	draw_part(draw, rest, label_of("  "));
+	draw_part(draw, rest, label_of(name));
+	draw_part(draw, rest, label_of("="));
+	draw_part(draw, rest, phrase_value(phrase, column, row));
+	draw_style(draw, STYLE_PLAIN);
+}
+
+/* To where names stand in the lines of spans. */
+static void draw_margin(struct rest *rest, uint32_t depth, struct draw *draw)
+{
+	draw_spaces(draw, DURATION_WIDTH + 4);
+	rest->width -= rest->width < DURATION_WIDTH + 4 ? rest->width : DURATION_WIDTH + 4;
+	for (uint32_t level = 0; level < depth && level < DEPTH_LIMIT; level++)
+		draw_part(draw, rest, label_of("  "));
+}
+
 static void draw_span(const struct line_columns *columns, uint32_t row, uint32_t depth,
 		      struct rest *rest, struct phrase *phrase, struct draw *draw)
 {
@@ -165,6 +193,8 @@ static void draw_span(const struct line_columns *columns, uint32_t row, uint32_t
 		draw_part(draw, rest, phrase_value(phrase, columns->status_message, row));
 	}
 	draw_style(draw, STYLE_PLAIN);
+	if (!depth) /* those below it have the same */
+		draw_id("trace", columns->trace_id, row, rest, phrase, draw);
 }
 
 /* A value with blanks stands in quotes. */
@@ -189,11 +219,24 @@ static void draw_detail(const struct sonde_column *column, uint32_t row, struct 
 		draw_part(draw, rest, label_of("\""));
 }
 
+static void draw_details(const struct line_columns *columns, uint32_t row, struct rest *rest,
+			 struct phrase *phrase, struct draw *draw)
+{
+	for (uint32_t index = 0; index < columns->detail_count; index++)
+		if (sonde_valid(columns->details[index], row))
+			draw_detail(columns->details[index], row, rest, phrase, draw);
+	draw_style(draw, STYLE_PLAIN);
+}
+
+static struct rest rest_of(uint32_t width, uint32_t used)
+{
+	return (struct rest){ .width = width > used ? width - used : 0, .bounded = width > 0 };
+}
+
 void line_draw(const struct line_columns *columns, uint32_t row, uint32_t depth, uint32_t width,
 	       struct phrase *phrase, struct draw *draw)
 {
-	uint32_t used = line_draw_head(columns, row, phrase, draw);
-	struct rest rest = { .width = width > used ? width - used : 0, .bounded = width > 0 };
+	struct rest rest = rest_of(width, line_draw_head(columns, row, phrase, draw));
 	const struct sonde_column *texts[] = { columns->event_name, columns->body };
 
 	if (columns->span_name)
@@ -205,8 +248,38 @@ void line_draw(const struct line_columns *columns, uint32_t row, uint32_t depth,
 		draw_style(draw, index ? STYLE_PLAIN : STYLE_BOLD);
 		draw_part(draw, &rest, phrase_value(phrase, texts[index], row));
 	}
-	for (uint32_t index = 0; index < columns->detail_count; index++)
-		if (sonde_valid(columns->details[index], row))
-			draw_detail(columns->details[index], row, &rest, phrase, draw);
+	draw_details(columns, row, &rest, phrase, draw);
+	if (columns->span_name)
+		return;
+	draw_id("trace", columns->trace_id, row, &rest, phrase, draw);
+	draw_id("span", columns->span_id, row, &rest, phrase, draw);
+}
+
+void line_draw_child(const struct line_columns *columns, uint32_t row, uint32_t depth,
+		     uint32_t width, bool link, struct phrase *phrase, struct draw *draw)
+{
+	struct rest rest = rest_of(width, line_draw_head(columns, row, phrase, draw));
+
+	draw_margin(&rest, depth, draw);
+	draw_style(draw, STYLE_DIM);
+	draw_part(draw, &rest, label_of(link ? draw->ascii ? ">" : "→" : draw->ascii ? "*" : "·"));
+	draw_style(draw, STYLE_PLAIN);
+	if (columns->event_name) {
+		draw_part(draw, &rest, label_of(" "));
+		draw_part(draw, &rest, phrase_value(phrase, columns->event_name, row));
+	}
+	draw_id("trace", columns->trace_id, row, &rest, phrase, draw);
+	draw_id("span", columns->span_id, row, &rest, phrase, draw);
+	draw_details(columns, row, &rest, phrase, draw);
+}
+
+void line_draw_note(const char *text, uint32_t depth, uint32_t width, struct draw *draw)
+{
+	struct rest rest = rest_of(width, TIME_WIDTH);
+
+	draw_spaces(draw, TIME_WIDTH);
+	draw_margin(&rest, depth, draw);
+	draw_style(draw, STYLE_DIM);
+	draw_part(draw, &rest, label_of(text));
 	draw_style(draw, STYLE_PLAIN);
 }

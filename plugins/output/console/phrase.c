@@ -111,6 +111,19 @@ static struct label json_text_of(struct phrase *phrase, const struct sonde_colum
 	return finish(phrase);
 }
 
+/* A text says itself; everything else is as JSON has it. */
+static struct label any_text(struct phrase *phrase, const struct sonde_column *column, uint32_t row)
+{
+	struct sonde_text encoded = sonde_text_at(column, row);
+	struct sonde_any value;
+	uint32_t count;
+
+	if (sonde_any_decode(phrase->instance, encoded.data, encoded.length, &value, 1, &count) ||
+	    value.kind != SONDE_ANY_TEXT)
+		return json_text_of(phrase, column, row);
+	return phrase_text(phrase, value.as.data, value.length);
+}
+
 struct label phrase_value(struct phrase *phrase, const struct sonde_column *column, uint32_t row)
 {
 	struct figure_style style = { .ascii = phrase->ascii };
@@ -150,7 +163,9 @@ struct label phrase_value(struct phrase *phrase, const struct sonde_column *colu
 	case SONDE_EXPLICIT:
 	case SONDE_QUANTILES:
 		return histogram_text(phrase, column, row);
-	default: /* integers and nested values, as JSON has them */
+	case SONDE_ANY:
+		return any_text(phrase, column, row);
+	default: /* integers, as JSON has them */
 		return json_text_of(phrase, column, row);
 	}
 	json_clear(&phrase->raw);

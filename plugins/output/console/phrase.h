@@ -9,6 +9,7 @@
 
 /* Memory that texts are made in; each is valid until the next. */
 struct phrase {
+	struct sonde_instance *instance;
 	struct lines *lines; /* for nested values */
 	struct json raw, clean;
 	int64_t second; /* that `clock` shows */

@@ -16,6 +16,7 @@ struct plan {
 	struct view *views[256]; /* by column; NULL: not shown */
 	const struct sonde_column *time, *start;
 	struct point_columns points;
+	struct phrase *phrase;  /* that texts are made in */
 	uint64_t resource_hash; /* where it is the same for all rows */
 	bool one_resource;
 };
@@ -330,7 +331,8 @@ static int fill_row(const struct plan *plan, struct source *source, uint32_t bat
 static int fill_point(struct sonde_instance *instance, struct plan *plan, struct source *source,
 		      uint32_t batch_row, struct row *row)
 {
-	int result = point_fill(instance, plan->batch, batch_row, &plan->points, source, row);
+	int result = point_fill(instance, plan->batch, batch_row, &plan->points, source,
+				plan->phrase, row);
 
 	for (uint32_t index = 0; index < POINT_VIEWS && result == 0; index++)
 		if (plan->table->views[index].kind == VIEW_TEXT) {
@@ -390,7 +392,7 @@ static int add_row(struct sonde_instance *instance, struct plan *plan, uint32_t 
 }
 
 int picture_add(struct picture *picture, struct sonde_instance *instance,
-		const struct sonde_batch *batch, int64_t now_ns)
+		const struct sonde_batch *batch, struct phrase *phrase, int64_t now_ns)
 {
 	struct table *table = table_find(picture, batch->schema);
 	struct plan plan;
@@ -403,6 +405,7 @@ int picture_add(struct picture *picture, struct sonde_instance *instance,
 	if (!batch->selected_count)
 		return 0;
 	plan_make(&plan, table, batch);
+	plan.phrase = phrase;
 	table->fresh = true;
 	for (uint32_t row = 0; row < batch->row_count && result == 0; row++)
 		if (sonde_selected(batch, row))

@@ -25,6 +25,8 @@ enum view_kind {
 	VIEW_FIGURE, /* a number with a unit of its own, ready to print */
 };
 
+struct phrase;
+
 /* A column of a table. */
 struct view {
 	char *name; /* printable */
@@ -101,7 +103,7 @@ bool picture_takes(const struct sonde_batch *batch);
 /* Adds the rows of a batch; rows of an earlier interval of the same source go. -ENOMEM: some rows
  * are missing. */
 int picture_add(struct picture *picture, struct sonde_instance *instance,
-		const struct sonde_batch *batch, int64_t now_ns);
+		const struct sonde_batch *batch, struct phrase *phrase, int64_t now_ns);
 
 /* Lets go of sources that have been silent for several intervals. */
 void picture_expire(struct picture *picture, int64_t now_ns);
@@ -123,7 +125,8 @@ struct point_columns {
 	struct sonde_metric decoded;
 };
 int point_fill(struct sonde_instance *instance, const struct sonde_batch *batch, uint32_t batch_row,
-	       struct point_columns *points, const struct source *source, struct row *row);
+	       struct point_columns *points, const struct source *source, struct phrase *phrase,
+	       struct row *row);
 
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t length);
 

@@ -4,40 +4,55 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "phrase.h"
 #include "picture.h"
 
-/* Appends "key=value", to tell the points of a metric apart. */
-static void append_attribute(char *text, size_t size, const struct sonde_column *column,
-			     uint32_t row)
+/* Appends "key=value", and what is cut of it in `size`, to the hash whole: points that differ only
+ * there are different ones too. */
+static uint64_t append_attribute(char *text, size_t size, const struct sonde_column *column,
+				 uint32_t row, uint64_t hash, struct phrase *phrase)
 {
+	bool is_map = column->role == SONDE_ROLE_ATTRIBUTES;
 	size_t length = strlen(text);
-	struct sonde_text value;
+	char number[32];
+	struct label label;
 
-	if (length + 1 >= size)
-		return;
-	if (column->type == SONDE_TEXT) {
-		value = sonde_text_at(column, row);
-		(void)snprintf(text + length, size - length, "%s%s=%.*s", length ? " " : "",
-			       column->name, (int)value.length, value.data);
-	} else if (column->type == SONDE_BOOL) {
-		(void)snprintf(text + length, size - length, "%s%s=%s", length ? " " : "",
-			       column->name, sonde_number_at(column, row) != 0 ? "true" : "false");
-	} else if (column->type < SONDE_TEXT) {
-		(void)snprintf(text + length, size - length, "%s%s=%.15g", length ? " " : "",
-			       column->name, sonde_number_at(column, row));
+	if (column->type > SONDE_BOOL && column->type <= SONDE_DOUBLE) {
+		(void)snprintf(number, sizeof(number), "%.15g", sonde_number_at(column, row));
+		label = label_of(number);
+	} else {
+		label = phrase_value(phrase, column, row);
 	}
+	hash = hash_bytes(hash, column->name, strlen(column->name) + 1);
+	if (column->dictionary) {
+		struct sonde_text value = sonde_text_at(column, row);
+
+		hash = hash_bytes(hash, value.data, value.length);
+	} else {
+		hash = hash_bytes(hash, sonde_value(column, row), column->value_size);
+	}
+	if (length + 1 < size)
+		(void)snprintf(text + length, size - length, "%s%s%s%.*s", length ? " " : "",
+			       is_map ? "" : column->name, is_map ? "" : "=", (int)label.length,
+			       label.data);
+	return hash;
 }
 
-static void write_attributes(const struct sonde_batch *batch, uint32_t row, char *text, size_t size)
+static uint64_t write_attributes(const struct sonde_batch *batch, uint32_t row, char *text,
+				 size_t size, struct phrase *phrase)
 {
+	uint64_t hash = 0xcbf29ce484222325u;
+
 	text[0] = 0;
 	for (uint32_t index = 0; index < batch->column_count; index++) {
 		const struct sonde_column *column = sonde_column(batch, index);
 
-		if (column->role == SONDE_ROLE_ATTRIBUTE && column->stride &&
-		    sonde_valid(column, row))
-			append_attribute(text, size, column, row);
+		if ((column->role == SONDE_ROLE_ATTRIBUTE ||
+		     column->role == SONDE_ROLE_ATTRIBUTES) &&
+		    column->stride && sonde_valid(column, row))
+			hash = append_attribute(text, size, column, row, hash, phrase);
 	}
+	return hash;
 }
 
 static void decode_metric(struct sonde_instance *instance, struct point_columns *points,
@@ -105,7 +120,8 @@ static int fill_histogram(const struct sonde_column *column, uint32_t batch_row,
 }
 
 int point_fill(struct sonde_instance *instance, const struct sonde_batch *batch, uint32_t batch_row,
-	       struct point_columns *points, const struct source *source, struct row *row)
+	       struct point_columns *points, const struct source *source, struct phrase *phrase,
+	       struct row *row)
 {
 	struct cell *cells = row->cells;
 	const struct sonde_metric *metric = &points->decoded;
@@ -113,9 +129,8 @@ int point_fill(struct sonde_instance *instance, const struct sonde_batch *batch,
 	int result = 0;
 
 	decode_metric(instance, points, batch_row);
-	write_attributes(batch, batch_row, text, sizeof(text));
-	row->key = hash_bytes(hash_bytes(0, metric->name.data, metric->name.length), text,
-			      strlen(text));
+	row->key = write_attributes(batch, batch_row, text, sizeof(text), phrase);
+	row->key = hash_bytes(row->key, metric->name.data, metric->name.length);
 	row->unit = metric_unit(metric);
 	if (!label_copy(source->now.arena, metric->name.data, metric->name.length,
 			&cells[POINT_METRIC].text) ||

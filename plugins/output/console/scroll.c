@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "child.h"
 #include "heading.h"
 #include "picture.h"
 #include "scroll.h"
@@ -262,13 +263,17 @@ static int64_t draw_spans(const struct line_columns *columns, const struct sonde
 {
 	uint32_t count = 0, drawn = 0;
 	struct branch *order = tree_order(batch, &count);
+	struct children children;
 
 	if (!order)
 		return -ENOMEM;
+	children_find(&children, batch);
 	for (; drawn < count && drawn < bounds->row_limit; drawn++) {
 		line_draw(columns, order[drawn].row, order[drawn].depth, bounds->width, phrase,
 			  draw);
 		draw_line_end(draw, bounds->line_end);
+		children_draw(&children, order[drawn].row, order[drawn].depth, bounds, phrase,
+			      draw);
 	}
 	free(order);
 	return drawn;

@@ -44,6 +44,7 @@ struct line_columns {
 	const struct sonde_column *time, *severity, *severity_text, *body, *event_name;
 	const struct sonde_column *duration, *start, *end;
 	const struct sonde_column *span_name, *span_kind, *status, *status_message;
+	const struct sonde_column *trace_id, *span_id;
 	const struct sonde_column *details[SCROLL_COLUMNS];
 	uint32_t detail_count;
 };
@@ -53,6 +54,11 @@ void line_columns_find(struct line_columns *columns, const struct sonde_batch *b
 /* Draws "time LEVEL body key=value ..." or "time took name key=value ...", without a line end. */
 void line_draw(const struct line_columns *columns, uint32_t row, uint32_t depth, uint32_t width,
 	       struct phrase *phrase, struct draw *draw);
+
+/* The same of an event or a link, in its place below a span of that depth; and a remark there. */
+void line_draw_child(const struct line_columns *columns, uint32_t row, uint32_t depth,
+		     uint32_t width, bool link, struct phrase *phrase, struct draw *draw);
+void line_draw_note(const char *text, uint32_t depth, uint32_t width, struct draw *draw);
 
 /* The time and, where there is one, the severity. Returns the columns used. */
 uint32_t line_draw_head(const struct line_columns *columns, uint32_t row, struct phrase *phrase,

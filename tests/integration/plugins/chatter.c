@@ -32,7 +32,8 @@ static const struct sonde_option chatter_options[] = {
 	{ .name = "fail",
 	  .type = SONDE_BOOL,
 	  SONDE_MEMBER(struct chatter, fail),
-	  .value = "false" },
+	  .value = "false",
+	  .knob = true },
 	{ 0 },
 };
 
