@@ -28,20 +28,36 @@ int otlp_record_is_refused(struct otlp_decoder *decoder, const char *why)
 	return -EINVAL;
 }
 
+/* The next field of a ScopeX message: as message_next(), with items looked for first. */
+static inline int scope_next(struct message_reader *reader, struct message_field *ret_field)
+{
+	struct message_reader quick = *reader;
+
+	if (quick.at != quick.end && *quick.at++ == (SCOPE_ITEMS << 3 | MESSAGE_BYTES) &&
+	    !message_read_bytes(&quick, &ret_field->data, &ret_field->length)) {
+		*reader = quick;
+		ret_field->number = SCOPE_ITEMS;
+		ret_field->wire = MESSAGE_BYTES;
+		return 1;
+	}
+	return message_next(reader, ret_field);
+}
+
 /* ---- counting ---------------------------------------------------------------------------- */
 
 static int scope_count(struct otlp_decoder *decoder, const struct message_field *scope,
 		       struct tally *tally)
 {
 	struct message_reader reader = message_read(scope->data, scope->length);
+	bool metrics = decoder->signal == SONDE_SIGNAL_METRIC;
 	uint64_t before = tally->row_count;
 	struct message_field field;
 	int result = 0, next;
 
-	while (!result && (next = message_next(&reader, &field)) > 0) {
+	while (!result && (next = scope_next(&reader, &field)) > 0) {
 		if (field.number != SCOPE_ITEMS || field.wire != MESSAGE_BYTES)
 			continue;
-		if (decoder->signal == SONDE_SIGNAL_METRIC)
+		if (metrics)
 			result = otlp_metric_count(decoder, field.data, field.length,
 						   &tally->row_count);
 		else
@@ -135,23 +151,26 @@ static int scope_walk(struct otlp_decoder *decoder, const struct message_field *
 	const struct rules *rules =
 		decoder->signal == SONDE_SIGNAL_LOG ? &otlp_log_rules : &otlp_span_rules;
 	struct message_reader reader = message_read(scope->data, scope->length);
+	struct scope_parts parts = { .message = *scope };
 	struct table *table = &decoder->table;
 	uint32_t first = table->row;
 	struct message_field field;
 	int result = 0;
 
-	while (!result && message_next(&reader, &field) > 0) {
-		if (field.number != SCOPE_ITEMS || field.wire != MESSAGE_BYTES)
+	while (!result && scope_next(&reader, &field) > 0) {
+		if (field.wire != MESSAGE_BYTES || field.number > SCOPE_SCHEMA_URL)
 			continue;
-		if (metrics)
+		if (field.number == SCOPE_ITEMS && metrics)
 			result = otlp_metric_decode(decoder, field.data, field.length);
-		else
+		else if (field.number == SCOPE_ITEMS)
 			result = otlp_record_end(
 				decoder, otlp_row_decode(table, rules, field.data, field.length));
+		else if (parts.count++ < sizeof(parts.parts) / sizeof(parts.parts[0]))
+			parts.parts[parts.count - 1] = field;
 	}
 	if (result || table->row == first)
 		return result;
-	result = otlp_scope_decode(table, scope->data, scope->length, first, table->row);
+	result = otlp_scope_decode(table, &parts, first, table->row);
 	return range_ended(decoder, result, first);
 }
 

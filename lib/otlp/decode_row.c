@@ -10,14 +10,15 @@
 /* Whether the pair begins as those of the attribute do. 32 bytes may be read. */
 static inline bool head_matches(const struct attribute *attribute, const unsigned char *pair)
 {
-	uint32_t length = attribute->head_length;
-	const unsigned char *mask = otlp_vector_masks + 32 - (length < 32 ? length : 32);
-	vector difference =
-		((vector_load(pair) ^ vector_load(attribute->head)) & vector_load(mask)) |
-		((vector_load(pair + 16) ^ vector_load(attribute->head + 16)) &
-		 vector_load(mask + 16));
+	vector first =
+		(vector_load(pair) ^ vector_load(attribute->head)) & vector_load(attribute->mask);
+	vector second = (vector_load(pair + 16) ^ vector_load(attribute->head + 16)) &
+			vector_load(attribute->mask + 16);
 
-	return !(difference[0] | difference[1]);
+	first |= second;
+	return !(first[0] | first[1]) &&
+	       (__builtin_expect(attribute->head_length <= sizeof(attribute->head), 1) ||
+		!memcmp(pair + 2, attribute->key, attribute->key_length));
 }
 
 /* The whole varint from `at` to `end`; false: it is longer, or ends before. Eight bytes may be
@@ -42,81 +43,88 @@ static inline bool whole_varint(const unsigned char *at, const unsigned char *en
 	return at + size == end;
 }
 
-/* The value of a pair whose key was recognized, if it is of the column's type and written as it
- * usually is. at: behind the key. False: nothing was done. */
-static inline bool value_put_quickly(struct table *table, struct attribute *attribute,
-				     const unsigned char *at, const unsigned char *end,
-				     uint32_t row, int *ret_result)
+/* Attributes as they usually are: the key is that which came behind the one before in the row
+ * before, the value of its column's type, and lengths have one byte. Returns where the first begins
+ * that is not so; at: where the first has its tag. */
+static const unsigned char *attributes_decode_quickly(struct table *table, const unsigned char *at,
+						      const unsigned char *end)
 {
-	const unsigned char *data = at + 4;
-	uint32_t length, code = 0;
-	uint64_t word;
+	struct otlp_decoder *decoder = table->decoder;
+	struct keys *keys = &table->keys[SONDE_SCOPE_ROW];
+	struct attribute *attributes = keys->attributes;
+	struct sonde_text *entry = decoder->entry, *entries_end = decoder->entries_end;
+	uint32_t last = keys->last, code = decoder->code, row = table->row;
+	unsigned char tag = *at;
 
-	if (end - at < 4 || at[0] != (PAIR_VALUE << 3 | MESSAGE_BYTES) || at[1] != end - at - 2 ||
-	    at[2] != attribute->tag)
-		return false;
-	switch (attribute->tag) {
-	case ANY_TEXT << 3 | MESSAGE_BYTES:
-	case ANY_BYTES << 3 | MESSAGE_BYTES:
-		length = at[3];
-		if (data + length != end || length >= 0x80)
-			return false;
-		*ret_result = attribute->tag == (ANY_TEXT << 3 | MESSAGE_BYTES)
-				      ? text_check(table->decoder, &data, &length)
-				      : 0;
-		if (!*ret_result)
-			*ret_result = entry_add(table->decoder, data, length, &code);
-		memcpy(attribute->column.base + (size_t)row * 4, &code, sizeof(code));
-		return true;
-	case ANY_DOUBLE << 3 | MESSAGE_FIXED64:
-		if (end - at != 11)
-			return false;
-		memcpy(&word, at + 3, sizeof(word));
-		word = le64toh(word);
-		break;
-	case ANY_INTEGER << 3 | MESSAGE_VARINT:
-		if (!whole_varint(at + 3, end, &word))
-			return false;
-		break;
-	default: /* a bool */
-		if (end - at != 4 || at[3] > 1)
-			return false;
-		attribute->column.base[row] = at[3];
-		return true;
+	if (end > decoder->loose_end)
+		end = decoder->loose_end;
+	while (end - at > 2 && *at == tag) {
+		const unsigned char *pair = at + 2, *pair_end = pair + at[1], *value;
+		uint32_t index = attributes[last].after, word, length;
+		struct attribute *attribute = &attributes[index];
+		uint64_t bits;
+
+		if (at[1] > 0x7f || pair_end > end || attribute->column.next != row ||
+		    at[1] < (uint64_t)attribute->head_length + 4 || !head_matches(attribute, pair))
+			break;
+		value = pair + attribute->head_length;
+		memcpy(&word, value, sizeof(word));
+		word = le32toh(word);
+		length = word >> 8 & 0xff; /* of the AnyValue */
+		if ((word & 0xff00ff) != attribute->value_head || value + 2 + length != pair_end)
+			break;
+		switch (attribute->column.type) {
+		case SONDE_TEXT:
+		case SONDE_BYTES:
+			length -= 2;
+			if (word >> 24 != length || entry == entries_end)
+				goto end;
+			value += 4;
+			if (!text_is_ascii(value, length) && attribute->column.type == SONDE_TEXT &&
+			    !otlp_text_is_valid(value, length))
+				goto end;
+			*entry++ = (struct sonde_text){ .data = (const char *)value,
+							.length = length };
+			memcpy(attribute->column.base + (size_t)row * 4, &code, sizeof(code));
+			code++;
+			break;
+		case SONDE_I64:
+			if (!whole_varint(value + 3, pair_end, &bits))
+				goto end;
+			memcpy(attribute->column.base + (size_t)row * 8, &bits, sizeof(bits));
+			break;
+		case SONDE_DOUBLE:
+			if (length != 9)
+				goto end;
+			memcpy(&bits, value + 3, sizeof(bits));
+			bits = le64toh(bits);
+			memcpy(attribute->column.base + (size_t)row * 8, &bits, sizeof(bits));
+			break;
+		case SONDE_BOOL:
+			if (length != 2 || word >> 24 > 1)
+				goto end;
+			attribute->column.base[row] = (unsigned char)(word >> 24);
+			break;
+		default:
+			goto end;
+		}
+		attribute->column.next = row + 1;
+		last = index;
+		at = pair_end;
 	}
-	memcpy(attribute->column.base + (size_t)row * 8, &word, sizeof(word));
-	return true;
+end:
+	decoder->entry = entry;
+	decoder->code = code;
+	keys->last = last;
+	return at;
 }
 
-static int attribute_decode_slowly(struct table *table, const unsigned char *data, size_t length)
+static int attribute_decode(struct table *table, const unsigned char *data, size_t length)
 {
 	struct pair pair;
 	int result = otlp_pair_read(table->decoder, data, length, &pair);
 
 	return result ? result : otlp_attribute_put(table, SONDE_SCOPE_ROW, &pair, table->row);
-}
-
-/* Usually the key is that which came behind the one before in the row before. */
-static inline int attribute_decode(struct table *table, const unsigned char *data, size_t length)
-{
-	struct keys *keys = &table->keys[SONDE_SCOPE_ROW];
-	uint32_t index = keys->attributes[keys->last].after, row = table->row;
-	struct attribute *attribute = &keys->attributes[index];
-	const unsigned char *end = data + length;
-	int result = 0;
-
-	if (__builtin_expect(data + length <= table->decoder->loose_end &&
-				     length > attribute->head_length &&
-				     attribute->column.next == row && head_matches(attribute, data),
-			     1) &&
-	    (attribute->head_length <= sizeof(attribute->head) ||
-	     !memcmp(data + 2, attribute->key, attribute->key_length)) &&
-	    value_put_quickly(table, attribute, data + attribute->head_length, end, row, &result)) {
-		attribute->column.next = row + 1;
-		keys->last = index;
-		return result;
-	}
-	return attribute_decode_slowly(table, data, length);
 }
 
 /* ---- fields ------------------------------------------------------------------------------ */
@@ -153,19 +161,23 @@ static int field_skip(struct otlp_decoder *decoder, struct message_reader *reade
 	return result ? otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF) : 0;
 }
 
-static int id_decode(struct table *table, uint32_t fixed, const unsigned char *data, size_t length,
-		     size_t size)
+static int id_is_wrong(struct otlp_decoder *decoder, size_t size)
+{
+	return otlp_record_is_refused(decoder, size == 16 ? "a trace id has not 16 bytes"
+							  : "a span id has not 8 bytes");
+}
+
+/* size is a constant. */
+__attribute__((always_inline)) static inline int id_decode(struct table *table, uint32_t fixed,
+							   const unsigned char *data, size_t length,
+							   size_t size)
 {
 	int result;
 
-	if (!length) /* there is none */
-		return 0;
-	if (length != size)
-		return otlp_record_is_refused(table->decoder,
-					      size == 16 ? "a trace id has not 16 bytes"
-							 : "a span id has not 8 bytes");
+	if (__builtin_expect(length != size, 0))
+		return length ? id_is_wrong(table->decoder, size) : 0; /* there is none */
 	result = column_place(table, fixed);
-	if (!result)
+	if (__builtin_expect(!result, 1))
 		memcpy(table->fixed[fixed].base + table->row * size, data, size);
 	return result;
 }
@@ -245,28 +257,6 @@ static int nested_decode(struct table *table, const struct rules *rules, uint32_
 	return result ? result : fields_decode(table, rules->nested, data, length);
 }
 
-/* A field of bytes. */
-static inline int bytes_decode(struct table *table, const struct rules *rules, struct rule rule,
-			       const unsigned char *data, size_t length)
-{
-	switch (rule.operation) {
-	case ATTRIBUTE:
-		return attribute_decode(table, data, length);
-	case TEXT:
-		return text_decode(table, rule.column, data, length);
-	case ID8:
-		return id_decode(table, rule.column, data, length, 8);
-	case ID16:
-		return id_decode(table, rule.column, data, length, 16);
-	case BODY:
-		return body_decode(table, rule.column, data, length);
-	case CHILD:
-		return child_note(table->decoder, rule.column, data, length);
-	default:
-		return nested_decode(table, rules, rule.column, data, length);
-	}
-}
-
 /* Takes back the value of the row, if it has one. */
 static void column_forget(struct column *column, uint32_t row)
 {
@@ -295,9 +285,33 @@ static int fields_decode(struct table *table, const struct rules *rules, const u
 		else if (message_read_varint(&reader, &tag))
 			return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
 		rule = tag < RULE_COUNT ? rules->rules[tag] : (struct rule){ SKIP, 0 };
+		if (rule.operation >= TEXT && message_read_bytes(&reader, &bytes, &size))
+			return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
 		switch (rule.operation) {
-		case SKIP:
-			result = field_skip(decoder, &reader, tag);
+		case ATTRIBUTE:
+			reader.at = attributes_decode_quickly(table, at, reader.end);
+			if (reader.at != at)
+				continue;
+			reader.at = bytes + size;
+			result = attribute_decode(table, bytes, size);
+			break;
+		case TEXT:
+			result = text_decode(table, rule.column, bytes, size);
+			break;
+		case ID8:
+			result = id_decode(table, rule.column, bytes, size, 8);
+			break;
+		case ID16:
+			result = id_decode(table, rule.column, bytes, size, 16);
+			break;
+		case BODY:
+			result = body_decode(table, rule.column, bytes, size);
+			break;
+		case CHILD:
+			result = child_note(decoder, rule.column, bytes, size);
+			break;
+		case NESTED:
+			result = nested_decode(table, rules, rule.column, bytes, size);
 			break;
 		case FIRST:
 			column_forget(&table->fixed[rule.column + 1], row);
@@ -333,9 +347,7 @@ static int fields_decode(struct table *table, const struct rules *rules, const u
 				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
 			break;
 		default:
-			if (message_read_bytes(&reader, &bytes, &size))
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-			result = bytes_decode(table, rules, rule, bytes, size);
+			result = field_skip(decoder, &reader, tag);
 		}
 		if (result)
 			return result;

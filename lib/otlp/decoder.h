@@ -96,14 +96,15 @@ struct column {
 
 /* A column of attributes, by key. */
 struct attribute {
-	unsigned char head[32]; /* of the pair, as it is usually written: tag, length, key */
+	/* How the pair usually begins: tag, length, key; and which bits of that are to be so. */
+	unsigned char head[32], mask[32];
 	struct column column;
+	uint32_t head_length; /* may be over 32; UINT32_MAX: no pair begins so */
+	uint32_t value_head;  /* what is behind the head: tag, any length, tag of the type */
+	uint32_t after;       /* which attribute came behind this one last; 0: none did */
+	uint32_t hash;
 	const unsigned char *key;
 	uint32_t key_length;
-	uint32_t hash;
-	uint32_t after;       /* which attribute came behind this one last; 0: none did */
-	uint32_t head_length; /* may be over 32 */
-	unsigned char tag;    /* of an AnyValue of the column's type; 0: of none */
 };
 
 /* The attributes of one scope. */
@@ -177,14 +178,14 @@ enum operation {
 	SECOND,
 	FIXED32,  /* of four */
 	NUMBER32, /* a varint into a column of four */
-	TEXT,
+	POINT,    /* a part of a histogram */
+	TEXT,     /* this and what follows are fields of bytes */
 	ID8,
 	ID16,
 	ATTRIBUTE,
 	BODY,   /* an AnyValue */
 	NESTED, /* a message whose fields are the row's too */
 	CHILD,  /* a row of a child table */
-	POINT,  /* a part of a histogram */
 };
 
 /* What to do with a field, by its tag. */
@@ -270,10 +271,17 @@ int otlp_metric_count(struct otlp_decoder *decoder, const unsigned char *data, s
 
 /* ---- resources and scopes ---------------------------------------------------------------- */
 
+/* The fields of a ScopeX message beside its items. */
+struct scope_parts {
+	struct message_field parts[2];
+	uint32_t count; /* more than there is room for: they are in the message */
+	struct message_field message;
+};
+
 /* The values of a ResourceX or ScopeX message for rows [row, end_row) of the table. */
 int otlp_resource_decode(struct table *table, const unsigned char *data, size_t length,
 			 uint32_t row, uint32_t end_row);
-int otlp_scope_decode(struct table *table, const unsigned char *data, size_t length, uint32_t row,
+int otlp_scope_decode(struct table *table, const struct scope_parts *parts, uint32_t row,
 		      uint32_t end_row);
 
 /* ---- the decoder ------------------------------------------------------------------------- */
@@ -362,6 +370,17 @@ static inline vector vector_load(const unsigned char *at)
 	return *(const vector *)(const void *)at;
 }
 
+/* Whether all bytes are ASCII; up to 16 more are read. */
+static inline bool text_is_ascii(const unsigned char *at, uint32_t length)
+{
+	vector any = { 0 };
+
+	for (; __builtin_expect(length > 16, 0); at += 16, length -= 16)
+		any |= vector_load(at);
+	any |= vector_load(at) & vector_load(otlp_vector_masks + 32 - length);
+	return !((any[0] | any[1]) & 0x8080808080808080u);
+}
+
 bool otlp_text_is_valid(const unsigned char *data, size_t length);
 /* Replaces what is not UTF-8, in memory of the dictionary. */
 int otlp_text_repair(struct otlp_decoder *decoder, const unsigned char **data, uint32_t *length);
@@ -372,18 +391,9 @@ int otlp_text_repair_into(struct scratch *scratch, const unsigned char *data, si
 static inline int text_check(struct otlp_decoder *decoder, const unsigned char **data,
 			     uint32_t *length)
 {
-	const unsigned char *at = *data;
-	uint32_t left = *length;
-
-	if (__builtin_expect(at + left <= decoder->loose_end, 1)) {
-		vector any = { 0 };
-
-		for (; left > 16; at += 16, left -= 16)
-			any |= vector_load(at);
-		any |= vector_load(at) & vector_load(otlp_vector_masks + 32 - left);
-		if (__builtin_expect(!((any[0] | any[1]) & 0x8080808080808080u), 1))
-			return 0;
-	}
+	if (__builtin_expect(*data + *length <= decoder->loose_end, 1) &&
+	    __builtin_expect(text_is_ascii(*data, *length), 1))
+		return 0;
 	if (otlp_text_is_valid(*data, *length))
 		return 0;
 	return otlp_text_repair(decoder, data, length);
