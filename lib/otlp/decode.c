@@ -28,22 +28,55 @@ int otlp_record_is_refused(struct otlp_decoder *decoder, const char *why)
 	return -EINVAL;
 }
 
+/* The content of the item of a scope that begins there, if it does; NULL: look again slowly. */
+static inline const unsigned char *item_read(const unsigned char *at, const unsigned char *end,
+					     size_t *ret_length)
+{
+	size_t length;
+
+	if (end - at < 3 || at[0] != (SCOPE_ITEMS << 3 | MESSAGE_BYTES))
+		return NULL;
+	length = at[1];
+	at += 2;
+	if (length >= 0x80) {
+		if (*at >= 0x80)
+			return NULL;
+		length = (length & 0x7f) | (size_t)*at++ << 7;
+	}
+	if (length > (size_t)(end - at))
+		return NULL;
+	*ret_length = length;
+	return at;
+}
+
 /* The next field of a ScopeX message: as message_next(), with items looked for first. */
 static inline int scope_next(struct message_reader *reader, struct message_field *ret_field)
 {
-	struct message_reader quick = *reader;
+	const unsigned char *item = item_read(reader->at, reader->end, &ret_field->length);
 
-	if (quick.at != quick.end && *quick.at++ == (SCOPE_ITEMS << 3 | MESSAGE_BYTES) &&
-	    !message_read_bytes(&quick, &ret_field->data, &ret_field->length)) {
-		*reader = quick;
-		ret_field->number = SCOPE_ITEMS;
-		ret_field->wire = MESSAGE_BYTES;
-		return 1;
-	}
-	return message_next(reader, ret_field);
+	if (__builtin_expect(!item, 0))
+		return message_next(reader, ret_field);
+	ret_field->number = SCOPE_ITEMS;
+	ret_field->wire = MESSAGE_BYTES;
+	ret_field->data = item;
+	reader->at = item + ret_field->length;
+	return 1;
 }
 
 /* ---- counting ---------------------------------------------------------------------------- */
+
+/* Those that come one after the other. */
+static void items_count(struct message_reader *reader, uint64_t *count)
+{
+	const unsigned char *at = reader->at, *item;
+	uint64_t items = 0;
+	size_t length;
+
+	for (; (item = item_read(at, reader->end, &length)) != NULL; at = item + length)
+		items++;
+	reader->at = at;
+	*count += items;
+}
 
 static int scope_count(struct otlp_decoder *decoder, const struct message_field *scope,
 		       struct tally *tally)
@@ -52,16 +85,18 @@ static int scope_count(struct otlp_decoder *decoder, const struct message_field 
 	bool metrics = decoder->signal == SONDE_SIGNAL_METRIC;
 	uint64_t before = tally->row_count;
 	struct message_field field;
-	int result = 0, next;
+	int result = 0, next = 1;
 
 	while (!result && (next = scope_next(&reader, &field)) > 0) {
 		if (field.number != SCOPE_ITEMS || field.wire != MESSAGE_BYTES)
 			continue;
-		if (metrics)
+		if (metrics) {
 			result = otlp_metric_count(decoder, field.data, field.length,
 						   &tally->row_count);
-		else
-			tally->row_count++;
+			continue;
+		}
+		tally->row_count++;
+		items_count(&reader, &tally->row_count);
 	}
 	if (!result && next)
 		result = otlp_request_is_bad(decoder, reader.at, "a scope is cut off");

@@ -5,18 +5,14 @@
 
 #define FIELD_IS_CUT_OFF "a field is cut off"
 
+enum { TEXT_TAG = ANY_TEXT << 3 | MESSAGE_BYTES };
+
 /* ---- attributes -------------------------------------------------------------------------- */
 
 /* Whether the pair begins as those of the attribute do. 32 bytes may be read. */
 static inline bool head_matches(const struct attribute *attribute, const unsigned char *pair)
 {
-	vector first =
-		(vector_load(pair) ^ vector_load(attribute->head)) & vector_load(attribute->mask);
-	vector second = (vector_load(pair + 16) ^ vector_load(attribute->head + 16)) &
-			vector_load(attribute->mask + 16);
-
-	first |= second;
-	return !(first[0] | first[1]) &&
+	return bytes_match(pair, attribute->head, attribute->mask, attribute->head_bits) &&
 	       (__builtin_expect(attribute->head_length <= sizeof(attribute->head), 1) ||
 		!memcmp(pair + 2, attribute->key, attribute->key_length));
 }
@@ -182,7 +178,7 @@ __attribute__((always_inline)) static inline int id_decode(struct table *table, 
 	return result;
 }
 
-static inline int text_decode(struct table *table, uint32_t fixed, const unsigned char *data,
+static int text_decode_slowly(struct table *table, uint32_t fixed, const unsigned char *data,
 			      size_t length)
 {
 	uint32_t length32 = (uint32_t)length, code;
@@ -195,6 +191,28 @@ static inline int text_decode(struct table *table, uint32_t fixed, const unsigne
 	if (!result)
 		memcpy(table->fixed[fixed].base + (size_t)table->row * 4, &code, sizeof(code));
 	return result;
+}
+
+/* Usually it is ASCII, and the row before had one too. */
+static inline int text_decode(struct table *table, uint32_t fixed, const unsigned char *data,
+			      size_t length)
+{
+	struct otlp_decoder *decoder = table->decoder;
+	struct column *column = &table->fixed[fixed];
+	struct sonde_text *entry = decoder->entry;
+	uint32_t row = table->row, code = decoder->code;
+
+	if (__builtin_expect(data + length > decoder->loose_end || column->next != row ||
+				     entry == decoder->entries_end ||
+				     !text_is_ascii(data, (uint32_t)length),
+			     0))
+		return text_decode_slowly(table, fixed, data, length);
+	*entry = (struct sonde_text){ .data = (const char *)data, .length = (uint32_t)length };
+	decoder->entry = entry + 1;
+	decoder->code = code + 1;
+	column->next = row + 1;
+	memcpy(column->base + (size_t)row * 4, &code, sizeof(code));
+	return 0;
 }
 
 /* A text, or a value of any type. */
@@ -218,14 +236,11 @@ static int body_decode_slowly(struct table *table, uint32_t fixed, const unsigne
 static inline int body_decode(struct table *table, uint32_t fixed, const unsigned char *data,
 			      size_t length)
 {
-	struct message_reader reader = { .at = data + 1, .end = data + length };
-	const unsigned char *text;
-	size_t text_length;
-
-	if (length >= 2 && data[0] == (ANY_TEXT << 3 | MESSAGE_BYTES) &&
-	    table->fixed[fixed].type == SONDE_TEXT &&
-	    !message_read_bytes(&reader, &text, &text_length) && reader.at == reader.end)
-		return text_decode(table, fixed, text, text_length);
+	if (__builtin_expect(length >= 2 && length < 0x80 && data[0] == TEXT_TAG &&
+				     (size_t)data[1] + 2 == length &&
+				     table->fixed[fixed].type == SONDE_TEXT,
+			     1))
+		return text_decode(table, fixed, data + 2, length - 2);
 	return body_decode_slowly(table, fixed, data, length);
 }
 
@@ -264,95 +279,155 @@ static void column_forget(struct column *column, uint32_t row)
 		column->next = row;
 }
 
+/* A value of four or eight bytes. */
+__attribute__((always_inline)) static inline int number_put(struct table *table, uint32_t fixed,
+							    uint64_t value, uint32_t size)
+{
+	int result = column_place(table, fixed);
+
+	if (__builtin_expect(!result, 1))
+		memcpy(table->fixed[fixed].base + (size_t)table->row * size, &value, size);
+	return result;
+}
+
+/* The content of a field of bytes. The reader is the caller's alone: its place is in a register. */
+static inline bool content_read(const unsigned char **at, const unsigned char *end,
+				const unsigned char **ret_data, size_t *ret_length)
+{
+	struct message_reader reader;
+
+	if (__builtin_expect(*at != end && **at < 0x80 && **at < end - *at, 1)) {
+		*ret_length = **at;
+		*ret_data = *at + 1;
+		*at += 1 + *ret_length;
+		return true;
+	}
+	reader = (struct message_reader){ .at = *at, .end = end };
+	if (message_read_bytes(&reader, ret_data, ret_length))
+		return false;
+	*at = reader.at;
+	return true;
+}
+
+static inline bool varint_read(const unsigned char **at, const unsigned char *end,
+			       uint64_t *ret_value)
+{
+	struct message_reader reader;
+
+	if (__builtin_expect(*at != end && **at < 0x80, 1)) {
+		*ret_value = *(*at)++;
+		return true;
+	}
+	reader = (struct message_reader){ .at = *at, .end = end };
+	if (message_read_varint(&reader, ret_value))
+		return false;
+	*at = reader.at;
+	return true;
+}
+
+static int other_decode(struct table *table, struct rule rule, uint64_t tag,
+			const unsigned char **at, const unsigned char *end)
+{
+	struct otlp_decoder *decoder = table->decoder;
+	struct message_reader reader = { .at = *at, .end = end };
+	int result = rule.operation == POINT
+			     ? otlp_point_field(decoder, (enum part)rule.column, &reader)
+			     : field_skip(decoder, &reader, tag);
+
+	*at = reader.at;
+	return result == -EBADMSG ? otlp_request_is_bad(decoder, *at, FIELD_IS_CUT_OFF) : result;
+}
+
+static int content_decode(struct table *table, const struct rules *rules, struct rule rule,
+			  const unsigned char *data, size_t length)
+{
+	switch (rule.operation) {
+	case ATTRIBUTE:
+		return attribute_decode(table, data, length);
+	case CHILD:
+		return child_note(table->decoder, rule.column, data, length);
+	default:
+		return nested_decode(table, rules, rule.column, data, length);
+	}
+}
+
 static int fields_decode(struct table *table, const struct rules *rules, const unsigned char *data,
 			 size_t length)
 {
-	struct otlp_decoder *decoder = table->decoder;
-	struct message_reader reader = message_read(data, length);
-	uint32_t row = table->row, value32;
-	const unsigned char *bytes;
-	uint64_t tag, value;
-	size_t size;
-	int result;
+	const unsigned char *at = data, *end = data + length, *content = data, *next;
+	const struct rule *by_tag = rules->rules;
+	size_t size = 0;
+	int result = 0;
 
-	while (reader.at != reader.end) {
-		const unsigned char *at = reader.at;
-		struct rule rule;
+	while (!result && at != end) {
+		const unsigned char *start = at;
+		struct rule rule = { SKIP, 0 };
+		uint64_t tag, value;
 
-		tag = *at;
-		if (__builtin_expect(tag < 0x80, 1))
-			reader.at++;
-		else if (message_read_varint(&reader, &tag))
-			return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-		rule = tag < RULE_COUNT ? rules->rules[tag] : (struct rule){ SKIP, 0 };
-		if (rule.operation >= TEXT && message_read_bytes(&reader, &bytes, &size))
-			return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
+		if (!varint_read(&at, end, &tag))
+			return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
+		if (tag < RULE_COUNT)
+			rule = by_tag[tag];
+		if (rule.operation >= TEXT && !content_read(&at, end, &content, &size))
+			return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
 		switch (rule.operation) {
-		case ATTRIBUTE:
-			reader.at = attributes_decode_quickly(table, at, reader.end);
-			if (reader.at != at)
-				continue;
-			reader.at = bytes + size;
-			result = attribute_decode(table, bytes, size);
-			break;
 		case TEXT:
-			result = text_decode(table, rule.column, bytes, size);
+			result = text_decode(table, rule.column, content, size);
 			break;
 		case ID8:
-			result = id_decode(table, rule.column, bytes, size, 8);
+			result = id_decode(table, rule.column, content, size, 8);
 			break;
 		case ID16:
-			result = id_decode(table, rule.column, bytes, size, 16);
+			result = id_decode(table, rule.column, content, size, 16);
 			break;
 		case BODY:
-			result = body_decode(table, rule.column, bytes, size);
-			break;
-		case CHILD:
-			result = child_note(decoder, rule.column, bytes, size);
-			break;
-		case NESTED:
-			result = nested_decode(table, rules, rule.column, bytes, size);
+			result = body_decode(table, rule.column, content, size);
 			break;
 		case FIRST:
-			column_forget(&table->fixed[rule.column + 1], row);
+			column_forget(&table->fixed[rule.column + 1], table->row);
 			goto fixed64;
 		case SECOND:
-			column_forget(&table->fixed[rule.column - 1], row);
+			column_forget(&table->fixed[rule.column - 1], table->row);
 			goto fixed64;
 		case FIXED64:
 		fixed64:
-			if (message_read_fixed64(&reader, &value))
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-			result = column_place(table, rule.column);
-			if (!result)
-				memcpy(table->fixed[rule.column].base + (size_t)row * 8, &value, 8);
+			if (end - at < 8)
+				return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
+			memcpy(&value, at, 8);
+			at += 8;
+			result = number_put(table, rule.column, le64toh(value), 8);
 			break;
 		case FIXED32:
-			if (message_read_fixed32(&reader, &value))
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-			goto number32;
+			if (end - at < 4)
+				return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
+			value = 0;
+			memcpy(&value, at, 4);
+			at += 4;
+			result = number_put(table, rule.column, le64toh(value), 4);
+			break;
 		case NUMBER32:
-			if (message_read_varint(&reader, &value))
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-		number32:
-			value32 = (uint32_t)value;
-			result = column_place(table, rule.column);
-			if (!result)
-				memcpy(table->fixed[rule.column].base + (size_t)row * 4, &value32,
-				       4);
+			if (!varint_read(&at, end, &value))
+				return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
+			result = number_put(table, rule.column, value, 4);
 			break;
+		case SKIP:
 		case POINT:
-			result = otlp_point_field(decoder, (enum part)rule.column, &reader);
-			if (result == -EBADMSG)
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
+			next = at;
+			result = other_decode(table, rule, tag, &next, end);
+			at = next;
 			break;
+		case ATTRIBUTE:
+			next = attributes_decode_quickly(table, start, end);
+			if (next != start) {
+				at = next;
+				break;
+			}
+			/* fall through */
 		default:
-			result = field_skip(decoder, &reader, tag);
+			result = content_decode(table, rules, rule, content, size);
 		}
-		if (result)
-			return result;
 	}
-	return 0;
+	return result;
 }
 
 int otlp_row_decode(struct table *table, const struct rules *rules, const unsigned char *data,

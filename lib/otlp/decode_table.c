@@ -384,6 +384,7 @@ static void attribute_head(struct attribute *attribute)
 		length = sizeof(attribute->head) - 2;
 	memcpy(attribute->head + 2, attribute->key, length);
 	memset(attribute->mask, 0xff, length + 2);
+	attribute->head_bits = length + 2 < 32 ? (1u << (length + 2)) - 1 : UINT32_MAX;
 }
 
 /* The index of a key's attribute, a new one if need be; 0: it is to have none. */

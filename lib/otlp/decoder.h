@@ -100,6 +100,7 @@ struct attribute {
 	unsigned char head[32], mask[32];
 	struct column column;
 	uint32_t head_length; /* may be over 32; UINT32_MAX: no pair begins so */
+	uint32_t head_bits;   /* the mask, a bit a byte */
 	uint32_t value_head;  /* what is behind the head: tag, any length, tag of the type */
 	uint32_t after;       /* which attribute came behind this one last; 0: none did */
 	uint32_t hash;
@@ -142,7 +143,7 @@ int otlp_table_end(struct table *table, struct sonde_batch **ret_batch);
 void otlp_table_clear(struct table *table);   /* lets go of the batch */
 void otlp_table_release(struct table *table); /* and of all memory */
 
-/* Private to the next: the column has another row next. */
+/* For column_place() and the like: the column has another row next. */
 int otlp_column_reach(struct table *table, struct column *column, const struct sonde_field *field,
 		      uint32_t row);
 
@@ -370,7 +371,34 @@ static inline vector vector_load(const unsigned char *at)
 	return *(const vector *)(const void *)at;
 }
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
 /* Whether all bytes are ASCII; up to 16 more are read. */
+static inline bool text_is_ascii(const unsigned char *at, uint32_t length)
+{
+	uint32_t high = 0;
+
+	for (; __builtin_expect(length > 16, 0); at += 16, length -= 16)
+		high |= (uint32_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i_u *)at));
+	high |= (uint32_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i_u *)at)) &
+		((1u << length) - 1);
+	return !high;
+}
+
+/* Whether 32 bytes are alike where the mask is all ones; where it is not, it is all zeros. */
+static inline bool bytes_match(const unsigned char *a, const unsigned char *b,
+			       const unsigned char *mask, uint32_t bits)
+{
+	const __m128i_u *left = (const __m128i_u *)a, *right = (const __m128i_u *)b;
+	__m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(left), _mm_loadu_si128(right));
+	__m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(left + 1), _mm_loadu_si128(right + 1));
+	uint32_t alike = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+
+	(void)mask;
+	return (alike & bits) == bits;
+}
+#else
 static inline bool text_is_ascii(const unsigned char *at, uint32_t length)
 {
 	vector any = { 0 };
@@ -380,6 +408,17 @@ static inline bool text_is_ascii(const unsigned char *at, uint32_t length)
 	any |= vector_load(at) & vector_load(otlp_vector_masks + 32 - length);
 	return !((any[0] | any[1]) & 0x8080808080808080u);
 }
+
+static inline bool bytes_match(const unsigned char *a, const unsigned char *b,
+			       const unsigned char *mask, uint32_t bits)
+{
+	vector different = ((vector_load(a) ^ vector_load(b)) & vector_load(mask)) |
+			   ((vector_load(a + 16) ^ vector_load(b + 16)) & vector_load(mask + 16));
+
+	(void)bits;
+	return !(different[0] | different[1]);
+}
+#endif
 
 bool otlp_text_is_valid(const unsigned char *data, size_t length);
 /* Replaces what is not UTF-8, in memory of the dictionary. */
