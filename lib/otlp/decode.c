@@ -28,24 +28,75 @@ int otlp_record_is_refused(struct otlp_decoder *decoder, const char *why)
 	return -EINVAL;
 }
 
+/* The content of the item of a scope that begins there, if it does; NULL: look again slowly. */
+static inline const unsigned char *item_read(const unsigned char *at, const unsigned char *end,
+					     size_t *ret_length)
+{
+	size_t length;
+
+	if (end - at < 3 || at[0] != (SCOPE_ITEMS << 3 | MESSAGE_BYTES))
+		return NULL;
+	length = at[1];
+	at += 2;
+	if (length >= 0x80) {
+		if (*at >= 0x80)
+			return NULL;
+		length = (length & 0x7f) | (size_t)*at++ << 7;
+	}
+	if (length > (size_t)(end - at))
+		return NULL;
+	*ret_length = length;
+	return at;
+}
+
+/* The next field of a ScopeX message: as message_next(), with items looked for first. */
+static inline int scope_next(struct message_reader *reader, struct message_field *ret_field)
+{
+	const unsigned char *item = item_read(reader->at, reader->end, &ret_field->length);
+
+	if (__builtin_expect(!item, 0))
+		return message_next(reader, ret_field);
+	ret_field->number = SCOPE_ITEMS;
+	ret_field->wire = MESSAGE_BYTES;
+	ret_field->data = item;
+	reader->at = item + ret_field->length;
+	return 1;
+}
+
 /* ---- counting ---------------------------------------------------------------------------- */
+
+/* Those that come one after the other. */
+static void items_count(struct message_reader *reader, uint64_t *count)
+{
+	const unsigned char *at = reader->at, *item;
+	uint64_t items = 0;
+	size_t length;
+
+	for (; (item = item_read(at, reader->end, &length)) != NULL; at = item + length)
+		items++;
+	reader->at = at;
+	*count += items;
+}
 
 static int scope_count(struct otlp_decoder *decoder, const struct message_field *scope,
 		       struct tally *tally)
 {
 	struct message_reader reader = message_read(scope->data, scope->length);
+	bool metrics = decoder->signal == SONDE_SIGNAL_METRIC;
 	uint64_t before = tally->row_count;
 	struct message_field field;
-	int result = 0, next;
+	int result = 0, next = 1;
 
-	while (!result && (next = message_next(&reader, &field)) > 0) {
+	while (!result && (next = scope_next(&reader, &field)) > 0) {
 		if (field.number != SCOPE_ITEMS || field.wire != MESSAGE_BYTES)
 			continue;
-		if (decoder->signal == SONDE_SIGNAL_METRIC)
+		if (metrics) {
 			result = otlp_metric_count(decoder, field.data, field.length,
 						   &tally->row_count);
-		else
-			tally->row_count++;
+			continue;
+		}
+		tally->row_count++;
+		items_count(&reader, &tally->row_count);
 	}
 	if (!result && next)
 		result = otlp_request_is_bad(decoder, reader.at, "a scope is cut off");
@@ -135,23 +186,26 @@ static int scope_walk(struct otlp_decoder *decoder, const struct message_field *
 	const struct rules *rules =
 		decoder->signal == SONDE_SIGNAL_LOG ? &otlp_log_rules : &otlp_span_rules;
 	struct message_reader reader = message_read(scope->data, scope->length);
+	struct scope_parts parts = { .message = *scope };
 	struct table *table = &decoder->table;
 	uint32_t first = table->row;
 	struct message_field field;
 	int result = 0;
 
-	while (!result && message_next(&reader, &field) > 0) {
-		if (field.number != SCOPE_ITEMS || field.wire != MESSAGE_BYTES)
+	while (!result && scope_next(&reader, &field) > 0) {
+		if (field.wire != MESSAGE_BYTES || field.number > SCOPE_SCHEMA_URL)
 			continue;
-		if (metrics)
+		if (field.number == SCOPE_ITEMS && metrics)
 			result = otlp_metric_decode(decoder, field.data, field.length);
-		else
+		else if (field.number == SCOPE_ITEMS)
 			result = otlp_record_end(
 				decoder, otlp_row_decode(table, rules, field.data, field.length));
+		else if (parts.count++ < sizeof(parts.parts) / sizeof(parts.parts[0]))
+			parts.parts[parts.count - 1] = field;
 	}
 	if (result || table->row == first)
 		return result;
-	result = otlp_scope_decode(table, scope->data, scope->length, first, table->row);
+	result = otlp_scope_decode(table, &parts, first, table->row);
 	return range_ended(decoder, result, first);
 }
 

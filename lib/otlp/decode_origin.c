@@ -264,21 +264,27 @@ static int scope_fields(const struct range *range, const struct message_field *m
 			       : otlp_request_is_bad(decoder, reader.at, ORIGIN_IS_CUT_OFF);
 }
 
-int otlp_scope_decode(struct table *table, const unsigned char *data, size_t length, uint32_t row,
+static int scope_part(const struct range *range, const struct message_field *part)
+{
+	return part->number == SCOPE_SCOPE ? scope_fields(range, part)
+					   : range_text(range, SCOPE_COLUMN_SCHEMA_URL, part);
+}
+
+int otlp_scope_decode(struct table *table, const struct scope_parts *parts, uint32_t row,
 		      uint32_t end_row)
 {
 	struct range range = { table, SONDE_SCOPE_SCOPE, row, end_row };
-	struct message_reader reader = message_read(data, length);
+	struct message_reader reader = message_read(parts->message.data, parts->message.length);
+	bool all = parts->count <= sizeof(parts->parts) / sizeof(parts->parts[0]);
 	struct message_field field;
 	int result = 0;
 
-	while (!result && message_next(&reader, &field) > 0) {
-		if (field.wire != MESSAGE_BYTES)
-			continue;
-		if (field.number == SCOPE_SCOPE)
-			result = scope_fields(&range, &field);
-		else if (field.number == SCOPE_SCHEMA_URL)
-			result = range_text(&range, SCOPE_COLUMN_SCHEMA_URL, &field);
+	for (uint32_t i = 0; !result && all && i < parts->count; i++)
+		result = scope_part(&range, &parts->parts[i]);
+	while (!result && !all && message_next(&reader, &field) > 0) {
+		if (field.wire == MESSAGE_BYTES && field.number != SCOPE_ITEMS &&
+		    field.number <= SCOPE_SCHEMA_URL)
+			result = scope_part(&range, &field);
 	}
 	return result ? result : range_end(&range);
 }

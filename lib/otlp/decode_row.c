@@ -5,19 +5,16 @@
 
 #define FIELD_IS_CUT_OFF "a field is cut off"
 
+enum { TEXT_TAG = ANY_TEXT << 3 | MESSAGE_BYTES };
+
 /* ---- attributes -------------------------------------------------------------------------- */
 
 /* Whether the pair begins as those of the attribute do. 32 bytes may be read. */
 static inline bool head_matches(const struct attribute *attribute, const unsigned char *pair)
 {
-	uint32_t length = attribute->head_length;
-	const unsigned char *mask = otlp_vector_masks + 32 - (length < 32 ? length : 32);
-	vector difference =
-		((vector_load(pair) ^ vector_load(attribute->head)) & vector_load(mask)) |
-		((vector_load(pair + 16) ^ vector_load(attribute->head + 16)) &
-		 vector_load(mask + 16));
-
-	return !(difference[0] | difference[1]);
+	return bytes_match(pair, attribute->head, attribute->mask, attribute->head_bits) &&
+	       (__builtin_expect(attribute->head_length <= sizeof(attribute->head), 1) ||
+		!memcmp(pair + 2, attribute->key, attribute->key_length));
 }
 
 /* The whole varint from `at` to `end`; false: it is longer, or ends before. Eight bytes may be
@@ -42,81 +39,88 @@ static inline bool whole_varint(const unsigned char *at, const unsigned char *en
 	return at + size == end;
 }
 
-/* The value of a pair whose key was recognized, if it is of the column's type and written as it
- * usually is. at: behind the key. False: nothing was done. */
-static inline bool value_put_quickly(struct table *table, struct attribute *attribute,
-				     const unsigned char *at, const unsigned char *end,
-				     uint32_t row, int *ret_result)
+/* Attributes as they usually are: the key is that which came behind the one before in the row
+ * before, the value of its column's type, and lengths have one byte. Returns where the first begins
+ * that is not so; at: where the first has its tag. */
+static const unsigned char *attributes_decode_quickly(struct table *table, const unsigned char *at,
+						      const unsigned char *end)
 {
-	const unsigned char *data = at + 4;
-	uint32_t length, code = 0;
-	uint64_t word;
+	struct otlp_decoder *decoder = table->decoder;
+	struct keys *keys = &table->keys[SONDE_SCOPE_ROW];
+	struct attribute *attributes = keys->attributes;
+	struct sonde_text *entry = decoder->entry, *entries_end = decoder->entries_end;
+	uint32_t last = keys->last, code = decoder->code, row = table->row;
+	unsigned char tag = *at;
 
-	if (end - at < 4 || at[0] != (PAIR_VALUE << 3 | MESSAGE_BYTES) || at[1] != end - at - 2 ||
-	    at[2] != attribute->tag)
-		return false;
-	switch (attribute->tag) {
-	case ANY_TEXT << 3 | MESSAGE_BYTES:
-	case ANY_BYTES << 3 | MESSAGE_BYTES:
-		length = at[3];
-		if (data + length != end || length >= 0x80)
-			return false;
-		*ret_result = attribute->tag == (ANY_TEXT << 3 | MESSAGE_BYTES)
-				      ? text_check(table->decoder, &data, &length)
-				      : 0;
-		if (!*ret_result)
-			*ret_result = entry_add(table->decoder, data, length, &code);
-		memcpy(attribute->column.base + (size_t)row * 4, &code, sizeof(code));
-		return true;
-	case ANY_DOUBLE << 3 | MESSAGE_FIXED64:
-		if (end - at != 11)
-			return false;
-		memcpy(&word, at + 3, sizeof(word));
-		word = le64toh(word);
-		break;
-	case ANY_INTEGER << 3 | MESSAGE_VARINT:
-		if (!whole_varint(at + 3, end, &word))
-			return false;
-		break;
-	default: /* a bool */
-		if (end - at != 4 || at[3] > 1)
-			return false;
-		attribute->column.base[row] = at[3];
-		return true;
+	if (end > decoder->loose_end)
+		end = decoder->loose_end;
+	while (end - at > 2 && *at == tag) {
+		const unsigned char *pair = at + 2, *pair_end = pair + at[1], *value;
+		uint32_t index = attributes[last].after, word, length;
+		struct attribute *attribute = &attributes[index];
+		uint64_t bits;
+
+		if (at[1] > 0x7f || pair_end > end || attribute->column.next != row ||
+		    at[1] < (uint64_t)attribute->head_length + 4 || !head_matches(attribute, pair))
+			break;
+		value = pair + attribute->head_length;
+		memcpy(&word, value, sizeof(word));
+		word = le32toh(word);
+		length = word >> 8 & 0xff; /* of the AnyValue */
+		if ((word & 0xff00ff) != attribute->value_head || value + 2 + length != pair_end)
+			break;
+		switch (attribute->column.type) {
+		case SONDE_TEXT:
+		case SONDE_BYTES:
+			length -= 2;
+			if (word >> 24 != length || entry == entries_end)
+				goto end;
+			value += 4;
+			if (!text_is_ascii(value, length) && attribute->column.type == SONDE_TEXT &&
+			    !otlp_text_is_valid(value, length))
+				goto end;
+			*entry++ = (struct sonde_text){ .data = (const char *)value,
+							.length = length };
+			memcpy(attribute->column.base + (size_t)row * 4, &code, sizeof(code));
+			code++;
+			break;
+		case SONDE_I64:
+			if (!whole_varint(value + 3, pair_end, &bits))
+				goto end;
+			memcpy(attribute->column.base + (size_t)row * 8, &bits, sizeof(bits));
+			break;
+		case SONDE_DOUBLE:
+			if (length != 9)
+				goto end;
+			memcpy(&bits, value + 3, sizeof(bits));
+			bits = le64toh(bits);
+			memcpy(attribute->column.base + (size_t)row * 8, &bits, sizeof(bits));
+			break;
+		case SONDE_BOOL:
+			if (length != 2 || word >> 24 > 1)
+				goto end;
+			attribute->column.base[row] = (unsigned char)(word >> 24);
+			break;
+		default:
+			goto end;
+		}
+		attribute->column.next = row + 1;
+		last = index;
+		at = pair_end;
 	}
-	memcpy(attribute->column.base + (size_t)row * 8, &word, sizeof(word));
-	return true;
+end:
+	decoder->entry = entry;
+	decoder->code = code;
+	keys->last = last;
+	return at;
 }
 
-static int attribute_decode_slowly(struct table *table, const unsigned char *data, size_t length)
+static int attribute_decode(struct table *table, const unsigned char *data, size_t length)
 {
 	struct pair pair;
 	int result = otlp_pair_read(table->decoder, data, length, &pair);
 
 	return result ? result : otlp_attribute_put(table, SONDE_SCOPE_ROW, &pair, table->row);
-}
-
-/* Usually the key is that which came behind the one before in the row before. */
-static inline int attribute_decode(struct table *table, const unsigned char *data, size_t length)
-{
-	struct keys *keys = &table->keys[SONDE_SCOPE_ROW];
-	uint32_t index = keys->attributes[keys->last].after, row = table->row;
-	struct attribute *attribute = &keys->attributes[index];
-	const unsigned char *end = data + length;
-	int result = 0;
-
-	if (__builtin_expect(data + length <= table->decoder->loose_end &&
-				     length > attribute->head_length &&
-				     attribute->column.next == row && head_matches(attribute, data),
-			     1) &&
-	    (attribute->head_length <= sizeof(attribute->head) ||
-	     !memcmp(data + 2, attribute->key, attribute->key_length)) &&
-	    value_put_quickly(table, attribute, data + attribute->head_length, end, row, &result)) {
-		attribute->column.next = row + 1;
-		keys->last = index;
-		return result;
-	}
-	return attribute_decode_slowly(table, data, length);
 }
 
 /* ---- fields ------------------------------------------------------------------------------ */
@@ -153,24 +157,28 @@ static int field_skip(struct otlp_decoder *decoder, struct message_reader *reade
 	return result ? otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF) : 0;
 }
 
-static int id_decode(struct table *table, uint32_t fixed, const unsigned char *data, size_t length,
-		     size_t size)
+static int id_is_wrong(struct otlp_decoder *decoder, size_t size)
+{
+	return otlp_record_is_refused(decoder, size == 16 ? "a trace id has not 16 bytes"
+							  : "a span id has not 8 bytes");
+}
+
+/* size is a constant. */
+__attribute__((always_inline)) static inline int id_decode(struct table *table, uint32_t fixed,
+							   const unsigned char *data, size_t length,
+							   size_t size)
 {
 	int result;
 
-	if (!length) /* there is none */
-		return 0;
-	if (length != size)
-		return otlp_record_is_refused(table->decoder,
-					      size == 16 ? "a trace id has not 16 bytes"
-							 : "a span id has not 8 bytes");
+	if (__builtin_expect(length != size, 0))
+		return length ? id_is_wrong(table->decoder, size) : 0; /* there is none */
 	result = column_place(table, fixed);
-	if (!result)
+	if (__builtin_expect(!result, 1))
 		memcpy(table->fixed[fixed].base + table->row * size, data, size);
 	return result;
 }
 
-static inline int text_decode(struct table *table, uint32_t fixed, const unsigned char *data,
+static int text_decode_slowly(struct table *table, uint32_t fixed, const unsigned char *data,
 			      size_t length)
 {
 	uint32_t length32 = (uint32_t)length, code;
@@ -183,6 +191,28 @@ static inline int text_decode(struct table *table, uint32_t fixed, const unsigne
 	if (!result)
 		memcpy(table->fixed[fixed].base + (size_t)table->row * 4, &code, sizeof(code));
 	return result;
+}
+
+/* Usually it is ASCII, and the row before had one too. */
+static inline int text_decode(struct table *table, uint32_t fixed, const unsigned char *data,
+			      size_t length)
+{
+	struct otlp_decoder *decoder = table->decoder;
+	struct column *column = &table->fixed[fixed];
+	struct sonde_text *entry = decoder->entry;
+	uint32_t row = table->row, code = decoder->code;
+
+	if (__builtin_expect(data + length > decoder->loose_end || column->next != row ||
+				     entry == decoder->entries_end ||
+				     !text_is_ascii(data, (uint32_t)length),
+			     0))
+		return text_decode_slowly(table, fixed, data, length);
+	*entry = (struct sonde_text){ .data = (const char *)data, .length = (uint32_t)length };
+	decoder->entry = entry + 1;
+	decoder->code = code + 1;
+	column->next = row + 1;
+	memcpy(column->base + (size_t)row * 4, &code, sizeof(code));
+	return 0;
 }
 
 /* A text, or a value of any type. */
@@ -206,14 +236,11 @@ static int body_decode_slowly(struct table *table, uint32_t fixed, const unsigne
 static inline int body_decode(struct table *table, uint32_t fixed, const unsigned char *data,
 			      size_t length)
 {
-	struct message_reader reader = { .at = data + 1, .end = data + length };
-	const unsigned char *text;
-	size_t text_length;
-
-	if (length >= 2 && data[0] == (ANY_TEXT << 3 | MESSAGE_BYTES) &&
-	    table->fixed[fixed].type == SONDE_TEXT &&
-	    !message_read_bytes(&reader, &text, &text_length) && reader.at == reader.end)
-		return text_decode(table, fixed, text, text_length);
+	if (__builtin_expect(length >= 2 && length < 0x80 && data[0] == TEXT_TAG &&
+				     (size_t)data[1] + 2 == length &&
+				     table->fixed[fixed].type == SONDE_TEXT,
+			     1))
+		return text_decode(table, fixed, data + 2, length - 2);
 	return body_decode_slowly(table, fixed, data, length);
 }
 
@@ -245,28 +272,6 @@ static int nested_decode(struct table *table, const struct rules *rules, uint32_
 	return result ? result : fields_decode(table, rules->nested, data, length);
 }
 
-/* A field of bytes. */
-static inline int bytes_decode(struct table *table, const struct rules *rules, struct rule rule,
-			       const unsigned char *data, size_t length)
-{
-	switch (rule.operation) {
-	case ATTRIBUTE:
-		return attribute_decode(table, data, length);
-	case TEXT:
-		return text_decode(table, rule.column, data, length);
-	case ID8:
-		return id_decode(table, rule.column, data, length, 8);
-	case ID16:
-		return id_decode(table, rule.column, data, length, 16);
-	case BODY:
-		return body_decode(table, rule.column, data, length);
-	case CHILD:
-		return child_note(table->decoder, rule.column, data, length);
-	default:
-		return nested_decode(table, rules, rule.column, data, length);
-	}
-}
-
 /* Takes back the value of the row, if it has one. */
 static void column_forget(struct column *column, uint32_t row)
 {
@@ -274,73 +279,155 @@ static void column_forget(struct column *column, uint32_t row)
 		column->next = row;
 }
 
+/* A value of four or eight bytes. */
+__attribute__((always_inline)) static inline int number_put(struct table *table, uint32_t fixed,
+							    uint64_t value, uint32_t size)
+{
+	int result = column_place(table, fixed);
+
+	if (__builtin_expect(!result, 1))
+		memcpy(table->fixed[fixed].base + (size_t)table->row * size, &value, size);
+	return result;
+}
+
+/* The content of a field of bytes. The reader is the caller's alone: its place is in a register. */
+static inline bool content_read(const unsigned char **at, const unsigned char *end,
+				const unsigned char **ret_data, size_t *ret_length)
+{
+	struct message_reader reader;
+
+	if (__builtin_expect(*at != end && **at < 0x80 && **at < end - *at, 1)) {
+		*ret_length = **at;
+		*ret_data = *at + 1;
+		*at += 1 + *ret_length;
+		return true;
+	}
+	reader = (struct message_reader){ .at = *at, .end = end };
+	if (message_read_bytes(&reader, ret_data, ret_length))
+		return false;
+	*at = reader.at;
+	return true;
+}
+
+static inline bool varint_read(const unsigned char **at, const unsigned char *end,
+			       uint64_t *ret_value)
+{
+	struct message_reader reader;
+
+	if (__builtin_expect(*at != end && **at < 0x80, 1)) {
+		*ret_value = *(*at)++;
+		return true;
+	}
+	reader = (struct message_reader){ .at = *at, .end = end };
+	if (message_read_varint(&reader, ret_value))
+		return false;
+	*at = reader.at;
+	return true;
+}
+
+static int other_decode(struct table *table, struct rule rule, uint64_t tag,
+			const unsigned char **at, const unsigned char *end)
+{
+	struct otlp_decoder *decoder = table->decoder;
+	struct message_reader reader = { .at = *at, .end = end };
+	int result = rule.operation == POINT
+			     ? otlp_point_field(decoder, (enum part)rule.column, &reader)
+			     : field_skip(decoder, &reader, tag);
+
+	*at = reader.at;
+	return result == -EBADMSG ? otlp_request_is_bad(decoder, *at, FIELD_IS_CUT_OFF) : result;
+}
+
+static int content_decode(struct table *table, const struct rules *rules, struct rule rule,
+			  const unsigned char *data, size_t length)
+{
+	switch (rule.operation) {
+	case ATTRIBUTE:
+		return attribute_decode(table, data, length);
+	case CHILD:
+		return child_note(table->decoder, rule.column, data, length);
+	default:
+		return nested_decode(table, rules, rule.column, data, length);
+	}
+}
+
 static int fields_decode(struct table *table, const struct rules *rules, const unsigned char *data,
 			 size_t length)
 {
-	struct otlp_decoder *decoder = table->decoder;
-	struct message_reader reader = message_read(data, length);
-	uint32_t row = table->row, value32;
-	const unsigned char *bytes;
-	uint64_t tag, value;
-	size_t size;
-	int result;
+	const unsigned char *at = data, *end = data + length, *content = data, *next;
+	const struct rule *by_tag = rules->rules;
+	size_t size = 0;
+	int result = 0;
 
-	while (reader.at != reader.end) {
-		const unsigned char *at = reader.at;
-		struct rule rule;
+	while (!result && at != end) {
+		const unsigned char *start = at;
+		struct rule rule = { SKIP, 0 };
+		uint64_t tag, value;
 
-		tag = *at;
-		if (__builtin_expect(tag < 0x80, 1))
-			reader.at++;
-		else if (message_read_varint(&reader, &tag))
-			return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-		rule = tag < RULE_COUNT ? rules->rules[tag] : (struct rule){ SKIP, 0 };
+		if (!varint_read(&at, end, &tag))
+			return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
+		if (tag < RULE_COUNT)
+			rule = by_tag[tag];
+		if (rule.operation >= TEXT && !content_read(&at, end, &content, &size))
+			return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
 		switch (rule.operation) {
-		case SKIP:
-			result = field_skip(decoder, &reader, tag);
+		case TEXT:
+			result = text_decode(table, rule.column, content, size);
+			break;
+		case ID8:
+			result = id_decode(table, rule.column, content, size, 8);
+			break;
+		case ID16:
+			result = id_decode(table, rule.column, content, size, 16);
+			break;
+		case BODY:
+			result = body_decode(table, rule.column, content, size);
 			break;
 		case FIRST:
-			column_forget(&table->fixed[rule.column + 1], row);
+			column_forget(&table->fixed[rule.column + 1], table->row);
 			goto fixed64;
 		case SECOND:
-			column_forget(&table->fixed[rule.column - 1], row);
+			column_forget(&table->fixed[rule.column - 1], table->row);
 			goto fixed64;
 		case FIXED64:
 		fixed64:
-			if (message_read_fixed64(&reader, &value))
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-			result = column_place(table, rule.column);
-			if (!result)
-				memcpy(table->fixed[rule.column].base + (size_t)row * 8, &value, 8);
+			if (end - at < 8)
+				return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
+			memcpy(&value, at, 8);
+			at += 8;
+			result = number_put(table, rule.column, le64toh(value), 8);
 			break;
 		case FIXED32:
-			if (message_read_fixed32(&reader, &value))
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-			goto number32;
+			if (end - at < 4)
+				return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
+			value = 0;
+			memcpy(&value, at, 4);
+			at += 4;
+			result = number_put(table, rule.column, le64toh(value), 4);
+			break;
 		case NUMBER32:
-			if (message_read_varint(&reader, &value))
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-		number32:
-			value32 = (uint32_t)value;
-			result = column_place(table, rule.column);
-			if (!result)
-				memcpy(table->fixed[rule.column].base + (size_t)row * 4, &value32,
-				       4);
+			if (!varint_read(&at, end, &value))
+				return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
+			result = number_put(table, rule.column, value, 4);
 			break;
+		case SKIP:
 		case POINT:
-			result = otlp_point_field(decoder, (enum part)rule.column, &reader);
-			if (result == -EBADMSG)
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
+			next = at;
+			result = other_decode(table, rule, tag, &next, end);
+			at = next;
 			break;
+		case ATTRIBUTE:
+			next = attributes_decode_quickly(table, start, end);
+			if (next != start) {
+				at = next;
+				break;
+			}
+			/* fall through */
 		default:
-			if (message_read_bytes(&reader, &bytes, &size))
-				return otlp_request_is_bad(decoder, at, FIELD_IS_CUT_OFF);
-			result = bytes_decode(table, rules, rule, bytes, size);
+			result = content_decode(table, rules, rule, content, size);
 		}
-		if (result)
-			return result;
 	}
-	return 0;
+	return result;
 }
 
 int otlp_row_decode(struct table *table, const struct rules *rules, const unsigned char *data,

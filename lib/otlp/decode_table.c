@@ -353,7 +353,7 @@ static int keys_begin(struct keys *keys, uint64_t budget_bytes)
 	result = keys_reserve(keys);
 	if (result)
 		return result;
-	keys->attributes[0] = (struct attribute){ .head = { 0xff }, .head_length = 1 };
+	keys->attributes[0] = (struct attribute){ .head_length = UINT32_MAX };
 	keys->count = 1;
 	keys->last = 0;
 	keys->column_count = 0;
@@ -375,13 +375,16 @@ static void attribute_head(struct attribute *attribute)
 {
 	uint32_t length = attribute->key_length;
 
-	if (length > 127 || !length)
+	if (length > 125 || !length)
 		return;
 	attribute->head[0] = PAIR_KEY << 3 | MESSAGE_BYTES;
 	attribute->head[1] = (unsigned char)length;
 	attribute->head_length = length + 2;
-	memcpy(attribute->head + 2, attribute->key,
-	       length < sizeof(attribute->head) - 2 ? length : sizeof(attribute->head) - 2);
+	if (length > sizeof(attribute->head) - 2)
+		length = sizeof(attribute->head) - 2;
+	memcpy(attribute->head + 2, attribute->key, length);
+	memset(attribute->mask, 0xff, length + 2);
+	attribute->head_bits = length + 2 < 32 ? (1u << (length + 2)) - 1 : UINT32_MAX;
 }
 
 /* The index of a key's attribute, a new one if need be; 0: it is to have none. */
@@ -404,8 +407,7 @@ static int attribute_find(struct table *table, struct keys *keys, const struct p
 	slot = slot_find(keys, pair, hash);
 	attribute = &keys->attributes[keys->count];
 	*attribute = (struct attribute){
-		.head = { 0xff },
-		.head_length = 1,
+		.head_length = UINT32_MAX,
 		.column = { .next = ROW_NONE },
 		.key = pair->key,
 		.key_length = pair->key_length,
@@ -416,7 +418,7 @@ static int attribute_find(struct table *table, struct keys *keys, const struct p
 	return 0;
 }
 
-static unsigned char type_tag(uint32_t type)
+static uint32_t type_tag(uint32_t type)
 {
 	switch (type) {
 	case SONDE_TEXT:
@@ -432,6 +434,12 @@ static unsigned char type_tag(uint32_t type)
 	default:
 		return 0;
 	}
+}
+
+/* How the value of a pair begins if it is of that type: four bytes, of which two are free. */
+static uint32_t value_head(uint32_t type)
+{
+	return type_tag(type) << 16 | PAIR_VALUE << 3 | MESSAGE_BYTES;
 }
 
 /* The key as the name of a column. */
@@ -492,13 +500,13 @@ static int attribute_reach(struct table *table, uint32_t level, struct attribute
 		if (!result)
 			result = column_create(table, column, &field, &keys->budget_bytes);
 		if (!result)
-			attribute->tag = type_tag(value->type);
+			attribute->value_head = value_head(value->type);
 	} else if (column->type != value->type && column->type != SONDE_ANY) {
 		result = attribute_field(table->decoder, attribute, level, SONDE_ANY, &field);
 		if (!result)
 			result = column_convert(table, column, &field, &keys->budget_bytes);
 		if (!result)
-			attribute->tag = 0;
+			attribute->value_head = value_head(SONDE_ANY);
 	}
 	if (!result)
 		result = column_skip(table, column, row);

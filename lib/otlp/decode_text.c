@@ -20,7 +20,7 @@ unsigned char *otlp_scratch_room(struct scratch *scratch, size_t size)
 	size_t capacity = scratch->capacity ? scratch->capacity : SCRATCH_FIRST;
 	unsigned char *data;
 
-	if (size <= scratch->capacity - scratch->length)
+	if (scratch->data && size <= scratch->capacity - scratch->length)
 		return scratch->data + scratch->length;
 	while (size > capacity - scratch->length)
 		capacity *= 2;
@@ -102,7 +102,7 @@ unsigned char *otlp_decoder_memory(struct otlp_decoder *decoder, size_t size)
 {
 	unsigned char *memory;
 
-	if (size > decoder->memory_length) {
+	if (!decoder->memory || size > decoder->memory_length) {
 		size_t step = decoder->memory_step ? decoder->memory_step * 2 : MEMORY_STEP_FIRST;
 
 		if (step > MEMORY_STEP_LAST)

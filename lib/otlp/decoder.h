@@ -96,14 +96,16 @@ struct column {
 
 /* A column of attributes, by key. */
 struct attribute {
-	unsigned char head[32]; /* of the pair, as it is usually written: tag, length, key */
+	/* How the pair usually begins: tag, length, key; and which bits of that are to be so. */
+	unsigned char head[32], mask[32];
 	struct column column;
+	uint32_t head_length; /* may be over 32; UINT32_MAX: no pair begins so */
+	uint32_t head_bits;   /* the mask, a bit a byte */
+	uint32_t value_head;  /* what is behind the head: tag, any length, tag of the type */
+	uint32_t after;       /* which attribute came behind this one last; 0: none did */
+	uint32_t hash;
 	const unsigned char *key;
 	uint32_t key_length;
-	uint32_t hash;
-	uint32_t after;       /* which attribute came behind this one last; 0: none did */
-	uint32_t head_length; /* may be over 32 */
-	unsigned char tag;    /* of an AnyValue of the column's type; 0: of none */
 };
 
 /* The attributes of one scope. */
@@ -141,7 +143,7 @@ int otlp_table_end(struct table *table, struct sonde_batch **ret_batch);
 void otlp_table_clear(struct table *table);   /* lets go of the batch */
 void otlp_table_release(struct table *table); /* and of all memory */
 
-/* Private to the next: the column has another row next. */
+/* For column_place() and the like: the column has another row next. */
 int otlp_column_reach(struct table *table, struct column *column, const struct sonde_field *field,
 		      uint32_t row);
 
@@ -177,14 +179,14 @@ enum operation {
 	SECOND,
 	FIXED32,  /* of four */
 	NUMBER32, /* a varint into a column of four */
-	TEXT,
+	POINT,    /* a part of a histogram */
+	TEXT,     /* this and what follows are fields of bytes */
 	ID8,
 	ID16,
 	ATTRIBUTE,
 	BODY,   /* an AnyValue */
 	NESTED, /* a message whose fields are the row's too */
 	CHILD,  /* a row of a child table */
-	POINT,  /* a part of a histogram */
 };
 
 /* What to do with a field, by its tag. */
@@ -270,10 +272,17 @@ int otlp_metric_count(struct otlp_decoder *decoder, const unsigned char *data, s
 
 /* ---- resources and scopes ---------------------------------------------------------------- */
 
+/* The fields of a ScopeX message beside its items. */
+struct scope_parts {
+	struct message_field parts[2];
+	uint32_t count; /* more than there is room for: they are in the message */
+	struct message_field message;
+};
+
 /* The values of a ResourceX or ScopeX message for rows [row, end_row) of the table. */
 int otlp_resource_decode(struct table *table, const unsigned char *data, size_t length,
 			 uint32_t row, uint32_t end_row);
-int otlp_scope_decode(struct table *table, const unsigned char *data, size_t length, uint32_t row,
+int otlp_scope_decode(struct table *table, const struct scope_parts *parts, uint32_t row,
 		      uint32_t end_row);
 
 /* ---- the decoder ------------------------------------------------------------------------- */
@@ -362,6 +371,55 @@ static inline vector vector_load(const unsigned char *at)
 	return *(const vector *)(const void *)at;
 }
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+/* Whether all bytes are ASCII; up to 16 more are read. */
+static inline bool text_is_ascii(const unsigned char *at, uint32_t length)
+{
+	uint32_t high = 0;
+
+	for (; __builtin_expect(length > 16, 0); at += 16, length -= 16)
+		high |= (uint32_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i_u *)at));
+	high |= (uint32_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i_u *)at)) &
+		((1u << length) - 1);
+	return !high;
+}
+
+/* Whether 32 bytes are alike where the mask is all ones; where it is not, it is all zeros. */
+static inline bool bytes_match(const unsigned char *a, const unsigned char *b,
+			       const unsigned char *mask, uint32_t bits)
+{
+	const __m128i_u *left = (const __m128i_u *)a, *right = (const __m128i_u *)b;
+	__m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(left), _mm_loadu_si128(right));
+	__m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(left + 1), _mm_loadu_si128(right + 1));
+	uint32_t alike = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+
+	(void)mask;
+	return (alike & bits) == bits;
+}
+#else
+static inline bool text_is_ascii(const unsigned char *at, uint32_t length)
+{
+	vector any = { 0 };
+
+	for (; __builtin_expect(length > 16, 0); at += 16, length -= 16)
+		any |= vector_load(at);
+	any |= vector_load(at) & vector_load(otlp_vector_masks + 32 - length);
+	return !((any[0] | any[1]) & 0x8080808080808080u);
+}
+
+static inline bool bytes_match(const unsigned char *a, const unsigned char *b,
+			       const unsigned char *mask, uint32_t bits)
+{
+	vector different = ((vector_load(a) ^ vector_load(b)) & vector_load(mask)) |
+			   ((vector_load(a + 16) ^ vector_load(b + 16)) & vector_load(mask + 16));
+
+	(void)bits;
+	return !(different[0] | different[1]);
+}
+#endif
+
 bool otlp_text_is_valid(const unsigned char *data, size_t length);
 /* Replaces what is not UTF-8, in memory of the dictionary. */
 int otlp_text_repair(struct otlp_decoder *decoder, const unsigned char **data, uint32_t *length);
@@ -372,18 +430,9 @@ int otlp_text_repair_into(struct scratch *scratch, const unsigned char *data, si
 static inline int text_check(struct otlp_decoder *decoder, const unsigned char **data,
 			     uint32_t *length)
 {
-	const unsigned char *at = *data;
-	uint32_t left = *length;
-
-	if (__builtin_expect(at + left <= decoder->loose_end, 1)) {
-		vector any = { 0 };
-
-		for (; left > 16; at += 16, left -= 16)
-			any |= vector_load(at);
-		any |= vector_load(at) & vector_load(otlp_vector_masks + 32 - left);
-		if (__builtin_expect(!((any[0] | any[1]) & 0x8080808080808080u), 1))
-			return 0;
-	}
+	if (__builtin_expect(*data + *length <= decoder->loose_end, 1) &&
+	    __builtin_expect(text_is_ascii(*data, *length), 1))
+		return 0;
 	if (otlp_text_is_valid(*data, *length))
 		return 0;
 	return otlp_text_repair(decoder, data, length);

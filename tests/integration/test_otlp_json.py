@@ -7,7 +7,6 @@ import random
 import subprocess
 
 import pytest
-from official_classes import official       # noqa: F401  pylint: disable=unused-import
 
 BUILD = os.environ.get("SONDE_BUILD", "build")
 TRANSCODE = os.path.join(BUILD, "tests/unit/transcode_otlp")

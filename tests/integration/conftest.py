@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A python that has the official classes of OTLP, for tests that compare with them."""
+"""What tests of OTLP share: the official generated classes, to compare with."""
 
 import os
 import subprocess
