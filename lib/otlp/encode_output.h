@@ -9,7 +9,7 @@
 #include "protobuf.h"
 
 /* Blocks are copied whole: up to so many bytes in front of what is written may be overwritten. */
-enum { OUTPUT_SLACK = 64 };
+enum { OUTPUT_SLACK = 128 };
 
 /* Zeroed, it is empty. */
 struct output {

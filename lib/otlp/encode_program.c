@@ -9,8 +9,9 @@
 #include "fields.h"
 
 enum {
-	PREFIX_LIMIT = OUTPUT_SLACK,                    /* longer ones are written piece by piece */
-	STEP_BYTES = PREFIX_LIMIT + 128 + OUTPUT_SLACK, /* what a step writes without asking */
+	PREFIX_LIMIT = 64,               /* longer ones are written piece by piece */
+	STEP_BYTES = PREFIX_LIMIT + 128, /* what a step writes without asking */
+	REMEMBERED_ROWS = 64,            /* it is not worth it for fewer */
 };
 
 static struct step *step_add(struct program *program, uint32_t kind, uint32_t number)
@@ -154,6 +155,49 @@ static bool add_column(struct program *program, enum message_kind message,
 }
 
 /* ---- columns that others go by ----------------------------------------------------------- */
+
+/* A memory that is empty; NULL: none was to be had, which costs time only. */
+static struct step_memory *add_memory(struct program *program)
+{
+	struct step_memory *memory, **grown;
+
+	if (program->memory_count == program->memory_capacity) {
+		grown = reallocarray(program->memories, program->memory_capacity + 1,
+				     sizeof(*program->memories));
+		if (!grown)
+			return NULL;
+		program->memories = grown;
+		memory = calloc(1, sizeof(*memory));
+		if (!memory)
+			return NULL;
+		program->memories[program->memory_capacity++] = memory;
+	}
+	memory = program->memories[program->memory_count++];
+	memset(memory->codes, 0xff, sizeof(memory->codes));
+	memory->miss_count = 0;
+	return memory;
+}
+
+/* Texts that repeat by their codes are worked out once for each code. */
+static void remember_texts(struct program *program)
+{
+	program->memory_count = 0;
+	for (uint32_t i = 0; i < program->step_count; i++) {
+		struct step *step = &program->steps[i];
+
+		if (program->batch->row_count < REMEMBERED_ROWS || !step->column ||
+		    !step->column->dictionary || !step->column->dictionary->distinct)
+			continue;
+		if (step->kind != SONDE_TEXT && step->kind != SONDE_BYTES &&
+		    step->kind != SONDE_ANY && step->kind != STEP_TEXT && step->kind != STEP_BODY &&
+		    step->kind != STEP_PAIRS)
+			continue;
+		step->memory = add_memory(program);
+		step->plain = step->kind;
+		if (step->memory)
+			step->kind = STEP_REMEMBERED;
+	}
+}
 
 /* To which scope the columns of a message belong. */
 static uint32_t message_scope(enum message_kind message)
@@ -371,6 +415,7 @@ int program_compile(struct program *program, struct otlp_encoder *encoder,
 		point_steps(program);
 		fine = fold_constants(program, encoder, &output);
 		point_steps(program);
+		remember_texts(program);
 	}
 	output_release(&output);
 	return fine ? 0 : -ENOMEM;
@@ -426,6 +471,9 @@ int program_adopt(struct program *program, const struct program *child, uint32_t
 
 void program_release(struct program *program)
 {
+	for (uint32_t i = 0; i < program->memory_capacity; i++)
+		free(program->memories[i]);
+	free(program->memories);
 	free(program->steps);
 	free(program->bytes);
 	free(program->last);

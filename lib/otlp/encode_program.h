@@ -27,6 +27,7 @@ enum message_kind {
  * below STEP_LITERAL: attributes of this type whose prefix is ready. */
 enum step_kind {
 	STEP_LITERAL = 32, /* bytes that are the same in every row */
+	STEP_REMEMBERED,   /* a text whose bytes lie ready by its code, or one of `plain` */
 	STEP_ATTRIBUTE,    /* of any type and with any key */
 	STEP_PAIRS,        /* the pairs of a map, each an attribute */
 	STEP_FIXED64,      /* a time; 0 is left out */
@@ -47,10 +48,21 @@ enum step_kind {
 	STEP_CHILDREN,  /* rows of a child table */
 };
 
+enum { MEMORY_SLOTS = 128, MEMORY_BYTES = OUTPUT_SLACK };
+
+/* What was written for the codes of a dictionary lately. */
+struct step_memory {
+	uint32_t codes[MEMORY_SLOTS]; /* by the code's lower bits; UINT32_MAX: none */
+	uint8_t lengths[MEMORY_SLOTS];
+	uint32_t miss_count; /* when there are too many, nothing is kept any more */
+	unsigned char bytes[MEMORY_SLOTS][MEMORY_BYTES]; /* each at the end of its slot */
+};
+
 struct program;
 
 struct step {
 	uint8_t kind;          /* enum step_kind, or enum sonde_type */
+	uint8_t plain;         /* STEP_REMEMBERED: the kind that it was */
 	uint8_t number;        /* of the field */
 	uint8_t prefix_length; /* of an attribute by type */
 	uint8_t rest;          /* bytes of a pair without its value */
@@ -61,6 +73,7 @@ struct step {
 				   * readable */
 	const struct sonde_column *column;
 	const struct program *child; /* STEP_CHILDREN */
+	struct step_memory *memory;  /* STEP_REMEMBERED */
 };
 
 /* The columns of a table that steps of several columns look at; NULL: there is none. */
@@ -77,6 +90,8 @@ struct program {
 	uint32_t byte_count, byte_capacity;
 	size_t fixed_bytes; /* enough for all that is short in a row */
 	struct program_columns columns;
+	struct step_memory **memories; /* as many as were ever needed at once */
+	uint32_t memory_count, memory_capacity;
 	/* of a child table */
 	uint32_t *last;     /* by parent row its last row + 1; 0: none */
 	uint32_t *previous; /* by row the one of the same parent before it + 1 */

@@ -24,27 +24,35 @@ static inline uint32_t load32(const unsigned char *from)
 	return value;
 }
 
-/* Seven bits into each byte of the last eight in front of `at`: what lies before the value's own
- * bytes is written over later. */
+/* The seven-bit groups of 56 bits, a byte each. */
+static inline uint64_t spread_groups(uint64_t value)
+{
+	value = (value & UINT64_C(0x0fffffff)) | (value & UINT64_C(0xfffffff0000000)) << 4;
+	value = (value & UINT64_C(0x00003fff00003fff)) | (value & UINT64_C(0x0fffc0000fffc000))
+								 << 2;
+	return (value & UINT64_C(0x007f007f007f007f)) | (value & UINT64_C(0x3f803f803f803f80)) << 1;
+}
+
+static inline void store64(unsigned char *at, uint64_t value)
+{
+	value = htole64(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+/* Without a loop or a branch on the length: eight bytes are stored, and what lies before the
+ * value's own is written over later. */
 static inline unsigned char *put_varint(unsigned char *at, uint64_t value, uint32_t *ret_size)
 {
-	struct message_writer writer = { at };
-	uint32_t size = (uint32_t)message_varint_size(value);
-	uint64_t spread;
+	uint32_t size = ((63 - (uint32_t)__builtin_clzll(value | 1)) * 9 + 73) / 64;
 
 	*ret_size = size;
 	if (size > 8) {
-		message_put_varint(&writer, value);
-		return writer.at;
+		at[-1] = (unsigned char)(size == 10 ? value >> 63 : value >> 56);
+		at[-2] = (unsigned char)(value >> 56 | 0x80);
+		store64(at - size, spread_groups(value) | UINT64_C(0x8080808080808080));
+		return at - size;
 	}
-	spread = (value & UINT64_C(0x0fffffff)) | (value & UINT64_C(0xfffffff0000000)) << 4;
-	spread = (spread & UINT64_C(0x00003fff00003fff)) | (spread & UINT64_C(0x0fffc0000fffc000))
-								   << 2;
-	spread = (spread & UINT64_C(0x007f007f007f007f)) | (spread & UINT64_C(0x3f803f803f803f80))
-								   << 1;
-	spread = spread << (64 - 8 * size) | UINT64_C(0x0080808080808080);
-	spread = htole64(spread);
-	memcpy(at - 8, &spread, 8);
+	store64(at - 8, spread_groups(value) << (64 - 8 * size) | UINT64_C(0x0080808080808080));
 	return at - size;
 }
 
@@ -392,8 +400,48 @@ static bool put_special(const struct program *program, struct otlp_encoder *enco
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
+/* What was written for the same code before; NULL: nothing. */
+static inline unsigned char *put_remembered(unsigned char *at, const struct step *step,
+					    uint32_t code)
+{
+	const struct step_memory *memory = step->memory;
+	uint32_t slot = code % MEMORY_SLOTS;
+	const unsigned char *end = memory->bytes[slot] + MEMORY_BYTES;
+
+	if (memory->codes[slot] != code)
+		return NULL;
+	memcpy(at - 64, end - 64, 64);
+	if (memory->lengths[slot] > 64)
+		memcpy(at - 128, end - 128, 64);
+	return at - memory->lengths[slot];
+}
+
+/* Writes and remembers it. */
+static bool put_unknown(const struct program *program, struct otlp_encoder *encoder,
+			const struct step *step, uint32_t row, struct output *output)
+{
+	struct step_memory *memory = step->memory;
+	uint32_t code = load32(step->base + (size_t)row * step->stride);
+	uint32_t slot = code % MEMORY_SLOTS;
+	size_t end = output_length(output), length;
+	struct step plain = *step;
+
+	plain.kind = step->plain;
+	if (!program_put_step(program, encoder, &plain, row, output))
+		return false;
+	length = output_length(output) - end;
+	if (length > MEMORY_BYTES || memory->miss_count > 4 * MEMORY_SLOTS)
+		return true;
+	memory->miss_count++;
+	memory->codes[slot] = code;
+	memory->lengths[slot] = (uint8_t)length;
+	memcpy(memory->bytes[slot] + MEMORY_BYTES - length, output->writer.at, length);
+	return true;
+}
+
 /* What is short; NULL: it is not. */
-static inline unsigned char *put_step(const struct step *step, uint32_t row, unsigned char *at)
+static inline __attribute__((always_inline)) unsigned char *
+put_step(const struct step *step, uint32_t row, unsigned char *at)
 {
 	const unsigned char *value = step->base + (size_t)row * step->stride;
 
@@ -424,6 +472,8 @@ static inline unsigned char *put_step(const struct step *step, uint32_t row, uns
 		return put_prefix(value_put_hex(at, value, 8), step);
 	case SONDE_ID16:
 		return put_prefix(value_put_hex(at, value, 16), step);
+	case STEP_REMEMBERED:
+		return put_remembered(at, step, load32(value));
 	case STEP_LITERAL:
 		memcpy(at - step->byte_count, step->end - step->byte_count, step->byte_count);
 		return at - step->byte_count;
@@ -459,6 +509,8 @@ bool program_put_step(const struct program *program, struct otlp_encoder *encode
 		return true;
 	}
 	at = put_step(step, row, output->writer.at);
+	if (!at && step->kind == STEP_REMEMBERED)
+		return put_unknown(program, encoder, step, row, output);
 	if (!at)
 		return put_long(program, step, row, output);
 	output->writer.at = at;

@@ -720,7 +720,7 @@ class Maker:
     def table(self):
         chance = self.chance
         signal, fill = chance.choice([(LOG, self.logs), (SPAN, self.spans), (METRIC, self.wide), (METRIC, self.long)])
-        table = Table(signal, chance.choice([1, 2, 7, 40]))
+        table = Table(signal, chance.choice([1, 2, 7, 40, 40, 150]))
         self.origin(table)
         fill(table)
         self.attributes(table)
