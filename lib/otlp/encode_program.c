@@ -14,7 +14,7 @@ enum {
 	REMEMBERED_ROWS = 64,            /* it is not worth it for fewer */
 };
 
-static struct step *step_add(struct program *program, uint32_t kind, uint32_t number)
+struct step *program_add(struct program *program, enum step_kind kind, uint32_t number)
 {
 	struct step *steps, *step;
 
@@ -126,6 +126,14 @@ static uint32_t write_prefix(unsigned char prefix[PREFIX_LIMIT], uint32_t number
 	return (uint32_t)(at - prefix);
 }
 
+void step_take(struct step *step, const struct sonde_column *column)
+{
+	step->column = column;
+	step->base = column->base;
+	step->valid = column->valid;
+	step->stride = column->stride;
+}
+
 static bool add_column(struct program *program, enum message_kind message,
 		       const struct sonde_column *column)
 {
@@ -136,13 +144,10 @@ static bool add_column(struct program *program, enum message_kind message,
 
 	if (!field_rule_of(message, column, &rule))
 		return true;
-	step = step_add(program, rule.kind, rule.number);
+	step = program_add(program, rule.kind, rule.number);
 	if (!step)
 		return false;
-	step->column = column;
-	step->base = column->base;
-	step->valid = column->valid;
-	step->stride = column->stride;
+	step_take(step, column);
 	if (rule.kind != STEP_ATTRIBUTE)
 		return true;
 	length = write_prefix(prefix, rule.number, column, &rest);
@@ -268,7 +273,7 @@ static bool step_add_id(struct program *program, uint32_t role, uint32_t type, u
 			uint32_t number)
 {
 	const struct sonde_column *column = row_column(program->batch, role, type);
-	struct step *step = step_add(program, kind, number);
+	struct step *step = program_add(program, kind, number);
 
 	if (!step)
 		return false;
@@ -298,12 +303,12 @@ static bool add_span_steps(struct program *program)
 	if (!step_add_id(program, SONDE_ROLE_TRACE_ID, SONDE_ID16, STEP_TRACE, SPAN_TRACE_ID) ||
 	    !step_add_id(program, SONDE_ROLE_SPAN_ID, SONDE_ID8, STEP_SPAN, SPAN_SPAN_ID))
 		return false;
-	if (columns->weight && !step_add(program, STEP_STATE, SPAN_TRACE_STATE))
+	if (columns->weight && !program_add(program, STEP_STATE, SPAN_TRACE_STATE))
 		return false;
-	if (!times_are_plain(columns) && !step_add(program, STEP_TIMES, SPAN_START_TIME))
+	if (!times_are_plain(columns) && !program_add(program, STEP_TIMES, SPAN_START_TIME))
 		return false;
 	return (!columns->status_code && !columns->status_message) ||
-	       step_add(program, STEP_STATUS, SPAN_STATUS);
+	       program_add(program, STEP_STATUS, SPAN_STATUS);
 }
 
 /* Whether a column is written by a step of several columns. */
@@ -409,7 +414,7 @@ int program_compile(struct program *program, struct otlp_encoder *encoder,
 	if (fine && kind == MESSAGE_SPAN)
 		fine = add_span_steps(program);
 	if (fine && kind == MESSAGE_LOG && program->columns.weight)
-		fine = step_add(program, STEP_THRESHOLD, LOG_ATTRIBUTES) != NULL;
+		fine = program_add(program, STEP_THRESHOLD, LOG_ATTRIBUTES) != NULL;
 	if (fine) {
 		sort_steps(program);
 		point_steps(program);
@@ -460,7 +465,7 @@ int program_thread(struct program *child, uint32_t parent_count)
 
 int program_adopt(struct program *program, const struct program *child, uint32_t number)
 {
-	struct step *step = step_add(program, STEP_CHILDREN, number);
+	struct step *step = program_add(program, STEP_CHILDREN, number);
 
 	if (!step)
 		return -ENOMEM;

@@ -38,6 +38,9 @@ enum step_kind {
 	STEP_ID16,
 	STEP_BODY,      /* an AnyValue that is there if it is valid */
 	STEP_NUMBER,    /* value of an exemplar */
+	STEP_SIGNED,    /* value of a number point: an integer */
+	STEP_UNSIGNED,  /* the same of 64 bits, which may go as a double */
+	STEP_DOUBLE,    /* the same that is one */
 	STEP_ENTITIES,  /* an array of maps as entities */
 	STEP_STATUS,    /* of a span */
 	STEP_TIMES,     /* of a span: what of them is not a column follows from the others */
@@ -46,6 +49,10 @@ enum step_kind {
 	STEP_STATE,     /* trace state of a span, with its weight */
 	STEP_THRESHOLD, /* attribute of a log, of its weight */
 	STEP_CHILDREN,  /* rows of a child table */
+	STEP_VALUE,     /* value of a data point of any type, with its weight */
+	STEP_LONG,      /* the same, in one of several columns */
+	STEP_EXEMPLARS, /* of a data point */
+	STEP_SERIES,    /* what all points of a wide row have in common, written before */
 };
 
 enum { MEMORY_SLOTS = 128, MEMORY_BYTES = OUTPUT_SLACK };
@@ -104,6 +111,8 @@ struct otlp_encoder;
  * -ENOMEM. */
 int program_compile(struct program *program, struct otlp_encoder *encoder,
 		    const struct sonde_batch *batch, enum message_kind kind);
+/* Adds a step that stands before all others in the message; NULL: no memory. */
+struct step *program_add(struct program *program, enum step_kind kind, uint32_t number);
 /* Threads the rows of a child table by their parents, before a step of it is taken. -ENOMEM. */
 int program_thread(struct program *child, uint32_t parent_count);
 /* Adds a step that writes the rows of a threaded child table as fields of a number. -ENOMEM. */
@@ -114,9 +123,16 @@ void program_release(struct program *program);
  * fixed_bytes. */
 bool program_put(const struct program *program, struct otlp_encoder *encoder, uint32_t row,
 		 struct output *output);
-/* The same of one step, with room or without. */
+/* Writes rows, the last one first, each as a field of a number up to 15; false: memory was refused.
+ */
+bool program_put_rows(const struct program *program, struct otlp_encoder *encoder,
+		      const uint32_t *rows, uint32_t count, uint32_t number, struct output *output);
+/* Writes one step, with the room of the whole row or without. */
 bool program_put_step(const struct program *program, struct otlp_encoder *encoder,
 		      const struct step *step, uint32_t row, struct output *output);
+
+/* Takes the values of a step from a column. */
+void step_take(struct step *step, const struct sonde_column *column);
 
 /* Whether the value of a row is the same in all rows. */
 static inline bool column_is_constant(const struct sonde_column *column)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Runs the steps of a row, from its last field to its first: the inner loop of encoding. */
 #include "encode_fields.h"
+#include "encode_number.h"
 #include "encode_state.h"
 #include "encode_value.h"
 #include "encode_weight.h"
@@ -65,7 +66,8 @@ static inline unsigned char *put_prefix(unsigned char *at, const struct step *st
 	return at - step->prefix_length;
 }
 
-static inline unsigned char *put_integer(unsigned char *at, const struct step *step, uint64_t value)
+static inline __attribute__((always_inline)) unsigned char *
+put_integer(unsigned char *at, const struct step *step, uint64_t value)
 {
 	uint32_t size;
 
@@ -122,15 +124,17 @@ static inline unsigned char *put_text(unsigned char *at, const struct step *step
 	return at;
 }
 
+static inline unsigned char *put_word(unsigned char *at, uint32_t number, uint64_t value)
+{
+	store64(at - 8, value);
+	at[-9] = (unsigned char)(number << 3 | MESSAGE_FIXED64);
+	return at - 9;
+}
+
+/* 0 is left out. */
 static inline unsigned char *put_fixed64(unsigned char *at, uint32_t number, uint64_t value)
 {
-	struct message_writer writer = { at };
-
-	if (!value)
-		return at;
-	message_put_fixed64(&writer, value);
-	message_put_tag(&writer, number, MESSAGE_FIXED64);
-	return writer.at;
+	return value ? put_word(at, number, value) : at;
 }
 
 static inline unsigned char *put_fixed32(unsigned char *at, uint32_t number, uint32_t value)
@@ -313,6 +317,76 @@ static bool put_children(const struct program *program, struct otlp_encoder *enc
 	return output_room(output, program->fixed_bytes);
 }
 
+/* Whether an exemplar belongs to a measure: wide ones say so by name; those that do not say are of
+ * the first. */
+static bool exemplar_fits(const struct otlp_encoder *encoder, const struct program *child,
+			  const struct sonde_column *measure, uint32_t row)
+{
+	const struct sonde_column *name = child->columns.measure;
+	struct sonde_text text;
+
+	if (encoder->metric)
+		return true;
+	if (!name || !sonde_valid(name, row))
+		return measure == encoder->measures[0].column;
+	text = sonde_text_at(name, row);
+	return text.length == strlen(measure->name) &&
+	       !memcmp(text.data, measure->name, text.length);
+}
+
+static bool put_exemplars(const struct program *program, struct otlp_encoder *encoder,
+			  const struct step *step, uint32_t parent, struct output *output)
+{
+	for (uint32_t i = encoder->child_count; i--;) {
+		const struct program *child = &encoder->children[i];
+
+		for (uint32_t row = child->last[parent]; row; row = child->previous[row - 1]) {
+			size_t end = output_length(output);
+
+			if (!exemplar_fits(encoder, child, step->column, row - 1))
+				continue;
+			if (!output_room(output, child->fixed_bytes) ||
+			    !program_put(child, encoder, row - 1, output))
+				return false;
+			output_put_head(output, step->number, end);
+		}
+	}
+	return output_room(output, program->fixed_bytes);
+}
+
+/* The value of a point, with the weight of its row if it has one. */
+static bool put_value(const struct program *program, const struct otlp_encoder *encoder,
+		      const struct sonde_column *column, uint32_t row, struct output *output)
+{
+	double weight = 1;
+
+	if (encoder->scaled && sonde_valid(encoder->scaled, row))
+		weight = sonde_number_at(encoder->scaled, row);
+	return number_put(column, row, weight, output) && output_room(output, program->fixed_bytes);
+}
+
+static bool put_long_value(const struct program *program, const struct otlp_encoder *encoder,
+			   uint32_t row, struct output *output)
+{
+	for (uint32_t i = 0; i < encoder->measure_count; i++) {
+		if (sonde_valid(encoder->measures[i].column, row))
+			return put_value(program, encoder, encoder->measures[i].column, row,
+					 output);
+	}
+	return true;
+}
+
+static bool put_series(const struct program *program, const struct otlp_encoder *encoder,
+		       uint32_t row, struct output *output)
+{
+	const struct series *series = &encoder->series[row];
+
+	if (!output_room(output, series->length + program->fixed_bytes))
+		return false;
+	message_put_bytes(&output->writer, encoder->common.end - series->end, series->length);
+	return true;
+}
+
 static void put_exemplar_value(const struct step *step, uint32_t row, struct output *output)
 {
 	const unsigned char *value = step->base + (size_t)row * step->stride;
@@ -381,6 +455,15 @@ static bool put_special(const struct program *program, struct otlp_encoder *enco
 		return put_threshold(program, row, output);
 	case STEP_CHILDREN:
 		return put_children(program, encoder, step, row, output);
+	case STEP_VALUE:
+		return !sonde_bit(step->valid, row) ||
+		       put_value(program, encoder, step->column, row, output);
+	case STEP_LONG:
+		return put_long_value(program, encoder, row, output);
+	case STEP_EXEMPLARS:
+		return put_exemplars(program, encoder, step, row, output);
+	case STEP_SERIES:
+		return put_series(program, encoder, row, output);
 	case STEP_TRACE:
 		if (step->column && sonde_valid(step->column, row))
 			output->writer.at = put_id(output->writer.at, step->number,
@@ -490,6 +573,14 @@ put_step(const struct step *step, uint32_t row, unsigned char *at)
 		return put_id(at, step->number, value, 8);
 	case STEP_ID16:
 		return put_id(at, step->number, value, 16);
+	case STEP_SIGNED:
+		return put_word(at, NUMBER_INTEGER, value_integer(value, step->column->type));
+	case STEP_UNSIGNED:
+		if (load64(value) > INT64_MAX)
+			return NULL;
+		return put_word(at, NUMBER_INTEGER, load64(value));
+	case STEP_DOUBLE:
+		return put_word(at, NUMBER_DOUBLE, load64(value));
 	default:
 		return NULL;
 	}
@@ -509,6 +600,8 @@ bool program_put_step(const struct program *program, struct otlp_encoder *encode
 		return true;
 	}
 	at = put_step(step, row, output->writer.at);
+	if (!at && step->kind == STEP_UNSIGNED)
+		return number_put(step->column, row, 1, output);
 	if (!at && step->kind == STEP_REMEMBERED)
 		return put_unknown(program, encoder, step, row, output);
 	if (!at)
@@ -517,24 +610,52 @@ bool program_put_step(const struct program *program, struct otlp_encoder *encode
 	return true;
 }
 
-bool program_put(const struct program *program, struct otlp_encoder *encoder, uint32_t row,
-		 struct output *output)
+/* NULL: memory was refused. */
+static inline __attribute__((always_inline)) unsigned char *
+run_steps(const struct program *program, struct otlp_encoder *encoder, uint32_t row,
+	  struct output *output, unsigned char *at)
 {
-	unsigned char *at = output->writer.at, *next;
+	unsigned char *next;
 
 	for (const struct step *step = program->steps + program->step_count;
-	     step-- > program->steps;) {
+	     step-- > program->steps; at = next) {
+		next = at;
 		if (!sonde_bit(step->valid, row))
 			continue;
 		next = put_step(step, row, at);
-		if (!next) {
-			output->writer.at = at;
-			if (!program_put_step(program, encoder, step, row, output))
-				return false;
-			next = output->writer.at;
-		}
-		at = next;
+		if (next)
+			continue;
+		output->writer.at = at;
+		if (!program_put_step(program, encoder, step, row, output))
+			return NULL;
+		next = output->writer.at;
 	}
-	output->writer.at = at;
+	return at;
+}
+
+bool program_put(const struct program *program, struct otlp_encoder *encoder, uint32_t row,
+		 struct output *output)
+{
+	unsigned char *at = run_steps(program, encoder, row, output, output->writer.at);
+
+	if (at)
+		output->writer.at = at;
+	return at;
+}
+
+bool program_put_rows(const struct program *program, struct otlp_encoder *encoder,
+		      const uint32_t *rows, uint32_t count, uint32_t number, struct output *output)
+{
+	while (count--) {
+		size_t end = output_length(output);
+		unsigned char *at;
+
+		if (!output_room(output, program->fixed_bytes))
+			return false;
+		at = run_steps(program, encoder, rows[count], output, output->writer.at);
+		if (!at)
+			return false;
+		output->writer.at = output_head(at, number, output->end - end);
+	}
 	return true;
 }

@@ -15,6 +15,12 @@ struct measure {
 	uint32_t message; /* enum message_kind */
 };
 
+/* Where what the points of a row have in common lies. */
+struct series {
+	size_t end; /* so many bytes before the end of `common` */
+	size_t length;
+};
+
 struct otlp_encoder {
 	uint64_t chance; /* state of the random ids */
 	struct groups groups;
@@ -25,7 +31,14 @@ struct otlp_encoder {
 	struct measure *measures; /* wide: metrics of a row; long: columns of values */
 	uint32_t measure_count, measure_capacity;
 	const struct sonde_column *weight, *metric; /* of metrics */
-	struct output output;                       /* the request while it grows */
+	const struct sonde_column *scaled; /* the weight, while a metric is written that has it */
+	struct program wide;               /* of points whose rows lie in `common` */
+	struct output common;
+	struct series *series; /* by row */
+	uint32_t *rows;        /* those that have a point */
+	uint32_t row_capacity;
+	uint32_t kind_counts[MESSAGE_KIND_COUNT]; /* measures by their kind of points */
+	struct output output;                     /* the request while it grows */
 	uint64_t item_count, left_out_count;
 };
 

@@ -484,7 +484,8 @@ def make_wide_metrics(table, rows):
                 add_point(data.data_points, table, row, column, column, name != "gauge")
         if data.data_points:
             metrics.append(metric)
-    return metrics
+    order = ["sum", "gauge", "histogram", "exponential_histogram", "summary"]   # numbers come first
+    return sorted(metrics, key=lambda metric: max(1, order.index(metric.WhichOneof("data"))))
 
 
 def make_long_metrics(table, rows):
