@@ -52,6 +52,8 @@ void otlp_encoder_release(struct otlp_encoder *encoder)
 	program_release(&encoder->wide);
 	output_release(&encoder->common);
 	free(encoder->measures);
+	output_release(&encoder->apart);
+	free(encoder->slots);
 	free(encoder->series);
 	free(encoder->rows);
 	free(encoder);

@@ -176,8 +176,16 @@ static uint32_t value_step(const struct otlp_encoder *encoder, const struct sond
 	return value->type == SONDE_U64 ? STEP_UNSIGNED : STEP_SIGNED;
 }
 
-/* Makes the last steps of a program those of a metric's exemplars and values (NULL: in several
- * columns). */
+/* A literal of no bytes. */
+static struct step no_step(void)
+{
+	static const unsigned char nothing[OUTPUT_SLACK];
+
+	return (struct step){ .kind = STEP_LITERAL, .end = nothing + OUTPUT_SLACK };
+}
+
+/* Makes the steps that are a metric's: its value (NULL: in several columns), the first one if it is
+ * plain or else the last one, and its exemplars. */
 static void set_value(struct otlp_encoder *encoder, struct program *program,
 		      const struct metric_head *head, const struct sonde_column *value)
 {
@@ -187,20 +195,24 @@ static void set_value(struct otlp_encoder *encoder, struct program *program,
 		[MESSAGE_EXPONENTIAL] = EXPONENTIAL_EXEMPLARS,
 		[MESSAGE_SUMMARY] = 0,
 	};
-	struct step *step = &program->steps[program->step_count - 2];
+	struct step step = { .kind = STEP_LONG };
 
 	encoder->scaled = head->scaled ? encoder->weight : NULL;
-	*step = (struct step){ .kind = STEP_EXEMPLARS, .number = exemplars[head->message] };
-	step->column = value;
-	if (!encoder->child_count || !step->number) {
-		step->kind = STEP_LITERAL; /* of nothing */
-		step->end = program->bytes;
+	program->step_count = program->common_count;
+	program->steps[0] = no_step();
+	if (encoder->child_count && exemplars[head->message]) {
+		program->steps[program->step_count++] = (struct step){
+			.kind = STEP_EXEMPLARS, .number = exemplars[head->message], .column = value
+		};
 	}
-	step[1] = (struct step){ .kind = STEP_LONG };
-	if (!value)
-		return;
-	step[1].kind = (uint8_t)value_step(encoder, value);
-	step_take(&step[1], value);
+	if (value) {
+		step.kind = (uint8_t)value_step(encoder, value);
+		step_take(&step, value);
+	}
+	if (step.kind == STEP_VALUE || step.kind == STEP_LONG)
+		program->steps[program->step_count++] = step;
+	else
+		program->steps[0] = step;
 }
 
 /* The rows of a run that are points of a wide measure: those where it is valid. */
@@ -274,22 +286,13 @@ static bool put_metric(struct otlp_encoder *encoder, const struct metric_head *h
 /* Writes what the points of a kind have in common, row by row, for several measures to copy. */
 static bool put_common(struct otlp_encoder *encoder, uint32_t message, const struct group_run *run)
 {
-	const uint32_t *rows = encoder->groups.rows + run->first;
-	struct program program = encoder->points[message];
-	struct output *output = &encoder->common;
+	struct program *program = &encoder->points[message];
 
-	program.step_count -= 2;
-	for (uint32_t place = run->count; place--;) {
-		struct series *series = &encoder->series[rows[place]];
-		size_t end = output_length(output);
-
-		if (!output_room(output, program.fixed_bytes) ||
-		    !program_put(&program, encoder, rows[place], output))
-			return false;
-		series->end = output_length(output);
-		series->length = series->end - end;
-	}
-	return true;
+	output_cut(&encoder->common, 0);
+	program->step_count = program->common_count;
+	program->steps[0] = no_step();
+	return program_put_rows(program, encoder, encoder->groups.rows + run->first, run->count, 0,
+				&encoder->common);
 }
 
 static bool put_wide(struct otlp_encoder *encoder, const struct group_run *run)
@@ -299,7 +302,6 @@ static bool put_wide(struct otlp_encoder *encoder, const struct group_run *run)
 
 		if (encoder->kind_counts[kind] > 1) {
 			program = &encoder->wide;
-			output_cut(&encoder->common, 0);
 			if (!put_common(encoder, kind, run))
 				return false;
 		}
@@ -399,28 +401,29 @@ static int reserve(struct otlp_encoder *encoder, uint32_t row_count)
 	return 0;
 }
 
-/* A program of what the points of a kind have in common, and steps for exemplars and values. */
-static int compile_kind(struct otlp_encoder *encoder, const struct sonde_batch *batch,
-			enum message_kind kind)
+/* Makes room in a program for the steps that are a metric's, the first one and two at the end. */
+static int add_places(struct program *program)
 {
-	struct program *program = &encoder->points[kind];
-
-	if (program_compile(program, encoder, batch, kind) < 0)
+	if (!program_add(program, STEP_LITERAL, 0) || !program_add(program, STEP_LITERAL, 0) ||
+	    !program_add(program, STEP_LITERAL, 0))
 		return -ENOMEM;
-	return program_add(program, STEP_EXEMPLARS, 0) && program_add(program, STEP_VALUE, 0)
-		       ? 0
-		       : -ENOMEM;
+	program->step_count -= 2;
+	memmove(program->steps + 1, program->steps,
+		(program->step_count - 1) * sizeof(*program->steps));
+	program->plain_count++;
+	program->common_count = program->step_count;
+	return 0;
 }
 
-static int compile_wide(struct otlp_encoder *encoder)
+static int compile_wide(struct otlp_encoder *encoder, const struct sonde_batch *batch)
 {
 	struct program *program = &encoder->wide;
 
-	program->step_count = 0;
-	return program_add(program, STEP_SERIES, 0) && program_add(program, STEP_EXEMPLARS, 0) &&
-			       program_add(program, STEP_VALUE, 0)
-		       ? 0
-		       : -ENOMEM;
+	program->batch = batch;
+	program->step_count = program->plain_count = 0;
+	program->fixed_bytes = 2 * MESSAGE_HEAD_SIZE;
+	program->series = true;
+	return add_places(program);
 }
 
 int points_compile(struct otlp_encoder *encoder, const struct sonde_batch *batch)
@@ -442,8 +445,9 @@ int points_compile(struct otlp_encoder *encoder, const struct sonde_batch *batch
 	}
 	for (uint32_t kind = MESSAGE_NUMBER; kind <= MESSAGE_SUMMARY; kind++) {
 		if ((encoder->metric || encoder->kind_counts[kind]) &&
-		    compile_kind(encoder, batch, kind) < 0)
+		    (program_compile(&encoder->points[kind], encoder, batch, kind) < 0 ||
+		     add_places(&encoder->points[kind]) < 0))
 			return -ENOMEM;
 	}
-	return compile_wide(encoder) < 0 ? -ENOMEM : reserve(encoder, batch->row_count);
+	return compile_wide(encoder, batch) < 0 ? -ENOMEM : reserve(encoder, batch->row_count);
 }

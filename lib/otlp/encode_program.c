@@ -204,6 +204,39 @@ static void remember_texts(struct program *program)
 	}
 }
 
+static bool step_is_plain(const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_LITERAL:
+	case STEP_REMEMBERED:
+	case STEP_FIXED64:
+	case STEP_FIXED32:
+	case STEP_VARINT:
+	case STEP_TEXT:
+	case STEP_ID8:
+	case STEP_ID16:
+		return true;
+	default:
+		return step->kind < STEP_LITERAL;
+	}
+}
+
+/* Puts the steps that are plain before the others. */
+static void part_steps(struct program *program)
+{
+	program->plain_count = 0;
+	for (uint32_t i = 0; i < program->step_count; i++) {
+		struct step step = program->steps[i];
+
+		if (!step_is_plain(&step))
+			continue;
+		memmove(&program->steps[program->plain_count + 1],
+			&program->steps[program->plain_count],
+			(i - program->plain_count) * sizeof(step));
+		program->steps[program->plain_count++] = step;
+	}
+}
+
 /* To which scope the columns of a message belong. */
 static uint32_t message_scope(enum message_kind message)
 {
@@ -421,6 +454,7 @@ int program_compile(struct program *program, struct otlp_encoder *encoder,
 		fine = fold_constants(program, encoder, &output);
 		point_steps(program);
 		remember_texts(program);
+		part_steps(program);
 	}
 	output_release(&output);
 	return fine ? 0 : -ENOMEM;
@@ -470,7 +504,6 @@ int program_adopt(struct program *program, const struct program *child, uint32_t
 	if (!step)
 		return -ENOMEM;
 	step->child = child;
-	sort_steps(program);
 	return 0;
 }
 

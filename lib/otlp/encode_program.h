@@ -52,7 +52,6 @@ enum step_kind {
 	STEP_VALUE,     /* value of a data point of any type, with its weight */
 	STEP_LONG,      /* the same, in one of several columns */
 	STEP_EXEMPLARS, /* of a data point */
-	STEP_SERIES,    /* what all points of a wide row have in common, written before */
 };
 
 enum { MEMORY_SLOTS = 128, MEMORY_BYTES = OUTPUT_SLACK };
@@ -79,8 +78,10 @@ struct step {
 	const unsigned char *end; /* of the literal or prefix; OUTPUT_SLACK bytes before it are
 				   * readable */
 	const struct sonde_column *column;
-	const struct program *child; /* STEP_CHILDREN */
-	struct step_memory *memory;  /* STEP_REMEMBERED */
+	union {
+		const struct program *child; /* STEP_CHILDREN */
+		struct step_memory *memory;  /* STEP_REMEMBERED */
+	};
 };
 
 /* The columns of a table that steps of several columns look at; NULL: there is none. */
@@ -91,8 +92,13 @@ struct program_columns {
 
 struct program {
 	const struct sonde_batch *batch;
-	struct step *steps; /* by rising field numbers */
+	/* first those that a loop over rows can take, then the others, each by rising numbers */
+	struct step *steps;
 	uint32_t step_count, step_capacity;
+	uint32_t plain_count;
+	uint32_t common_count; /* of points: the steps that all metrics have, the first one besides
+				*/
+	bool series;           /* what stands first in each row was written before */
 	unsigned char *bytes;
 	uint32_t byte_count, byte_capacity;
 	size_t fixed_bytes; /* enough for all that is short in a row */
@@ -111,7 +117,7 @@ struct otlp_encoder;
  * -ENOMEM. */
 int program_compile(struct program *program, struct otlp_encoder *encoder,
 		    const struct sonde_batch *batch, enum message_kind kind);
-/* Adds a step that stands before all others in the message; NULL: no memory. */
+/* Adds a step behind all others; NULL: no memory. */
 struct step *program_add(struct program *program, enum step_kind kind, uint32_t number);
 /* Threads the rows of a child table by their parents, before a step of it is taken. -ENOMEM. */
 int program_thread(struct program *child, uint32_t parent_count);

@@ -7,7 +7,11 @@
 #include "encode_groups.h"
 #include "encode_program.h"
 
-enum { ENCODE_CHILD_LIMIT = 8 }; /* child tables of a batch; more are not OTLP */
+enum {
+	ENCODE_CHILD_LIMIT = 8,        /* child tables of a batch; more are not OTLP */
+	ENCODE_LANES = 32,             /* rows that are written at once, column by column */
+	ENCODE_SLOT_BYTES = 128 << 10, /* of all their slots */
+};
 
 /* Which point of which measure a row becomes. */
 struct measure {
@@ -33,7 +37,8 @@ struct otlp_encoder {
 	const struct sonde_column *weight, *metric; /* of metrics */
 	const struct sonde_column *scaled; /* the weight, while a metric is written that has it */
 	struct program wide;               /* of points whose rows lie in `common` */
-	struct output common;
+	struct output common, apart;
+	unsigned char *slots;
 	struct series *series; /* by row */
 	uint32_t *rows;        /* those that have a point */
 	uint32_t row_capacity;

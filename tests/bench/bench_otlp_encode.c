@@ -15,7 +15,7 @@
 #include "middle.h"
 #include "otlp_encode_floor.h"
 
-enum { RUNS = 9, BATCHES = 64, ROUNDS = 6, REQUEST_BYTES = 4 << 20 };
+enum { RUNS = 9, BATCHES = 2, ROUNDS = 600, REQUEST_BYTES = 4 << 20 };
 
 /* A call, as a log record and as a span. */
 struct call_row {
