@@ -38,20 +38,28 @@ static inline void store64(unsigned char *at, uint64_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
+/* Bytes of a varint by the number of its highest bit. */
+static const uint8_t varint_sizes[64] = {
+	1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3,  3, 4,
+	4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6,  7, 7,
+	7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 9, 9, 9, 9, 9, 9, 9, 10,
+};
+
 /* Without a loop or a branch on the length: eight bytes are stored, and what lies before the
  * value's own is written over later. */
 static inline unsigned char *put_varint(unsigned char *at, uint64_t value, uint32_t *ret_size)
 {
-	uint32_t size = ((63 - (uint32_t)__builtin_clzll(value | 1)) * 9 + 73) / 64;
+	uint32_t size = varint_sizes[63 ^ (uint32_t)__builtin_clzll(value | 1)];
 
 	*ret_size = size;
-	if (size > 8) {
+	if (__builtin_expect(size > 8, 0)) {
 		at[-1] = (unsigned char)(size == 10 ? value >> 63 : value >> 56);
 		at[-2] = (unsigned char)(value >> 56 | 0x80);
 		store64(at - size, spread_groups(value) | UINT64_C(0x8080808080808080));
 		return at - size;
 	}
-	store64(at - 8, spread_groups(value) << (64 - 8 * size) | UINT64_C(0x0080808080808080));
+	/* a shift takes the lower six bits of its count */
+	store64(at - 8, spread_groups(value) << (-8 * size & 63) | UINT64_C(0x0080808080808080));
 	return at - size;
 }
 

@@ -13,25 +13,47 @@ typedef unsigned char block __attribute__((vector_size(16)));
 struct lanes {
 	const uint32_t *rows;
 	uint32_t count;
+	bool adjacent; /* the rows follow each other */
+	bool any_odd;
 	unsigned char *at[ENCODE_LANES]; /* what is written of a row begins here */
 	bool odd[ENCODE_LANES];          /* it does not fit into its slot */
 };
 
-/* Takes `put_` for each row that has a value: NULL: it does not fit. */
+/* Takes `put_` of the value of each row that has one. */
 #define EACH_LANE(lanes_, step_, put_)                                                             \
+	if ((lanes_)->adjacent && !(step_).valid) {                                                \
+		const unsigned char *value =                                                       \
+			(step_).base + (size_t)(lanes_)->rows[0] * (step_).stride;                 \
+                                                                                                   \
+		for (uint32_t lane = 0; lane < (lanes_)->count; lane++, value += (step_).stride) { \
+			unsigned char *at = (lanes_)->at[lane];                                    \
+                                                                                                   \
+			(lanes_)->at[lane] = (put_);                                               \
+		}                                                                                  \
+	} else {                                                                                   \
+		for (uint32_t lane = 0; lane < (lanes_)->count; lane++) {                          \
+			const uint32_t row = (lanes_)->rows[lane];                                 \
+			const unsigned char *value = (step_).base + (size_t)row * (step_).stride;  \
+			unsigned char *at = (lanes_)->at[lane];                                    \
+                                                                                                   \
+			if (sonde_bit((step_).valid, row))                                         \
+				(lanes_)->at[lane] = (put_);                                       \
+		}                                                                                  \
+	}
+
+/* The same for what can be too long, NULL then. */
+#define EACH_LANE_OR_ODD(lanes_, step_, put_)                                                      \
 	for (uint32_t lane = 0; lane < (lanes_)->count; lane++) {                                  \
 		const uint32_t row = (lanes_)->rows[lane];                                         \
-		const unsigned char *value = (step_).base + (size_t)row * (step_).stride;          \
 		unsigned char *at = (lanes_)->at[lane];                                            \
                                                                                                    \
-		(void)value;                                                                       \
 		if (!sonde_bit((step_).valid, row))                                                \
 			continue;                                                                  \
 		at = (put_);                                                                       \
 		if (at)                                                                            \
 			(lanes_)->at[lane] = at;                                                   \
 		else                                                                               \
-			(lanes_)->odd[lane] = true;                                                \
+			(lanes_)->odd[lane] = (lanes_)->any_odd = true;                            \
 	}
 
 /* ---- attributes that are integers -------------------------------------------------------- */
@@ -110,7 +132,7 @@ static bool learn(const struct program *program, struct otlp_encoder *encoder,
 		return false;
 	length = output_length(apart);
 	if (length > MEMORY_BYTES) {
-		lanes->odd[lane] = true;
+		lanes->odd[lane] = lanes->any_odd = true;
 		return true;
 	}
 	lanes->at[lane] -= length;
@@ -173,7 +195,7 @@ static void put_fields(struct lanes *lanes, const struct step *pointer)
 
 	switch (step.kind) {
 	case STEP_LITERAL:
-		EACH_LANE(lanes, step, put_literal(at, &step));
+		EACH_LANE(lanes, step, ((void)value, put_literal(at, &step)));
 		return;
 	case STEP_FIXED64:
 		EACH_LANE(lanes, step, put_fixed64(at, step.number, load64(value)));
@@ -186,7 +208,7 @@ static void put_fields(struct lanes *lanes, const struct step *pointer)
 		EACH_LANE(lanes, step, put_number(at, step.number, value_integer(value, type)));
 		return;
 	case STEP_TEXT:
-		EACH_LANE(lanes, step, put_text_field(at, &step, row));
+		EACH_LANE_OR_ODD(lanes, step, put_text_field(at, &step, row));
 		return;
 	case STEP_ID8:
 		EACH_LANE(lanes, step, put_id(at, step.number, value, 8));
@@ -198,7 +220,8 @@ static void put_fields(struct lanes *lanes, const struct step *pointer)
 		EACH_LANE(lanes, step, put_word(at, NUMBER_INTEGER, value_integer(value, type)));
 		return;
 	case STEP_UNSIGNED:
-		EACH_LANE(lanes, step, put_unsigned(at, load64(value)));
+		EACH_LANE_OR_ODD(lanes, step,
+				 put_unsigned(at, load64(step.base + (size_t)row * step.stride)));
 		return;
 	default: /* STEP_DOUBLE */
 		EACH_LANE(lanes, step, put_word(at, NUMBER_DOUBLE, load64(value)));
@@ -220,7 +243,7 @@ static bool put_column(const struct program *program, struct otlp_encoder *encod
 	case SONDE_TEXT:
 	case SONDE_BYTES:
 	case SONDE_ANY:
-		EACH_LANE(lanes, step, put_text(at, &step, row));
+		EACH_LANE_OR_ODD(lanes, step, put_text(at, &step, row));
 		return true;
 	case SONDE_ID8:
 		EACH_LANE(lanes, step, put_prefix(value_put_hex(at, value, 8), &step));
@@ -293,11 +316,31 @@ static bool put_lanes(const struct program *program, struct otlp_encoder *encode
 	return true;
 }
 
+/* The same where nothing but the slots is to be written. */
+static bool put_plain_lanes(const struct lanes *lanes, unsigned char *const *ends,
+			    size_t slot_bytes, uint32_t number, struct output *output)
+{
+	unsigned char *at;
+
+	if (!output_room(output, (slot_bytes + MESSAGE_HEAD_SIZE) * lanes->count))
+		return false;
+	at = output->writer.at;
+	for (uint32_t lane = lanes->count; lane--;) {
+		const unsigned char *end = at;
+
+		at = put_blocks(at, ends[lane], (size_t)(ends[lane] - lanes->at[lane]));
+		at = output_head(at, number, end);
+	}
+	output->writer.at = at;
+	return true;
+}
+
 bool program_put_rows(const struct program *program, struct otlp_encoder *encoder,
 		      const uint32_t *rows, uint32_t count, uint32_t number, struct output *output)
 {
 	size_t slot_bytes = (program->fixed_bytes + OUTPUT_SLACK) / 64 * 64 + 64;
 	uint32_t width = (uint32_t)(ENCODE_SLOT_BYTES / slot_bytes);
+	bool is_plain = number && program->plain_count == program->step_count && !program->series;
 	unsigned char *ends[ENCODE_LANES];
 	struct lanes lanes;
 
@@ -316,13 +359,17 @@ bool program_put_rows(const struct program *program, struct otlp_encoder *encode
 		memset(lanes.odd, !width, lanes.count * sizeof(*lanes.odd));
 		count -= lanes.count;
 		lanes.rows = rows + count;
+		lanes.any_odd = !width;
+		lanes.adjacent = lanes.rows[lanes.count - 1] - lanes.rows[0] == lanes.count - 1;
 		if (width)
 			memcpy(lanes.at, ends, lanes.count * sizeof(*ends));
 		for (uint32_t place = width ? program->plain_count : 0; place--;) {
 			if (!put_column(program, encoder, &program->steps[place], &lanes))
 				return false;
 		}
-		if (!put_lanes(program, encoder, &lanes, ends, number, output))
+		if (is_plain && !lanes.any_odd
+			    ? !put_plain_lanes(&lanes, ends, slot_bytes, number, output)
+			    : !put_lanes(program, encoder, &lanes, ends, number, output))
 			return false;
 	}
 	return true;
