@@ -744,6 +744,20 @@ def forget_random_ids(request, wanted):
                 setattr(span, name, b"")
 
 
+def sort_attributes(message):
+    """Their order is not kept."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.name in ("attributes", "filtered_attributes"):
+            pairs = sorted(value, key=lambda pair: pair.SerializeToString(deterministic=True))
+            message.ClearField(field.name)
+            getattr(message, field.name).extend(pairs)
+        elif field.message_type.name not in ("AnyValue", "KeyValue"):
+            for item in value if hasattr(value, "extend") else [value]:
+                sort_attributes(item)
+
+
 def count_items(request):
     count = 0
     for resource in getattr(request, request.DESCRIPTOR.fields[0].name):
@@ -763,6 +777,8 @@ def check(table, first, end, answer):
     assert int(left_out_count) == 0, "rows are left out"
     if table.signal == SPAN:
         forget_random_ids(request, wanted)
+    sort_attributes(request)
+    sort_attributes(wanted)
     if request.SerializeToString(deterministic=True) != wanted.SerializeToString(deterministic=True):
         ours, model = str(request).splitlines(), str(wanted).splitlines()
         at = next((i for i, (left, right) in enumerate(zip(ours, model)) if left != right), min(len(ours), len(model)))
