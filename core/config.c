@@ -224,6 +224,7 @@ static bool plugin_read(struct loading *loading, struct instance_config *instanc
 	const config_setting_t *setting = config_setting_get_member(group, "plugin");
 	char error[ERROR_LENGTH], whole[3 * NAME_LENGTH_LIMIT];
 	const struct plugin *plugin;
+	int result;
 
 	if (!setting) {
 		plugin_missing(loading, group, path);
@@ -233,8 +234,12 @@ static bool plugin_read(struct loading *loading, struct instance_config *instanc
 	instance->plugin_name = setting_text(&loading->reader, setting, whole);
 	if (!instance->plugin_name)
 		return false;
-	if (catalog_find(loading->catalog, instance->plugin_name, 0, &plugin, error,
-			 sizeof(error))) {
+	result = catalog_find(loading->catalog, instance->plugin_name, instance->kind, &plugin,
+			      error, sizeof(error));
+	if (result == -EPROTOTYPE)
+		result = catalog_find(loading->catalog, instance->plugin_name, 0, &plugin, error,
+				      sizeof(error));
+	if (result) {
 		setting_complain(&loading->reader, setting_place(setting), whole, "%s", error);
 		return false;
 	}

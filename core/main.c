@@ -162,7 +162,8 @@ static int list_plugin(const char *name, const char *path, void *data)
 	if (catalog_find(data, path, 0, &plugin, error, sizeof(error)))
 		printf("%-14s %-10s %s\n", name, "refused", error);
 	else
-		printf("%-14s %-10s %s\n", name, kinds[plugin->descriptor->kind],
+		printf("%-14s %-10s %s\n", plugin->descriptor->name,
+		       kinds[plugin->descriptor->kind],
 		       plugin->descriptor->summary ? plugin->descriptor->summary : "");
 	return 0;
 }
@@ -172,11 +173,29 @@ static struct markup markup_open(const struct arguments *arguments)
 	return manual_markup(stdout, arguments->form, on_terminal(stdout), (int)terminal_width());
 }
 
+/* The manual of each kind that has the name. */
+static int show_plugins(struct catalog *catalog, const char *name, struct markup *markup)
+{
+	const struct plugin *plugin;
+	uint32_t found = 0;
+	char error[1024];
+
+	for (uint32_t kind = SONDE_INPUT; kind <= SONDE_OUTPUT; kind++) {
+		if (catalog_find(catalog, name, kind, &plugin, error, sizeof(error)))
+			continue;
+		manual_print(plugin, markup);
+		found++;
+	}
+	if (found)
+		return EXIT_CODE_OK;
+	(void)catalog_find(catalog, name, 0, &plugin, error, sizeof(error));
+	fprintf(stderr, "sonde: %s\n", error);
+	return EXIT_CODE_INPUT;
+}
+
 static int command_plugins(const struct arguments *arguments)
 {
 	struct catalog *catalog;
-	const struct plugin *plugin;
-	char error[1024];
 	int code = EXIT_CODE_OK;
 
 	if (arguments->count > 1)
@@ -188,13 +207,10 @@ static int command_plugins(const struct arguments *arguments)
 		return EXIT_CODE_FAILED;
 	if (!arguments->count) {
 		catalog_walk(catalog, list_plugin, catalog);
-	} else if (catalog_find(catalog, arguments->words[0], 0, &plugin, error, sizeof(error))) {
-		fprintf(stderr, "sonde: %s\n", error);
-		code = EXIT_CODE_INPUT;
 	} else {
 		struct markup markup = markup_open(arguments);
 
-		manual_print(plugin, &markup);
+		code = show_plugins(catalog, arguments->words[0], &markup);
 	}
 	catalog_release(catalog);
 	return code;

@@ -225,9 +225,24 @@ static int refuse_unknown(struct catalog *catalog, const char *name, char *error
 	return -ENOENT;
 }
 
+/* NAME-KIND.so before NAME.so, as plugins of several kinds may share a name. */
+static bool find_in(const char *directory, const char *name, uint32_t kind, char path[PATH_MAX])
+{
+	uint32_t first = kind ? kind : SONDE_INPUT, last = kind ? kind : SONDE_OUTPUT;
+
+	for (uint32_t k = first; k <= last; k++) {
+		if (snprintf(path, PATH_MAX, "%s/%s-%s.so", directory, name, kind_name(k)) <
+			    PATH_MAX &&
+		    access(path, F_OK) == 0)
+			return true;
+	}
+	return snprintf(path, PATH_MAX, "%s/%s.so", directory, name) < PATH_MAX &&
+	       access(path, F_OK) == 0;
+}
+
 /* The path of the file that is meant, which exists. */
-static int find_path(struct catalog *catalog, const char *name, char path[PATH_MAX], char *error,
-		     size_t size)
+static int find_path(struct catalog *catalog, const char *name, uint32_t kind, char path[PATH_MAX],
+		     char *error, size_t size)
 {
 	const struct refusal refusal = { name, error, size };
 
@@ -239,27 +254,30 @@ static int find_path(struct catalog *catalog, const char *name, char path[PATH_M
 			return refuse(&refusal, -errno, "it cannot be found: %s", strerror(errno));
 		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX ? 0 : -ENAMETOOLONG;
 	}
-	for (const char *const *directory = catalog->directories; *directory; directory++)
-		if (snprintf(path, PATH_MAX, "%s/%s.so", *directory, name) < PATH_MAX &&
-		    access(path, F_OK) == 0)
+	for (const char *const *directory = catalog->directories; *directory; directory++) {
+		if (find_in(*directory, name, kind, path))
 			return 0;
+	}
 	return refuse_unknown(catalog, name, error, size);
 }
 
-static int check_name(const struct refusal *refusal, const struct plugin *plugin,
-		      const char *request)
+/* The file is called as the plugin, perhaps with its kind behind it. */
+static int check_name(const struct refusal *refusal, const struct plugin *plugin, const char *path)
 {
-	const char *slash = strrchr(request, '/');
-	const char *file = slash ? slash + 1 : request;
-	size_t length = strlen(file) - (slash ? strlen(".so") : 0);
+	const struct sonde_plugin *descriptor = plugin->descriptor;
+	const char *file = strrchr(path, '/') + 1, *kind = kind_name(descriptor->kind);
+	size_t length = strlen(file) - strlen(".so"), name_length = strlen(descriptor->name);
+	size_t kind_length = strlen(kind);
 
-	if (strlen(plugin->descriptor->name) == length &&
-	    !strncmp(plugin->descriptor->name, file, length))
+	if (length >= name_length && !strncmp(descriptor->name, file, name_length) &&
+	    (length == name_length ||
+	     (length == name_length + 1 + kind_length && file[name_length] == '-' &&
+	      !strncmp(file + name_length + 1, kind, kind_length))))
 		return 0;
 	return refuse(refusal, -EINVAL,
 		      "name is \"%s\", expected \"%.*s\" as its file is called: rename the one or "
 		      "the other",
-		      plugin->descriptor->name, (int)length, file);
+		      descriptor->name, (int)length, file);
 }
 
 static int check_kind(const struct refusal *refusal, const struct plugin *plugin, uint32_t kind)
@@ -268,7 +286,7 @@ static int check_kind(const struct refusal *refusal, const struct plugin *plugin
 
 	if (!kind || plugin->descriptor->kind == kind)
 		return 0;
-	return refuse(refusal, -EINVAL, "kind is %s, expected %s: name \"%s\" under %ss", found,
+	return refuse(refusal, -EPROTOTYPE, "kind is %s, expected %s: name \"%s\" under %ss", found,
 		      kind_name(kind), plugin->descriptor->name, found);
 }
 
@@ -335,7 +353,7 @@ static int add(struct catalog *catalog, const char *request, const char *path, c
 		result = load(catalog, real, entry, error, size);
 	if (result < 0)
 		return result;
-	result = check_name(&refusal, &entry->plugin, request);
+	result = check_name(&refusal, &entry->plugin, path);
 	if (result < 0) {
 		close(entry->directory_fd);
 		return result;
@@ -348,14 +366,23 @@ static int add(struct catalog *catalog, const char *request, const char *path, c
 	return 0;
 }
 
-/* The entry that was asked for so before, or that came from that file; NULL: either does not say.
- */
-static struct entry *find_loaded(struct catalog *catalog, const char *request, const char *real)
+/* The entry of that kind that was asked for so before; NULL: there is none. */
+static struct entry *find_request(struct catalog *catalog, const char *request, uint32_t kind)
 {
 	struct entry *entry = catalog->entries;
 
-	while (entry && !(request && !strcmp(entry->request, request)) &&
-	       !(real && !strcmp(entry->plugin.path, real)))
+	while (entry && (strcmp(entry->request, request) ||
+			 (kind && entry->plugin.descriptor->kind != kind)))
+		entry = entry->next;
+	return entry;
+}
+
+/* The entry that came from that file. */
+static struct entry *find_file(struct catalog *catalog, const char *real)
+{
+	struct entry *entry = catalog->entries;
+
+	while (entry && strcmp(entry->plugin.path, real))
 		entry = entry->next;
 	return entry;
 }
@@ -383,20 +410,20 @@ int catalog_find(struct catalog *catalog, const char *name, uint32_t kind,
 		 const struct plugin **ret_plugin, char *error, size_t error_size)
 {
 	char path[PATH_MAX], real[PATH_MAX];
-	struct entry *entry = find_loaded(catalog, name, NULL);
+	struct entry *entry = find_request(catalog, name, kind);
 	struct refusal refusal = { path, error, error_size };
 	int result = 0;
 
 	if (!entry) {
-		result = find_path(catalog, name, path, error, error_size);
+		result = find_path(catalog, name, kind, path, error, error_size);
 		if (result < 0)
 			return result;
 		if (!realpath(path, real))
 			return refuse(&refusal, -errno, "it cannot be found: %s", strerror(errno));
-		entry = find_loaded(catalog, NULL, real);
+		entry = find_file(catalog, real);
 		refusal.path = real;
 		if (entry)
-			result = check_name(&refusal, &entry->plugin, name);
+			result = check_name(&refusal, &entry->plugin, path);
 		else
 			result = add(catalog, name, path, real, &entry, error, error_size);
 	}

@@ -30,10 +30,11 @@ int catalog_prepend(struct catalog *catalog, const char *directory);
 void catalog_visit_changed(const struct catalog *catalog,
 			   void (*visit)(const char *path, void *data), void *data);
 
-/* The plugin called name, of that kind (0: any), loaded now if it was not. A name with a '/' is a
- * path. On failure a negative errno, and one line in `error` that names the file, what is wrong and
- * the mend: every reason has a message of its own. -ENOENT: no such file in any directory; the
- * message then names the nearest plugin that there is. */
+/* The plugin called name, of that kind (0: any), loaded now if it was not. Its file is NAME-KIND.so,
+ * else NAME.so; a name with a '/' is a path. On failure a negative errno, and one line in `error`
+ * that names the file, what is wrong and the mend: every reason has a message of its own. -ENOENT:
+ * no such file in any directory; the message then names the nearest plugin that there is.
+ * -EPROTOTYPE: there is one, of another kind. */
 int catalog_find(struct catalog *catalog, const char *name, uint32_t kind,
 		 const struct plugin **ret_plugin, char *error, size_t error_size);
 

@@ -38,8 +38,22 @@ static int fixture_start(struct sonde_instance *instance)
 #endif
 }
 
+#ifdef FIXTURE_OUTPUT
+static int fixture_write(struct sonde_instance *instance, struct sonde_delivery *delivery)
+{
+	(void)instance;
+	(void)delivery;
+	return SONDE_OK;
+}
+#endif
+
 static const struct sonde_plugin fixture_plugin = {
+#ifdef FIXTURE_OUTPUT
+	SONDE_PLUGIN_OUTPUT,
+	.write = fixture_write,
+#else
 	SONDE_PLUGIN_INPUT,
+#endif
 #ifdef FIXTURE_MAGIC
 	.magic = 0x12345678,
 #endif

@@ -211,7 +211,7 @@ static void another_kind_than_asked_for_is_refused(void **state)
 
 	place_open(&place);
 	put(&place, "good.so", "good.so", 0);
-	assert_int_equal(place_find(&place, "good", SONDE_OUTPUT), -EINVAL);
+	assert_int_equal(place_find(&place, "good", SONDE_OUTPUT), -EPROTOTYPE);
 	assert_says(&place, "kind is input, expected output: name \"good\" under inputs");
 	assert_null(place.plugin);
 	assert_int_equal(place_find(&place, "good", SONDE_INPUT), 0);
@@ -231,6 +231,34 @@ static void a_plugin_is_called_as_its_file_is(void **state)
 	assert_int_equal(place_find(&place, "fine", 0), -EINVAL);
 	assert_says(&place, "name is \"good\", expected \"fine\"");
 	place_close(&place);
+}
+
+static void plugins_of_two_kinds_share_a_name(void **state)
+{
+	const struct plugin *input;
+	struct place place;
+
+	place_open(&place);
+	put(&place, "good.so", "good.so", 0);
+	put(&place, "good-output.so", "good-output.so", 0);
+	assert_int_equal(place_find(&place, "good", SONDE_INPUT), 0);
+	input = place.plugin;
+	assert_int_equal(input->descriptor->kind, SONDE_INPUT);
+	assert_int_equal(place_find(&place, "good", SONDE_OUTPUT), 0);
+	assert_int_equal(place.plugin->descriptor->kind, SONDE_OUTPUT);
+	assert_string_equal(place.plugin->descriptor->name, "good");
+	assert_int_equal(place_find(&place, "good", SONDE_INPUT), 0);
+	assert_ptr_equal(place.plugin, input);
+	assert_int_equal(place_find(&place, "good-output", 0), 0);
+	assert_int_equal(place.plugin->descriptor->kind, SONDE_OUTPUT);
+	assert_int_equal(place_find(&place, "good", SONDE_PROCESSOR), -EPROTOTYPE);
+	place_close(&place);
+}
+
+static void the_kind_behind_a_name_must_be_right(void **state)
+{
+	assert_refused("good.so", "good-output", -EINVAL,
+		       "name is \"good\", expected \"good-output\"");
 }
 
 struct walk {
@@ -473,6 +501,8 @@ int main(void)
 		cmocka_unit_test(a_wrong_name_gets_the_nearest_one),
 		cmocka_unit_test(another_kind_than_asked_for_is_refused),
 		cmocka_unit_test(a_plugin_is_called_as_its_file_is),
+		cmocka_unit_test(plugins_of_two_kinds_share_a_name),
+		cmocka_unit_test(the_kind_behind_a_name_must_be_right),
 		cmocka_unit_test(a_walk_visits_every_plugin_once_by_name),
 		cmocka_unit_test(a_file_that_is_no_elf_file_is_refused),
 		cmocka_unit_test(a_truncated_file_is_refused),
