@@ -119,7 +119,6 @@ def test_a_bad_line_is_named_and_left_out(place):
         wait_for(lambda: daemon.status().counter("in", "bad_lines") == 4, "four bad lines")
         log = daemon.log()
         assert daemon.stop() == 0
-    print(log)
     assert f"{path}:2:59: left out: resourceLogs[0].scopeLogs[0].logRecords[0].traceId: 3 hex digits, 32 are needed" in log
     assert f"{path}:3:1: left out: " in log
     assert f"{path}:4:1: left out: neither resourceLogs, resourceSpans nor resourceMetrics is in it" in log
