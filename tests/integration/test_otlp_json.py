@@ -8,7 +8,7 @@ import random
 import subprocess
 
 import pytest
-from official_classes import official       # noqa: F401  pylint: disable=unused-import
+from official import official
 from sonde import Daemon, wait_for
 
 BUILD = os.environ.get("SONDE_BUILD", "build")

@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 
-from official_classes import official       # noqa: F401  pylint: disable=unused-import
+from official import official
 
 BUILD = os.environ.get("SONDE_BUILD", "build")
 RECODE = os.path.join(BUILD, "tests/unit/recode_value")
