@@ -41,7 +41,7 @@ void lines_release(struct lines *lines)
 {
 	if (!lines)
 		return;
-	program_release(&lines->program);
+	lines_program_release(&lines->program);
 	json_release(&lines->opening);
 	json_release(&lines->remembered);
 	nested_scratch_release(&lines->scratch);
@@ -379,8 +379,8 @@ int lines_bind(struct lines *lines, const struct sonde_batch *batch)
 	if (!json_room(&lines->remembered, 16384)) /* it does not grow: texts beyond are not kept */
 		json_clear(&lines->remembered);
 	if (lines->opening.failed ||
-	    program_compile(&lines->program, batch, lines->opening.data, lines->opening.length,
-			    write_constant, lines) < 0)
+	    lines_program_compile(&lines->program, batch, lines->opening.data,
+				  lines->opening.length, write_constant, lines) < 0)
 		return -ENOMEM;
 	return 0;
 }

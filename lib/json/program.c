@@ -204,14 +204,16 @@ static void add_children(struct program *program, program_constant *constant, vo
 		put_key(program, program_child_name(batch->children[index]));
 		step->child = index;
 		step_end(program, step);
-		if (program_compile(child, batch->children[index], NULL, 0, constant, data) == 0)
+		if (lines_program_compile(child, batch->children[index], NULL, 0, constant, data) ==
+		    0)
 			index_parents(child, batch->row_count);
 		program->failed = program->failed || child->failed;
 	}
 }
 
-int program_compile(struct program *program, const struct sonde_batch *batch, const char *opening,
-		    size_t opening_length, program_constant *constant, void *data)
+int lines_program_compile(struct program *program, const struct sonde_batch *batch,
+			  const char *opening, size_t opening_length, program_constant *constant,
+			  void *data)
 {
 	struct step *step;
 	char *at;
@@ -237,10 +239,10 @@ int program_compile(struct program *program, const struct sonde_batch *batch, co
 	return program->failed ? -ENOMEM : 0;
 }
 
-void program_release(struct program *program)
+void lines_program_release(struct program *program)
 {
 	for (uint32_t index = 0; index < program->child_count; index++)
-		program_release(&program->children[index]);
+		lines_program_release(&program->children[index]);
 	free(program->children);
 	free(program->steps);
 	free(program->first);

@@ -46,10 +46,11 @@ typedef void program_constant(void *data, const struct sonde_column *column, str
 
 /* Makes `program` fit the batch; its memory is used again. opening: text before the first column,
  * such as ,"schema":"name"; may be NULL. -ENOMEM. */
-int program_compile(struct program *program, const struct sonde_batch *batch, const char *opening,
-		    size_t opening_length, program_constant *constant, void *data);
+int lines_program_compile(struct program *program, const struct sonde_batch *batch,
+			  const char *opening, size_t opening_length, program_constant *constant,
+			  void *data);
 
-void program_release(struct program *program);
+void lines_program_release(struct program *program);
 
 /* What the rows of a child table are called in their parent's: "events", "links" .. */
 const char *program_child_name(const struct sonde_batch *child);

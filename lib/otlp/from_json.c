@@ -416,12 +416,43 @@ static int parse(struct maker *maker, const char *json, size_t length, size_t me
 	return result;
 }
 
-int otlp_from_json(enum otlp_message message, const char *json, size_t length,
-		   size_t memory_limit_bytes, struct otlp_buffer *buffer,
-		   struct otlp_json_error *ret_error)
+/* Which of the three requests a document is. */
+static int choose(struct maker *maker, enum otlp_message *ret_message)
+{
+	const struct place root = { 0 };
+	const struct tree *tree = &maker->tree;
+	int found = -1;
+
+	for (uint32_t at = 1; tree->nodes[0].kind == NODE_OBJECT && at < tree->node_count;
+	     at = tree_next(tree, at + 1)) {
+		const struct node *key = &tree->nodes[at];
+
+		for (int message = OTLP_LOGS; message <= OTLP_METRICS; message++) {
+			const struct field *fields = message_fields(message_kind(message));
+
+			if (field_by_name(fields, tree_text(tree, key), key->length) < 0 ||
+			    tree->nodes[at + 1].kind == NODE_NULL)
+				continue;
+			if (found >= 0 && found != message)
+				return refuse(maker, at, &root, "more than one signal is in it");
+			found = message;
+		}
+	}
+	if (found < 0)
+		return refuse(maker, 0, &root,
+			      "neither resourceLogs, resourceSpans nor resourceMetrics is in it");
+	*ret_message = (enum otlp_message)found;
+	return 0;
+}
+
+/* message: NULL: the one that *ret_message becomes. */
+static int make(const enum otlp_message *message, const char *json, size_t length,
+		size_t memory_limit_bytes, enum otlp_message *ret_message,
+		struct otlp_buffer *buffer, struct otlp_json_error *ret_error)
 {
 	struct otlp_json_error error = { 0 };
 	struct maker maker = { .memory = buffer->data, .capacity = buffer->capacity };
+	enum otlp_message chosen = message ? *message : OTLP_LOGS;
 	const struct place root = { 0 };
 	int result;
 
@@ -430,10 +461,12 @@ int otlp_from_json(enum otlp_message message, const char *json, size_t length,
 	if (buffer->capacity)
 		maker.writer.at = maker.memory + maker.capacity;
 	result = parse(&maker, json, length, memory_limit_bytes);
+	if (!result && !message)
+		result = choose(&maker, &chosen);
 	if (!result)
 		result = make_room(&maker, length / 2 + 512);
 	if (!result)
-		result = put_message(&maker, message_kind(message), 0, &root);
+		result = put_message(&maker, message_kind(chosen), 0, &root);
 	tree_release(&maker.tree);
 	buffer->data = maker.memory;
 	buffer->capacity = maker.capacity;
@@ -443,7 +476,23 @@ int otlp_from_json(enum otlp_message message, const char *json, size_t length,
 	}
 	buffer->length = written(&maker);
 	memmove(buffer->data, maker.writer.at, buffer->length);
+	if (ret_message)
+		*ret_message = chosen;
 	return 0;
+}
+
+int otlp_from_json(enum otlp_message message, const char *json, size_t length,
+		   size_t memory_limit_bytes, struct otlp_buffer *buffer,
+		   struct otlp_json_error *ret_error)
+{
+	return make(&message, json, length, memory_limit_bytes, NULL, buffer, ret_error);
+}
+
+int otlp_data_from_json(const char *json, size_t length, size_t memory_limit_bytes,
+			enum otlp_message *ret_message, struct otlp_buffer *buffer,
+			struct otlp_json_error *ret_error)
+{
+	return make(NULL, json, length, memory_limit_bytes, ret_message, buffer, ret_error);
 }
 
 void otlp_buffer_release(struct otlp_buffer *buffer)

@@ -52,6 +52,12 @@ int otlp_from_json(enum otlp_message message, const char *json, size_t length,
 		   size_t memory_limit_bytes, struct otlp_buffer *buffer,
 		   struct otlp_json_error *ret_error);
 
+/* The same of a request whose signal only its text tells, by its one member: *ret_message is
+ * OTLP_LOGS, OTLP_SPANS or OTLP_METRICS. -EBADMSG: it has none of the three, or several. */
+int otlp_data_from_json(const char *json, size_t length, size_t memory_limit_bytes,
+			enum otlp_message *ret_message, struct otlp_buffer *buffer,
+			struct otlp_json_error *ret_error);
+
 /* Protobuf to JSON on one line, appended to `json`, which is as it was on failure. Texts that are
  * not UTF-8 have U+FFFD instead. -EBADMSG: not such a message, or nested deeper than 100; -ENOMEM.
  */

@@ -301,12 +301,14 @@ def test_check_names_what_does_not_go_together(tmp_path):
     inputs:    { gen: { plugin = "generate"; }; };
     outputs:   { one: { plugin = "file"; path = "/var/log/%{"; };
                  two: { plugin = "file"; path = "/dev/null/x.json"; permissions = "rwx"; };
+                 ten: { plugin = "file"; path = "/tmp/x.json"; format = "otlp_json"; };
                  six: { plugin = "file"; path = "/tmp/x.json"; compression = "zstd"; }; };
-    pipelines: { main: { from = ["gen"]; to = ["one", "two", "six"]; }; };
+    pipelines: { main: { from = ["gen"]; to = ["one", "two", "six", "ten"]; }; };
     ''')
     result = run("check", config)
     assert result.returncode != 0
     for text in ('outputs.one.path: "/var/log/%{"', "outputs.two.path: /dev/null is no directory",
+                 'outputs.ten.path: "/tmp/x.json" does not keep signals apart',
                  'outputs.two.permissions: "rwx" is no octal number', 'outputs.six.path: "/tmp/x.json" is to be compressed'):
         assert text in result.stdout + result.stderr
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """OTLP's JSON and protobuf made into each other, against the official classes and their JSON."""
 
+import glob
 import json
 import os
 import random
 import subprocess
 
 import pytest
+from sonde import Daemon, wait_for
 
 BUILD = os.environ.get("SONDE_BUILD", "build")
 TRANSCODE = os.path.join(BUILD, "tests/unit/transcode_otlp")
@@ -194,3 +196,57 @@ def test_every_rule_but_that_of_ids_is_as_in_the_official_json(official):
 def test_ids_are_hex_in_either_case(value, wanted):
     made, = transcode([log('"traceId":' + value)])
     assert made.startswith("hex ") and made.endswith(wanted)
+
+
+# --- the output `file` ----------------------------------------------------------------------------------------------
+
+# Prints the points in lines of OTLP/JSON as "METRIC VALUE ATTRIBUTES".
+READ = """
+import base64, json, sys
+from google.protobuf import json_format
+from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
+
+def based(value):
+    if isinstance(value, list):
+        return [based(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: base64.b64encode(bytes.fromhex(item)).decode() if key in ("traceId", "spanId") else based(item)
+            for key, item in value.items()}
+
+for line in sys.stdin:
+    data = json_format.ParseDict(based(json.loads(line)), MetricsData())
+    for resource in data.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                for point in metric.gauge.data_points:
+                    said = {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in point.attributes}
+                    print(metric.name, point.as_double, json.dumps(said, sort_keys=True))
+"""
+
+
+@pytest.mark.parametrize("name, options", [
+    ("%{signal}.json", ""), ("%{signal}-%{generate.word}.json", 'sync = "interval"; sync_interval = "100ms";'),
+    ("%{signal}.json", 'rotate_size = "64KiB";')])
+def test_the_official_classes_read_every_point_in_the_files(tmp_path, official, name, options):
+    rows = 5000
+    with Daemon(tmp_path, f'''
+        inputs:    {{ gen: {{ plugin = "generate"; rows = {rows}; batch = 500; }}; }};
+        outputs:   {{ out: {{ plugin = "file"; format = "otlp_json"; path = "{tmp_path}/out/{name}"; {options} }}; }};
+        pipelines: {{ main: {{ from = ["gen"]; to = ["out"]; }}; }};
+    ''') as daemon:
+        daemon.start()
+        wait_for(lambda: daemon.status().route("main > out").rows("out") == rows, "all rows", 60)
+        assert daemon.stop() == 0
+    text = b""
+    for path in glob.glob(f"{tmp_path}/out/metrics*.json"):
+        with open(path, "rb") as file:
+            text += file.read()
+    points = subprocess.run([official, "-c", READ], input=text, stdout=subprocess.PIPE, timeout=120, check=True)
+    seen = []
+    for line in points.stdout.decode().splitlines():
+        metric, value, attributes = line.split(" ", 2)
+        attributes = json.loads(attributes)
+        assert metric == "generate.value" and float(value) == attributes["generate.sequence"] % 1000
+        seen.append(attributes["generate.sequence"])
+    assert sorted(seen) == list(range(rows))

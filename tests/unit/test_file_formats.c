@@ -185,6 +185,77 @@ static void options_that_contradict_each_other_are_named(void **state)
 		       "column, and \"}\" ends it");
 }
 
+/* ---- OTLP/JSON --------------------------------------------------------------------------- */
+
+static uint32_t count_of(const char *text, const char *piece)
+{
+	uint32_t count = 0;
+
+	for (; (text = strstr(text, piece)); text++)
+		count++;
+	return count;
+}
+
+static void a_line_of_otlp_json_is_a_request_of_one_signal_and_file(void **state)
+{
+	const char *options[] = { "format=otlp_json", NULL };
+	struct plugin_host *host = started("%{signal}-%{a}.json", options);
+	char *text;
+
+	(void)state;
+	assert_int_equal(write_numbers(host, "a", 1, 2), SONDE_OK);
+	assert_int_equal(write_numbers(host, "b", 7, 2500), SONDE_OK);
+	plugin_host_release(host);
+	assert_content("logs-1.json",
+		       "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"attributes\":"
+		       "[{\"key\":\"a\",\"value\":{\"intValue\":\"1\"}}]}]}]}]}\n");
+	text = content("logs-_.json"); /* at most 1,000 records a line */
+	assert_int_equal(count_of(text, "\n"), 3);
+	assert_int_equal(count_of(text, "resourceLogs"), 3);
+	assert_int_equal(count_of(text, "\"key\":\"b\""), 2500);
+	assert_non_null(strstr(text, "\"intValue\":\"2506\""));
+	free(text);
+}
+
+static void a_line_of_otlp_json_does_not_grow_a_file_beyond_its_size(void **state)
+{
+	const char *options[] = { "format=otlp_json", "rotate_size=150B", NULL };
+	struct plugin_host *host = started("%{signal}.json", options);
+	char *text;
+
+	(void)state;
+	assert_int_equal(write_numbers(host, "a", 1, 1), SONDE_OK);
+	assert_int_equal(write_numbers(host, "a", 2, 1), SONDE_OK);
+	plugin_host_release(host);
+	text = content("logs~20260701T120000Z.json");
+	assert_non_null(strstr(text, "\"intValue\":\"1\""));
+	free(text);
+	text = content("logs.json");
+	assert_non_null(strstr(text, "\"intValue\":\"2\""));
+	free(text);
+}
+
+static void what_otlp_has_nothing_for_is_counted_as_rejected(void **state)
+{
+	const char *options[] = { "format=otlp_json", NULL };
+	struct plugin_host *host = started("%{signal}.json", options);
+	struct sonde_batch *batches[] = { numbers("a", 1, 1),
+					  batch_table("events", SONDE_SIGNAL_SPAN_EVENT, 1),
+					  batch_table("nothing", SONDE_SIGNAL_METRIC, 3) };
+
+	(void)state;
+	batch_finish(batches[1]);
+	batch_finish(batches[2]); /* points without a measure */
+	assert_int_equal(plugin_host_write(host, batches, 3), SONDE_OK);
+	assert_int_equal(host->settled_count, 2);
+	assert_int_equal(host->outcome.verdict, SONDE_DONE);
+	assert_int_equal(host->outcome.rejected_rows, 3);
+	assert_string_equal(host->outcome.reason, "nothing in OTLP");
+	for (int index = 0; index < 3; index++)
+		batch_release(batches[index]);
+	plugin_host_release(host);
+}
+
 int main(void)
 {
 #define TEST(test_) cmocka_unit_test_setup_teardown(test_, in_a_new_directory, gone)
@@ -194,6 +265,9 @@ int main(void)
 		TEST(a_torn_record_is_cut_off_though_it_has_line_breaks),
 		TEST(compressed_files_are_whole_after_each_delivery),
 		TEST(a_broken_compressed_file_is_set_aside_and_a_strange_one_left_alone),
+		TEST(a_line_of_otlp_json_is_a_request_of_one_signal_and_file),
+		TEST(a_line_of_otlp_json_does_not_grow_a_file_beyond_its_size),
+		TEST(what_otlp_has_nothing_for_is_counted_as_rejected),
 		TEST(permissions_are_as_stated_whatever_the_umask),
 		TEST(options_that_contradict_each_other_are_named),
 	};

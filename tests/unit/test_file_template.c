@@ -183,6 +183,8 @@ static void columns_schema_and_the_rows_own_time_are_filled_in(void **state)
 	assert_paths("%Y-%m-%d/%H%M",
 		     (const char *[]){ "1970-01-01/0000", "1970-01-01/0000", "2025-12-31/2359",
 				       "2026-01-01/0000", "1970-01-01/0000", "1970-01-02/0000" });
+	assert_paths("%{signal}.json", (const char *[]){ "logs.json", "logs.json", "logs.json",
+							 "logs.json", "logs.json", "logs.json" });
 	assert_paths("x%{no.such.column}", (const char *[]){ "x_", "x_", "x_", "x_", "x_", "x_" });
 }
 
@@ -290,6 +292,12 @@ static void values_beside_literals_are_found(void **state)
 	assert_true(template_match(&template, 0, "x-y-z.json.json", &match));
 	assert_false(template_match(&template, 0, "xy.json", &match));
 	assert_false(template_match(&template, 0, "-y.json", &match));
+	template_release(&template);
+	template = parsed("%{signal}.json");
+	assert_true(template_match(&template, 0, "traces.json", &match));
+	assert_true(template_match(&template, 0, "metrics.json", &match));
+	assert_false(template_match(&template, 0, "logsx.json", &match));
+	assert_false(template_match(&template, 0, "mine.json", &match));
 	template_release(&template);
 	template = parsed("rows");
 	template_base(&template, base);

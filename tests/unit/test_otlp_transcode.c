@@ -225,6 +225,30 @@ static void a_status_is_a_code_and_a_message(void **state)
 	json_release(&json);
 }
 
+static void what_signal_a_document_has_its_one_member_tells(void **state)
+{
+	static const char *const texts[] = { "{\"a\":1,\"resourceLogs\":[],\"resourceSpans\":null}",
+					     "{\"resource_spans\":[{}]}",
+					     "{\"resourceMetrics\":[{}]}" };
+	static const char *const wrong[] = { "{}", "[]", "{\"resourceLogs\":null}",
+					     "{\"resourceLogs\":[],\"resourceSpans\":[]}" };
+	enum otlp_message message;
+
+	for (int at = 0; at < 3; at++) {
+		assert_int_equal(otlp_data_from_json(texts[at], strlen(texts[at]), PLENTY_BYTES,
+						     &message, &buffer, &error),
+				 0);
+		assert_int_equal(message, OTLP_LOGS + at);
+		assert_int_equal(buffer.length, at ? 2 : 0);
+	}
+	for (int at = 0; at < 4; at++)
+		assert_int_equal(otlp_data_from_json(wrong[at], strlen(wrong[at]), PLENTY_BYTES,
+						     &message, &buffer, &error),
+				 -EBADMSG);
+	assert_string_equal(error.text, "more than one signal is in it");
+	assert_int_equal(error.column, 21);
+}
+
 /* ---- errors ------------------------------------------------------------------------------ */
 
 static void an_error_names_the_field_and_what_is_wrong(void **state)
@@ -480,6 +504,7 @@ int main(void)
 		cmocka_unit_test(null_is_absent_and_unknown_fields_are_ignored),
 		cmocka_unit_test(of_a_name_that_stands_twice_the_last_value_counts),
 		cmocka_unit_test(texts_keep_every_character),
+		cmocka_unit_test(what_signal_a_document_has_its_one_member_tells),
 		cmocka_unit_test(a_status_is_a_code_and_a_message),
 		cmocka_unit_test(an_error_names_the_field_and_what_is_wrong),
 		cmocka_unit_test(an_error_of_the_text_names_line_and_column),

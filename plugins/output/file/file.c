@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Output `file`: rows as lines of JSON or as CSV, in files that are closed, kept and deleted by
- * rules, or on standard output. */
+/* Output `file`: rows as lines of JSON or OTLP/JSON or as CSV, in files that are closed, kept and
+ * deleted by rules, or on standard output. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,10 +8,16 @@
 #include "pipe.h"
 #include "retain.h"
 
-enum { IN_FLIGHT = 16, BATCH_LIMIT = 8 };
+enum { IN_FLIGHT = 16, BATCH_LIMIT = WRITER_BATCH_LIMIT };
 enum { TIMER_TEND, TIMER_SYNC };
 
 static const int64_t tend_ns = INT64_C(10000000000), look_ns = INT64_C(60000000000);
+
+/* A delivery that is answered later. */
+struct kept {
+	struct sonde_delivery *delivery;
+	struct shortfall shortfall; /* of one that is written */
+};
 
 struct file {
 	struct settings settings; /* first: settings_options is a table of it */
@@ -28,7 +34,7 @@ struct file {
 	bool watches;  /* the pipe, until there is room */
 
 	/* A slow pipe: the first is under way. sync = "interval": they are written, and wait. */
-	struct sonde_delivery *kept[IN_FLIGHT];
+	struct kept kept[IN_FLIGHT];
 	uint32_t kept_count;
 	uint64_t kept_bytes, kept_lines; /* that were written for them */
 	int64_t looked_ns;               /* wall clock of the last look at what is closed */
@@ -147,16 +153,36 @@ static int file_start(struct sonde_instance *instance)
 static bool reject(struct sonde_instance *instance, struct sonde_delivery *delivery)
 {
 	struct file *file = instance->self;
+	struct shortfall *shortfall = &file->writer.shortfall;
 	const struct sonde_outcome never = { .size = sizeof(never),
 					     .verdict = SONDE_REJECTED,
-					     .reason = "too many columns" };
-	uint32_t rejected = file->writer.rejected, count = delivery->batch_count;
+					     .reason = file->settings.format == FORMAT_OTLP_JSON
+							       ? "no signal of OTLP"
+							       : "too many columns" };
+	uint32_t rejected = shortfall->rejected & ~shortfall->settled;
 
-	file->writer.rejected = 0;
-	for (uint32_t index = 0; index < count; index++)
+	shortfall->settled |= rejected;
+	for (uint32_t index = 0; index < delivery->batch_count; index++)
 		if (rejected >> index & 1)
 			sonde_settle_batch(instance, delivery, index, &never);
-	return (uint32_t)__builtin_popcount(rejected) < count;
+	return (uint32_t)__builtin_popcount(shortfall->settled) < delivery->batch_count;
+}
+
+/* Answers written batches of which some rows could not be. False: the delivery is gone. */
+static bool settle_short(struct sonde_instance *instance, struct sonde_delivery *delivery,
+			 struct shortfall *shortfall)
+{
+	struct sonde_outcome outcome = { .size = sizeof(outcome), .reason = "nothing in OTLP" };
+	uint32_t count = delivery->batch_count;
+
+	for (uint32_t index = 0; index < count; index++) {
+		outcome.rejected_rows = shortfall->left_out[index];
+		if (!outcome.rejected_rows || shortfall->settled >> index & 1)
+			continue;
+		shortfall->settled |= 1u << index;
+		sonde_settle_batch(instance, delivery, index, &outcome);
+	}
+	return (uint32_t)__builtin_popcount(shortfall->settled) < count;
 }
 
 /* After a file was closed or begun, or time has passed. What cannot be deleted stays in the way,
@@ -196,8 +222,12 @@ static void settle_kept(struct sonde_instance *instance, uint32_t verdict, const
 	}
 	file->kept_count = 0;
 	file->kept_bytes = file->kept_lines = 0;
-	for (uint32_t index = 0; index < count; index++)
-		sonde_settle(instance, file->kept[index], &outcome);
+	for (uint32_t index = 0; index < count; index++) {
+		struct kept kept = file->kept[index];
+
+		if (verdict != SONDE_DONE || settle_short(instance, kept.delivery, &kept.shortfall))
+			sonde_settle(instance, kept.delivery, &outcome);
+	}
 }
 
 /* Nothing since the last commit can be relied on: all of it is cut out, and comes again. */
@@ -254,7 +284,8 @@ static int write_files(struct sonde_instance *instance, struct sonde_delivery *d
 	if (result < 0)
 		return fail_delivery(instance, delivery, result);
 	if (file->settings.sync == SYNC_INTERVAL && !file->drains) {
-		file->kept[file->kept_count++] = delivery;
+		file->kept[file->kept_count++] =
+			(struct kept){ .delivery = delivery, .shortfall = file->writer.shortfall };
 		file->kept_bytes += file->writer.bytes;
 		file->kept_lines += file->writer.row_count;
 		if (file->kept_count < IN_FLIGHT)
@@ -269,6 +300,7 @@ static int write_files(struct sonde_instance *instance, struct sonde_delivery *d
 	result = commit_kept(instance);
 	if (result < 0)
 		return result;
+	(void)settle_short(instance, delivery, &file->writer.shortfall);
 	sonde_count(&file->lines_written, file->writer.row_count);
 	sonde_count(&file->bytes_written, file->writer.bytes);
 	return SONDE_OK;
@@ -281,7 +313,7 @@ static const char *stream_name(const struct file *file)
 	return file->has_path ? file->settings.path : "standard output";
 }
 
-/* What write() returns of a delivery that it tried to write; *ret_gone: it was rejected whole. */
+/* What write() returns of a delivery that it tried to write; *ret_gone: it is answered already. */
 static int push(struct sonde_instance *instance, struct sonde_delivery *delivery, bool *ret_gone)
 {
 	struct file *file = instance->self;
@@ -302,6 +334,7 @@ static int push(struct sonde_instance *instance, struct sonde_delivery *delivery
 		return sonde_fail(instance, EPIPE, "nobody reads %s any more", stream_name(file));
 	if (result < 0)
 		return sonde_fail(instance, -result, "cannot write to %s", stream_name(file));
+	*ret_gone = !settle_short(instance, delivery, &file->writer.shortfall);
 	sonde_count(&file->lines_written, file->writer.row_count);
 	sonde_count(&file->bytes_written, file->writer.bytes);
 	return SONDE_OK;
@@ -314,7 +347,7 @@ static int write_pipe(struct sonde_instance *instance, struct sonde_delivery *de
 	int result = file->kept_count ? SONDE_LATER : push(instance, delivery, &gone);
 
 	if (result == SONDE_LATER)
-		file->kept[file->kept_count++] = delivery;
+		file->kept[file->kept_count++] = (struct kept){ .delivery = delivery };
 	return result;
 }
 
@@ -327,7 +360,7 @@ static int file_ready(struct sonde_instance *instance, int fd, uint32_t events)
 	(void)fd;
 	(void)events;
 	while (file->kept_count) {
-		struct sonde_delivery *delivery = file->kept[0];
+		struct sonde_delivery *delivery = file->kept[0].delivery;
 		bool gone;
 		int result = push(instance, delivery, &gone);
 
@@ -419,7 +452,7 @@ static void file_stop(struct sonde_instance *instance)
 static const struct sonde_plugin file_plugin = {
 	SONDE_PLUGIN_OUTPUT,
 	.name = "file",
-	.summary = "rows as lines of JSON or CSV, in files",
+	.summary = "rows as lines of JSON, OTLP/JSON or CSV, in files",
 	.manual = settings_manual,
 	.self_size = sizeof(struct file),
 	.in_flight = IN_FLIGHT,

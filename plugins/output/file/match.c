@@ -92,6 +92,18 @@ static bool match_value(const struct template *template, uint32_t at, const char
 	return false;
 }
 
+static bool match_signal(const struct template *template, uint32_t at, const char *name,
+			 struct match *match, size_t series)
+{
+	static const char *const signals[] = { "logs", "traces", "metrics" };
+
+	for (int place = 0; place < 3; place++)
+		if (strncmp(name, signals[place], strlen(signals[place])) == 0)
+			return match_rest(template, at, name, strlen(signals[place]), match,
+					  series);
+	return false;
+}
+
 static bool match_from(const struct template *template, uint32_t at, const char *name,
 		       struct match *match, size_t series)
 {
@@ -107,6 +119,8 @@ static bool match_from(const struct template *template, uint32_t at, const char 
 		       match_rest(template, at, name, part->length, match, series);
 	case PART_TIME:
 		return match_time(template, at, name, match, series);
+	case PART_SIGNAL:
+		return match_signal(template, at, name, match, series);
 	default:
 		return match_value(template, at, name, match, series);
 	}

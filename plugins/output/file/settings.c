@@ -7,7 +7,7 @@
 #include "settings.h"
 #include "template.h"
 
-static const char *const format_choices[] = { "json", "csv", NULL };
+static const char *const format_choices[] = { "json", "csv", "otlp_json", NULL };
 static const char *const mode_choices[] = { "append", "truncate", NULL };
 static const char *const compression_choices[] = { "none", "zstd", NULL };
 static const char *const sync_choices[] = { "never", "interval", "batch", NULL };
@@ -24,12 +24,13 @@ const struct sonde_option settings_options[] = {
 	  SONDE_MEMBER(struct settings, format),
 	  .value = "json",
 	  .choices = format_choices,
-	  .help = "json: a line of JSON a row; csv: a header and a record a row" },
+	  .help = "json: a line of JSON a row; csv: a header and a record a row; otlp_json: a "
+		  "line of OTLP/JSON an export request" },
 	{ .name = "schema",
 	  .type = SONDE_BOOL,
 	  SONDE_MEMBER(struct settings, schema),
 	  .value = "true",
-	  .help = "begin each row with the name of its schema" },
+	  .help = "begin each row with the name of its schema (json, csv)" },
 	{ .name = "mode",
 	  .type = SONDE_CHOICE,
 	  SONDE_MEMBER(struct settings, mode),
@@ -130,7 +131,12 @@ const char settings_manual[] =
 	"parts "
 	"is JSON in a cell. A column that a row lacks is empty; one that the header lacks closes "
 	"the file, and the next one has all columns of both.\n\n"
-	"Paths: \"%{schema}\" stands for the name of the row's schema, \"%{NAME}\" for its value "
+	"OTLP/JSON: a line is an export request of one signal, as collectors write and read it: "
+	"{\"resourceLogs\":[..]}, {\"resourceSpans\":[..]} or {\"resourceMetrics\":[..]}, with "
+	"1,000 rows or about 4 MiB of protobuf at most. A file holds one signal, so the path names "
+	"\"%{signal}\"; on standard output lines of all signals may follow each other.\n\n"
+	"Paths: \"%{signal}\" stands for logs, traces or metrics, \"%{schema}\" for the name of "
+	"the row's schema, \"%{NAME}\" for its value "
 	"in "
 	"the column NAME, \"%Y %m %d %H %M\" for its time in UTC (the time of writing if it has "
 	"none), \"%%\" for a per cent sign. In a value, slashes, tildes, control characters and a "
@@ -216,6 +222,20 @@ static void check_compression(struct sonde_instance *instance, const struct sett
 			"the path ends in \".zst\", but nothing is compressed (say \"zstd\")");
 }
 
+/* A file of OTLP/JSON holds one signal. */
+static void check_signal(struct sonde_instance *instance, const struct settings *settings,
+			 const struct template *template)
+{
+	for (uint32_t at = 0; at < template->part_count; at++)
+		if (template->parts[at].kind == PART_SIGNAL)
+			return;
+	if (settings->format == FORMAT_OTLP_JSON)
+		sonde_problem(instance, "path",
+			      "\"%s\" does not keep signals apart: with format = \"otlp_json\" it "
+			      "names %%{signal}, which is logs, traces or metrics",
+			      settings->path);
+}
+
 static void check_standard_output(struct sonde_instance *instance, const struct settings *settings)
 {
 	if (settings->rotate_bytes || settings->rotate_every_ns)
@@ -244,6 +264,7 @@ void settings_check(struct sonde_instance *instance, const struct settings *sett
 		if (settings->mode == MODE_TRUNCATE && template.varies)
 			sonde_problem(instance, "mode",
 				      "\"truncate\" is for one file, and the path names many");
+		check_signal(instance, settings, &template);
 		check_directory(instance, &template);
 		template_release(&template);
 	}

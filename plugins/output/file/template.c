@@ -80,15 +80,19 @@ static const char *parse_name(struct template *template, const char *at, char er
 {
 	const char *name = at + 2, *end = strchr(name, '}');
 	size_t length = end ? (size_t)(end - name) : 0;
-	bool schema = length == 6 && memcmp(name, "schema", 6) == 0;
+	uint32_t kind = PART_COLUMN;
 
 	if (!length || memchr(name, '/', length)) {
 		(void)say(error, "\"%{\" begins a name, such as %{schema} or that of a column, and "
 				 "\"}\" ends it");
 		return NULL;
 	}
+	if (length == 6 && memcmp(name, "schema", 6) == 0)
+		kind = PART_SCHEMA;
+	if (length == 6 && memcmp(name, "signal", 6) == 0)
+		kind = PART_SIGNAL;
 	template->varies = true;
-	if (part_add(template, schema ? PART_SCHEMA : PART_COLUMN, name, length, error) < 0)
+	if (part_add(template, kind, name, length, error) < 0)
 		return NULL;
 	return end + 1;
 }
@@ -194,10 +198,24 @@ static const struct sonde_column *find_column(const struct sonde_batch *batch,
 	return found;
 }
 
+/* As the signals of OTLP are called. */
+static const char *signal_name(uint32_t signal)
+{
+	switch (signal) {
+	case SONDE_SIGNAL_LOG:
+		return "logs";
+	case SONDE_SIGNAL_SPAN:
+		return "traces";
+	default:
+		return "metrics";
+	}
+}
+
 void template_bind(struct template *template, const struct sonde_batch *batch, struct lines *lines,
 		   int64_t now_ns)
 {
 	template->schema = batch->schema;
+	template->signal = signal_name(batch->signal);
 	template->lines = lines;
 	template->now_ns = now_ns;
 	template->time = NULL;
@@ -301,6 +319,10 @@ static size_t put_part(struct template *template, const struct part *part, uint3
 	case PART_SCHEMA:
 		length = template_clean(template->schema, strlen(template->schema), value);
 		memcpy(to, value, length);
+		return length;
+	case PART_SIGNAL:
+		length = strlen(template->signal);
+		memcpy(to, template->signal, length);
 		return length;
 	default:
 		memcpy(to, part->text, part->length);

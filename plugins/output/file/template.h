@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Path templates: which file a row belongs to, and which files a template may have made.
  *
- * `%{schema}` stands for the name of the row's schema, `%{NAME}` for its value in the column NAME;
+ * `%{schema}` stands for the name of the row's schema, `%{signal}` for logs, traces or metrics,
+ * `%{NAME}` for its value in the column NAME;
  * `%Y %m %d %H %M` for its time in UTC, or the time of writing if it has none; `%%` for a per cent
  * sign. A value is one piece of a name: it never holds a slash, a tilde or a control character,
  * does not begin with a dot, is never empty, and at most TEMPLATE_VALUE_BYTES long. */
@@ -19,7 +20,7 @@ enum {
 	TEMPLATE_DEPTH = 16,        /* names from the first that varies */
 };
 
-enum part_kind { PART_LITERAL, PART_SCHEMA, PART_COLUMN, PART_TIME, PART_SLASH };
+enum part_kind { PART_LITERAL, PART_SCHEMA, PART_SIGNAL, PART_COLUMN, PART_TIME, PART_SLASH };
 
 struct part {
 	uint32_t kind;    /* enum part_kind */
@@ -37,7 +38,7 @@ struct template
 	bool varies_by_time; /* names a time */
 
 	/* of the bound batch */
-	const char *schema;
+	const char *schema, *signal;
 	const struct sonde_column *time; /* NULL: it has none */
 	int64_t now_ns;
 	struct lines *lines;

@@ -8,19 +8,19 @@
 int writer_open(struct writer *writer, struct sonde_instance *instance,
 		const struct settings *settings, struct template *template, struct store *store)
 {
-	bool is_csv = settings->format == FORMAT_CSV;
-
 	writer->settings = settings;
 	writer->template = template;
 	writer->store = store;
 	writer->values = lines_create(instance, false);
-	if (is_csv)
+	if (settings->format == FORMAT_CSV)
 		writer->csv = csv_create(instance, settings->schema);
+	else if (settings->format == FORMAT_OTLP_JSON)
+		writer->requests = requests_create();
 	else
 		writer->lines = lines_create(instance, settings->schema);
 	if (settings->compression == COMPRESSION_ZSTD)
 		writer->frames = frames_create();
-	if (!writer->values || !(writer->csv || writer->lines) ||
+	if (!writer->values || !(writer->csv || writer->requests || writer->lines) ||
 	    (settings->compression == COMPRESSION_ZSTD && !writer->frames))
 		return -ENOMEM;
 	return 0;
@@ -32,6 +32,7 @@ void writer_close(struct writer *writer)
 	lines_release(writer->lines);
 	lines_release(writer->values);
 	csv_release(writer->csv);
+	requests_release(writer->requests);
 	header_release(&writer->header);
 	frames_release(writer->frames);
 	json_release(&writer->rows);
@@ -46,10 +47,16 @@ void writer_close(struct writer *writer)
 static int bind(struct writer *writer, const struct sonde_delivery *delivery, uint32_t index)
 {
 	const struct sonde_batch *batch = delivery->batches[index];
-	int result = writer->csv ? csv_bind(writer->csv, batch) : lines_bind(writer->lines, batch);
+	int result;
 
+	if (writer->csv)
+		result = csv_bind(writer->csv, batch);
+	else if (writer->requests)
+		result = requests_bind(writer->requests, batch);
+	else
+		result = lines_bind(writer->lines, batch);
 	if (result == -E2BIG)
-		writer->rejected |= 1u << index;
+		writer->shortfall.rejected |= 1u << index;
 	return result;
 }
 
@@ -59,13 +66,31 @@ static void begin(struct writer *writer, int64_t now_ns)
 	writer->target = NULL;
 	writer->has_rows = false;
 	writer->bytes = writer->row_count = 0;
-	writer->rejected = 0;
+	memset(&writer->shortfall, 0, sizeof(writer->shortfall));
 	json_clear(&writer->rows);
 }
 
-static int encode_row(struct writer *writer, uint32_t row, struct json *out)
+/* Appends a row, or those of its group that share a line with it; *row is then the next one.
+ * Returns how many they were. */
+static int encode_rows(struct writer *writer, uint32_t *row, struct json *out)
 {
-	return writer->csv ? csv_row(writer->csv, row, out) : lines_row(writer->lines, row, out);
+	int result;
+
+	if (writer->requests)
+		return requests_line(writer->requests, writer->split.next, row, out);
+	result =
+		writer->csv ? csv_row(writer->csv, *row, out) : lines_row(writer->lines, *row, out);
+	*row = writer->split.next[*row];
+	return result < 0 ? result : 1;
+}
+
+/* Counts what the lines of a batch could not say. */
+static void book_left_out(struct writer *writer, uint32_t index)
+{
+	uint64_t count = writer->requests ? requests_left_out(writer->requests) : 0;
+
+	writer->shortfall.left_out[index] = count;
+	writer->row_count -= count;
 }
 
 static int no_memory(struct writer *writer)
@@ -173,7 +198,7 @@ static bool is_too_much(const struct writer *writer, bool has_rows)
 	       (uint64_t)writer->target->size + writer->rows.length > bytes;
 }
 
-/* Moves the row that begins at `start` to the next file. */
+/* Moves the line that begins at `start` to the next file. */
 static int move_row(struct writer *writer, size_t start)
 {
 	size_t length = writer->rows.length - start;
@@ -199,15 +224,17 @@ static int move_row(struct writer *writer, size_t start)
 	return 0;
 }
 
-static int write_row(struct writer *writer, uint32_t row)
+static int write_rows(struct writer *writer, uint32_t *row)
 {
 	size_t start = writer->rows.length;
 	bool has_rows = writer->has_rows;
-	int result;
+	int result = encode_rows(writer, row, &writer->rows);
 
-	if (encode_row(writer, row, &writer->rows) < 0)
+	if (result < 0)
 		return no_memory(writer);
-	writer->row_count++;
+	writer->row_count += (uint32_t)result;
+	if (writer->rows.length == start)
+		return 0;
 	writer->has_rows = true;
 	if (is_too_much(writer, has_rows)) {
 		writer->has_rows = has_rows;
@@ -252,18 +279,23 @@ static int write_group(struct writer *writer, const struct group *group)
 
 	if (result == 0)
 		result = fit_header(writer);
-	for (uint32_t row = group->first; row != UINT32_MAX && result == 0;
-	     row = writer->split.next[row])
-		result = write_row(writer, row);
+	for (uint32_t row = group->first; row != UINT32_MAX && result == 0;)
+		result = write_rows(writer, &row);
 	return result;
+}
+
+/* All rows are one group, the path of which is never asked for. */
+static int do_not_split(struct writer *writer, const struct sonde_batch *batch)
+{
+	struct template none = { 0 };
+
+	return split_batch(&writer->split, &none, batch);
 }
 
 static int split(struct writer *writer, const struct sonde_batch *batch)
 {
-	struct template none = { 0 }; /* whose path is never asked for */
-
 	if (!writer->template)
-		return split_batch(&writer->split, &none, batch);
+		return do_not_split(writer, batch);
 	template_bind(writer->template, batch, writer->values, writer->now_ns);
 	return split_batch(&writer->split, writer->template, batch);
 }
@@ -282,6 +314,7 @@ int writer_write(struct writer *writer, const struct sonde_delivery *delivery, i
 			return no_memory(writer);
 		for (uint32_t group = 0; group < writer->split.group_count && result == 0; group++)
 			result = write_group(writer, &writer->split.groups[group]);
+		book_left_out(writer, index);
 	}
 	return result == 0 && writer->target ? flush(writer) : result;
 }
@@ -307,7 +340,7 @@ int writer_encode(struct writer *writer, const struct sonde_delivery *delivery, 
 
 	begin(writer, 0);
 	for (uint32_t index = 0; index < delivery->batch_count && result == 0; index++) {
-		const struct sonde_batch *batch = delivery->batches[index];
+		uint32_t row;
 
 		result = bind(writer, delivery, index);
 		if (result == -E2BIG) {
@@ -316,11 +349,18 @@ int writer_encode(struct writer *writer, const struct sonde_delivery *delivery, 
 		}
 		if (result == 0)
 			result = encode_header(writer, out);
-		for (uint32_t row = 0; row < batch->row_count && result == 0; row++)
-			if (sonde_selected(batch, row)) {
-				result = encode_row(writer, row, out);
-				writer->row_count++;
-			}
+		if (result == 0)
+			result = do_not_split(writer, delivery->batches[index]);
+		row = result == 0 && writer->split.group_count ? writer->split.groups[0].first
+							       : UINT32_MAX;
+		while (row != UINT32_MAX && result >= 0) {
+			result = encode_rows(writer, &row, out);
+			writer->row_count += result < 0 ? 0 : (uint32_t)result;
+		}
+		if (result < 0)
+			break;
+		result = 0;
+		book_left_out(writer, index);
 	}
 	return out->failed ? -ENOMEM : result;
 }

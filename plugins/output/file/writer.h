@@ -5,8 +5,18 @@
 
 #include "csv.h"
 #include "frame.h"
+#include "requests.h"
 #include "split.h"
 #include "store.h"
+
+enum { WRITER_BATCH_LIMIT = 8 }; /* of a delivery */
+
+/* What of a delivery was not written, for good. */
+struct shortfall {
+	uint32_t rejected;                     /* a bit for each batch that no file can hold */
+	uint32_t settled;                      /* a bit for each batch that is answered already */
+	uint64_t left_out[WRITER_BATCH_LIMIT]; /* rows of a batch that OTLP has nothing for */
+};
 
 struct writer {
 	const struct settings *settings;
@@ -16,7 +26,8 @@ struct writer {
 	struct lines *lines;  /* JSON */
 	struct lines *values; /* of templates */
 	struct csv *csv;
-	struct header header; /* CSV: of a stream */
+	struct requests *requests; /* OTLP/JSON */
+	struct header header;      /* CSV: of a stream */
 	struct frames *frames;
 	struct target *target; /* that `rows` belong to */
 	struct json rows;      /* not written yet */
@@ -25,7 +36,7 @@ struct writer {
 	bool has_rows;         /* `rows` holds more than a header */
 	/* of this delivery */
 	uint64_t bytes, row_count; /* as they were written */
-	uint32_t rejected;         /* a bit for each batch that no file can hold */
+	struct shortfall shortfall;
 	int64_t now_ns;
 };
 
@@ -35,7 +46,8 @@ int writer_open(struct writer *writer, struct sonde_instance *instance,
 void writer_close(struct writer *writer);
 
 /* Writes all rows, each to the file that the template says (standard output: the template is NULL),
- * but for batches of more columns than a header can have: they are in `rejected`. On failure the
+ * but for what is in `shortfall`: batches of more columns than a header can have, or of no signal
+ * of OTLP, and rows that OTLP cannot say. On failure the
  * store says what could not be done, and some rows may be written. */
 int writer_write(struct writer *writer, const struct sonde_delivery *delivery, int64_t now_ns);
 
