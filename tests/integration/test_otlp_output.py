@@ -5,13 +5,12 @@ import os
 import re
 import ssl
 import subprocess
-import threading
 
 import pytest
 
-from otlp_receiver import (OK, Answer, GrpcReceiver, Receiver, decoded, field, json_sequences, partial_success,
+from otlp_receiver import (OK, Answer, GrpcReceiver, Receiver, decoded, json_sequences, partial_success,
                            python_with, retry_info, sequences, status)
-from sonde import Daemon, run, wait_for
+from sonde import TREE, Daemon, run, wait_for
 
 ROWS = 3000
 PROTOBUF = "application/x-protobuf"
@@ -563,3 +562,22 @@ def test_both_threads_of_a_doubled_output_send(tmp_path):
             Daemon(tmp_path, body(f'endpoint = "{receiver.url}"; threads = 2; request_size = "16KiB";')).start() as daemon:
         assert settled(daemon).lost_rows() == 0
         assert_all_came_once(receiver)
+
+
+# --- the config that is shipped ----------------------------------------------------------------------------------------
+
+def test_edge_conf_sends_to_a_backend_when_one_line_is_changed(tmp_path):
+    with open(os.path.join(TREE, "conf/edge.conf")) as file:
+        text = file.read()
+    offered = re.search(r"# (backend: { plugin = \"otlp\".*)\n\t(backend: .*)\n", text)
+    with Receiver() as receiver:
+        text = text.replace(offered[2], offered[1].replace("https://collector.example:4318", receiver.url))
+        # the settings of a test's daemon, and rows that need no privileges and are counted
+        text = re.sub(r"sonde:\n{.*?\n};\n", "", text, flags=re.S)
+        text = re.sub(r"calls: {.*?};", 'calls: { plugin = "generate"; rows = 3000; batch = 500; };', text)
+        archive = {"SONDE_ARCHIVE": str(tmp_path / "calls.jsonl")}
+        with Daemon(tmp_path, text).start(env=dict(os.environ, **archive)) as daemon:
+            wait_for(lambda: daemon.status().route("kernel > backend").rows("out") == ROWS, "the backend has all")
+            assert_all_came_once(receiver)
+            assert daemon.status().route("kernel > archive").rows("out") == ROWS
+            assert "no pipeline names it" not in daemon.log()
