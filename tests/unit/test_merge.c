@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What core/histogram.h promises about merging. */
+/* What lib/histogram/histogram.h promises about merging. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
