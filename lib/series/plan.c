@@ -80,12 +80,14 @@ static int add_column(struct plan *plan, const struct sonde_column *column, uint
 
 	if (is_label(column, &role))
 		return add_label(scope, column, role, seed);
-	switch (column->role) {
-	case SONDE_ROLE_ATTRIBUTES:
-		scope->map = column->type == SONDE_ANY ? column : NULL;
-		if (scope->map && (column->stride || column->valid))
+	if (column->role == SONDE_ROLE_ATTRIBUTES && column->type == SONDE_ANY) {
+		scope->map = column;
+		if (column->stride || column->valid)
 			scope->is_constant = false;
+	}
+	if (column->scope != SONDE_SCOPE_ROW)
 		return 0;
+	switch (column->role) {
 	case SONDE_ROLE_TIME:
 		plan->time = column;
 		return 0;

@@ -97,7 +97,7 @@ static bool is_late(const struct series *series, const struct point *point)
 	if (!is_cumulative(series))
 		return point->time_ns < series->time_ns;
 	return point->time_ns <= series->time_ns ||
-	       (point->start_ns && series->start_ns && point->start_ns < series->start_ns);
+	       (point->start_ns && point->start_ns < series->said_ns);
 }
 
 static bool is_reset(const struct series *series, const struct series *fresh,
@@ -105,8 +105,7 @@ static bool is_reset(const struct series *series, const struct series *fresh,
 {
 	if (!series->has_value || !is_cumulative(series))
 		return false;
-	return (series->start_ns && point->start_ns > series->start_ns) ||
-	       value_fell(series, fresh);
+	return (series->said_ns && point->start_ns > series->said_ns) || value_fell(series, fresh);
 }
 
 /* What the point has added to the series, which it is not in yet. */
@@ -143,7 +142,7 @@ static int take_absolute(struct series_table *table, struct series *series,
 	reset = is_reset(series, &fresh, point);
 	fresh.time_ns = point->time_ns;
 	fresh.start_ns = series->start_ns;
-	if (point->start_ns > series->start_ns)
+	if (point->start_ns > series->said_ns)
 		fresh.start_ns = point->start_ns;
 	else if (reset)
 		fresh.start_ns = series->time_ns;
@@ -158,6 +157,7 @@ static int take_absolute(struct series_table *table, struct series *series,
 	series->as = fresh.as;
 	series->is_double = fresh.is_double;
 	series->start_ns = is_cumulative(series) ? fresh.start_ns : 0;
+	series->said_ns = later(series->said_ns, point->start_ns);
 	series->time_ns = fresh.time_ns;
 	series->has_value = true;
 	return 0;

@@ -110,6 +110,7 @@ struct series {
 
 	/* private */
 	int64_t touched_ns; /* steady clock */
+	int64_t said_ns;    /* the start that its source says; not after start_ns */
 	uint64_t pass;      /* the batch that it was in last */
 	uint32_t pass_row;
 };
@@ -148,11 +149,13 @@ void series_table_counts(const struct series_table *table, struct series_counts 
 uint32_t series_metric_count(const struct series_table *table);
 const struct series_metric *series_metric_at(const struct series_table *table, uint32_t index);
 
-/* What a batch is sent as. Both are to be released; either may be NULL. */
+/* What a batch is sent as: the batch itself, held, if nothing had to change; else what had to, what
+ * of long rows had not, and the points of overflow series, as far as there are any. They do not
+ * change any more. Their receipts are the batch's: release them all before it is settled. */
 struct series_converted {
-	struct sonde_batch *batch;    /* the batch itself, held, if nothing had to change */
-	struct sonde_batch *overflow; /* points of overflow series */
-	uint64_t refused_rows;        /* rows of which a point was refused, and is in neither */
+	struct sonde_batch *batches[3];
+	uint32_t count;
+	uint64_t refused_rows; /* rows of which a point was refused, and is in none */
 };
 
 /* A batch with its sums and histograms of the temporality `to`, and their START_TIME. Where a
@@ -164,5 +167,7 @@ struct series_converted {
 int series_convert(struct series_table *table, struct sonde_instance *instance,
 		   struct sonde_batch *batch, enum sonde_temporality to, struct series_moment now,
 		   struct series_converted *ret_converted);
+
+void series_converted_release(struct sonde_instance *instance, struct series_converted *converted);
 
 #endif

@@ -299,6 +299,7 @@ static int walk_point(struct walk *walk, struct place *place, uint32_t index,
 	int result = 0;
 
 	point = point_at(walk, place->row, measure->column, metric->temporality);
+	step.is_absent = point.is_absent;
 	step.result = table_series(table, metric, &table->plan.scopes[SONDE_SCOPE_ROW].list,
 				   &place->labels, point_adds(metric->kind, metric->temporality),
 				   &step.series);

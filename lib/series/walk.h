@@ -9,6 +9,7 @@ struct walk_step {
 	uint32_t row;
 	uint32_t measure; /* index into the plan's */
 	struct series *series;
+	bool is_absent;           /* the row says that there is no value */
 	int result;               /* of point_take() */
 	struct series difference; /* if asked for; to be released here */
 };
