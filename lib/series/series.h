@@ -149,6 +149,12 @@ void series_table_counts(const struct series_table *table, struct series_counts 
 uint32_t series_metric_count(const struct series_table *table);
 const struct series_metric *series_metric_at(const struct series_table *table, uint32_t index);
 
+/* Adds what a series has come to, to a sum, which is a series of its own that has no attributes and
+ * is made if *sum is NULL. Only of sums and histograms. -EINVAL: they are of
+ * different kinds; -ERANGE: explicit histograms whose bounds differ; -ENOMEM. */
+int series_sum(struct series **sum, const struct series *series);
+void series_sum_release(struct series *sum); /* NULL is fine */
+
 /* What a batch is sent as: the batch itself, held, if nothing had to change; else what had to, what
  * of long rows had not, and the points of overflow series, as far as there are any. They do not
  * change any more. Their receipts are the batch's: release them all before it is settled. */

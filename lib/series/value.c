@@ -463,6 +463,44 @@ int value_copy(const struct series *series, struct series *copy)
 	}
 }
 
+int series_sum(struct series **sum, const struct series *series)
+{
+	struct series *made = *sum;
+	int result;
+
+	if (series->metric->kind == SONDE_METRIC_SUMMARY ||
+	    series->metric->kind == SONDE_METRIC_GAUGE ||
+	    (made && made->metric->kind != series->metric->kind))
+		return -EINVAL;
+	if (!made) {
+		made = calloc(1, sizeof(*made));
+		if (!made)
+			return -ENOMEM;
+		made->metric = series->metric;
+		made->start_ns = series->start_ns;
+	}
+	result = *sum ? value_add(made, series) : value_copy(series, made);
+	if (result) {
+		if (!*sum)
+			free(made);
+		return result;
+	}
+	if (series->start_ns < made->start_ns)
+		made->start_ns = series->start_ns;
+	if (series->time_ns > made->time_ns)
+		made->time_ns = series->time_ns;
+	made->has_value = true;
+	*sum = made;
+	return 0;
+}
+
+void series_sum_release(struct series *sum)
+{
+	if (sum)
+		point_drop(sum);
+	free(sum);
+}
+
 size_t value_bytes(const struct series *series)
 {
 	const struct histogram *histogram = series->as.exponential;

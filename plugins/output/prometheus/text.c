@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The text formats: Prometheus' own, version 0.0.4, and OpenMetrics 1.0. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "buckets.h"
+#include "exposition.h"
+
+struct writer {
+	const struct exposition *exposition;
+	struct json *out;
+	bool openmetrics;
+	const struct exposed_family *family;
+	const struct exposed_sample *sample;
+	struct classic classic;
+};
+
+/* ---- pieces ------------------------------------------------------------------------------ */
+
+static void put_bytes(struct json *out, const void *data, size_t length)
+{
+	char *at = json_room(out, length);
+
+	if (!at)
+		return;
+	if (length)
+		memcpy(at, data, length);
+	out->length += length;
+}
+
+static void put(struct json *out, const char *text)
+{
+	put_bytes(out, text, strlen(text));
+}
+
+static void put_escaped(struct json *out, const char *text, size_t length, bool quotes)
+{
+	char *at = json_room(out, length * 2);
+
+	if (!at)
+		return;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\n') {
+			*at++ = '\\';
+			*at++ = 'n';
+			continue;
+		}
+		if (text[i] == '\\' || (quotes && text[i] == '"'))
+			*at++ = '\\';
+		*at++ = text[i];
+	}
+	out->length = (size_t)(at - out->data);
+}
+
+static void put_number(struct json *out, double number)
+{
+	char *at;
+
+	if (isnan(number)) {
+		put(out, "NaN");
+	} else if (isinf(number)) {
+		put(out, number > 0 ? "+Inf" : "-Inf");
+	} else {
+		at = json_room(out, JSON_NUMBER_SIZE);
+		if (at)
+			out->length = (size_t)(json_put_double(at, number) - out->data);
+	}
+}
+
+static void put_integer(struct json *out, int64_t number)
+{
+	char *at = json_room(out, JSON_NUMBER_SIZE);
+
+	if (at)
+		out->length = (size_t)(json_put_integer(at, number) - out->data);
+}
+
+static void put_count(struct json *out, uint64_t count)
+{
+	char *at = json_room(out, JSON_NUMBER_SIZE);
+
+	if (at)
+		out->length = (size_t)(json_put_unsigned(at, count) - out->data);
+}
+
+/* Seconds since the epoch, to the ns. */
+static void put_time(struct json *out, int64_t time_ns)
+{
+	char text[40];
+	int length = snprintf(text, sizeof(text), "%" PRId64 ".%09" PRId64, time_ns / 1000000000,
+			      time_ns % 1000000000);
+
+	while (text[length - 1] == '0' && text[length - 2] != '.')
+		length--;
+	put_bytes(out, text, (size_t)length);
+}
+
+static const char *family_name(const struct writer *writer)
+{
+	return exposition_text(writer->exposition, writer->family->name);
+}
+
+/* OpenMetrics names a family without what its samples end in. */
+static size_t family_length(const struct writer *writer)
+{
+	size_t length = strlen(family_name(writer));
+
+	if (writer->openmetrics && writer->family->type == FAMILY_COUNTER)
+		return length - strlen("_total");
+	if (writer->openmetrics && writer->family->type == FAMILY_INFO)
+		return length - strlen("_info");
+	return length;
+}
+
+/* As a label; in OpenMetrics a number that is whole says so. */
+static void put_bound(struct writer *writer, double bound)
+{
+	struct json *out = writer->out;
+	size_t begin = out->length;
+
+	put_number(out, bound);
+	if (!writer->openmetrics || out->failed || !isfinite(bound))
+		return;
+	for (size_t i = begin; i < out->length; i++)
+		if (out->data[i] == '.' || out->data[i] == 'e')
+			return;
+	put(out, ".0");
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+/* NAME{labels,key="value"} and a blank; key NULL: no label more. */
+static void begin_line(struct writer *writer, const char *name, size_t length, const char *suffix,
+		       const char *key, const double *value)
+{
+	const struct exposition *exposition = writer->exposition;
+	const struct exposed_label *labels = &exposition->labels[writer->sample->first_label];
+	uint32_t count = writer->sample->label_count;
+	struct json *out = writer->out;
+
+	put_bytes(out, name, length);
+	put(out, suffix);
+	if (count || key)
+		put(out, "{");
+	for (uint32_t i = 0; i < count; i++) {
+		put_bytes(out, exposition_text(exposition, labels[i].name), labels[i].name_length);
+		put(out, "=\"");
+		put_escaped(out, exposition_text(exposition, labels[i].value),
+			    labels[i].value_length, true);
+		put(out, i + 1 < count || key ? "\"," : "\"");
+	}
+	if (key) {
+		put(out, key);
+		put(out, "=\"");
+		put_bound(writer, *value);
+		put(out, "\"");
+	}
+	put(out, count || key ? "} " : " ");
+}
+
+static void put_hex(struct json *out, const unsigned char *id, size_t length)
+{
+	char *at = json_room(out, length * 2);
+
+	for (size_t i = 0; at && i < length; i++) {
+		at[2 * i] = "0123456789abcdef"[id[i] >> 4];
+		at[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
+	}
+	out->length += at ? length * 2 : 0;
+}
+
+static void put_exemplar(struct writer *writer, const struct series_exemplar *exemplar)
+{
+	struct json *out = writer->out;
+
+	put(out, " # {");
+	if (exemplar->has_span) {
+		put(out, "span_id=\"");
+		put_hex(out, exemplar->span_id, sizeof(exemplar->span_id));
+		put(out, exemplar->has_trace ? "\"," : "\"");
+	}
+	if (exemplar->has_trace) {
+		put(out, "trace_id=\"");
+		put_hex(out, exemplar->trace_id, sizeof(exemplar->trace_id));
+		put(out, "\"");
+	}
+	put(out, "} ");
+	put_number(out, exemplar->value / writer->family->divisor);
+	if (exemplar->time_ns) {
+		put(out, " ");
+		put_time(out, exemplar->time_ns);
+	}
+}
+
+/* Ends a line with the newest exemplar whose value is over `above` and at most `most`. */
+static void end_line(struct writer *writer, double above, double most)
+{
+	const struct series_exemplars *ring = writer->sample->series->exemplars;
+
+	for (uint32_t i = 1; writer->openmetrics && ring && i <= ring->count; i++) {
+		const struct series_exemplar *exemplar =
+			&ring->items[(ring->next + SERIES_EXEMPLARS - i) % SERIES_EXEMPLARS];
+		double value = exemplar->value / writer->family->divisor;
+
+		if (value > above && value <= most) {
+			put_exemplar(writer, exemplar);
+			break;
+		}
+	}
+	put(writer->out, "\n");
+}
+
+static void write_created(struct writer *writer)
+{
+	const struct series *series = exposed_value(writer->sample);
+
+	if (!writer->openmetrics || series->start_ns <= 0)
+		return;
+	begin_line(writer, family_name(writer), family_length(writer), "_created", NULL, NULL);
+	put_time(writer->out, series->start_ns);
+	put(writer->out, "\n");
+}
+
+static void write_number(struct writer *writer)
+{
+	const struct series *series = exposed_value(writer->sample);
+	double divisor = writer->family->divisor;
+
+	begin_line(writer, family_name(writer), strlen(family_name(writer)), "", NULL, NULL);
+	if (divisor == 1 && !series->is_double)
+		put_integer(writer->out, series->as.integer);
+	else
+		put_number(writer->out, (series->is_double ? series->as.number
+							   : (double)series->as.integer) /
+						divisor);
+	if (writer->family->type == FAMILY_COUNTER)
+		end_line(writer, -INFINITY, INFINITY);
+	else
+		put(writer->out, "\n");
+}
+
+/* The sum and count of a histogram or summary. */
+static void write_totals(struct writer *writer, bool has_sum, double sum, uint64_t count)
+{
+	const char *name = family_name(writer);
+	size_t length = family_length(writer);
+
+	if (has_sum) {
+		begin_line(writer, name, length, "_sum", NULL, NULL);
+		put_number(writer->out, sum / writer->family->divisor);
+		put(writer->out, "\n");
+	}
+	begin_line(writer, name, length, "_count", NULL, NULL);
+	put_count(writer->out, count);
+	put(writer->out, "\n");
+	write_created(writer);
+}
+
+static void write_histogram(struct writer *writer)
+{
+	const struct series *series = exposed_value(writer->sample);
+	struct classic *classic = &writer->classic;
+	const char *name = family_name(writer);
+	size_t length = family_length(writer);
+	bool is_exponential = series->metric->kind == SONDE_METRIC_EXPONENTIAL, has_sum;
+	uint32_t flags = is_exponential ? series->as.exponential->head.flags
+					: series->as.distribution->flags;
+	double above = -INFINITY, infinity = INFINITY;
+
+	if (classic_make(classic, series, writer->exposition->options.buckets,
+			 writer->family->divisor) < 0) {
+		writer->out->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < classic->count; i++) {
+		begin_line(writer, name, length, "_bucket", "le", &classic->bounds[i]);
+		put_count(writer->out, classic->counts[i]);
+		end_line(writer, above, classic->bounds[i]);
+		above = classic->bounds[i];
+	}
+	begin_line(writer, name, length, "_bucket", "le", &infinity);
+	put_count(writer->out, classic->total);
+	end_line(writer, above, INFINITY);
+	has_sum = flags & SONDE_HAS_SUM || !classic->total;
+	write_totals(writer, has_sum,
+		     is_exponential ? series->as.exponential->head.sum
+				    : series->as.distribution->sum,
+		     classic->total);
+}
+
+static void write_summary(struct writer *writer)
+{
+	const struct series_quantiles *quantiles = exposed_value(writer->sample)->as.quantiles;
+
+	for (uint32_t i = 0; i < quantiles->length; i++) {
+		begin_line(writer, family_name(writer), family_length(writer), "", "quantile",
+			   &quantiles->pairs[2 * i]);
+		put_number(writer->out, quantiles->pairs[2 * i + 1] / writer->family->divisor);
+		put(writer->out, "\n");
+	}
+	write_totals(writer, true, quantiles->sum, quantiles->count);
+}
+
+static void write_sample(struct writer *writer)
+{
+	switch (writer->family->type) {
+	case FAMILY_HISTOGRAM:
+		write_histogram(writer);
+		break;
+	case FAMILY_SUMMARY:
+		write_summary(writer);
+		break;
+	case FAMILY_INFO:
+		begin_line(writer, family_name(writer), strlen(family_name(writer)), "", NULL,
+			   NULL);
+		put(writer->out, "1\n");
+		break;
+	default:
+		write_number(writer);
+		if (writer->family->type == FAMILY_COUNTER)
+			write_created(writer);
+	}
+}
+
+/* ---- families ---------------------------------------------------------------------------- */
+
+static const char *type_name(const struct writer *writer)
+{
+	switch (writer->family->type) {
+	case FAMILY_COUNTER:
+		return "counter";
+	case FAMILY_HISTOGRAM:
+		return "histogram";
+	case FAMILY_SUMMARY:
+		return "summary";
+	case FAMILY_INFO:
+		return writer->openmetrics ? "info" : "gauge";
+	default:
+		return "gauge";
+	}
+}
+
+static void write_head(struct writer *writer)
+{
+	const struct exposed_family *family = writer->family;
+	size_t length = family_length(writer), unit = strlen(family->unit);
+	const char *name = family_name(writer);
+	struct json *out = writer->out;
+	const char *help = exposition_text(writer->exposition, family->help);
+
+	if (*help) {
+		put(out, "# HELP ");
+		put_bytes(out, name, length);
+		put(out, " ");
+		put_escaped(out, help, strlen(help), writer->openmetrics);
+		put(out, "\n");
+	}
+	put(out, "# TYPE ");
+	put_bytes(out, name, length);
+	put(out, " ");
+	put(out, type_name(writer));
+	put(out, "\n");
+	if (!writer->openmetrics || !unit || length <= unit ||
+	    memcmp(name + length - unit, family->unit, unit) != 0)
+		return;
+	put(out, "# UNIT ");
+	put_bytes(out, name, length);
+	put(out, " ");
+	put(out, family->unit);
+	put(out, "\n");
+}
+
+static void write_all(const struct exposition *exposition, struct json *out, bool openmetrics)
+{
+	struct writer writer = {
+		.exposition = exposition, .out = out, .openmetrics = openmetrics
+	};
+
+	for (uint32_t i = 0; i < exposition->family_count; i++) {
+		writer.family = &exposition->families[i];
+		write_head(&writer);
+		for (uint32_t sample = 0; sample < writer.family->sample_count; sample++) {
+			writer.sample =
+				&exposition->samples[writer.family->first_sample + sample];
+			write_sample(&writer);
+		}
+	}
+	classic_release(&writer.classic);
+	if (openmetrics)
+		put(out, "# EOF\n");
+}
+
+void exposition_write_text(const struct exposition *exposition, struct json *out)
+{
+	write_all(exposition, out, false);
+}
+
+void exposition_write_openmetrics(const struct exposition *exposition, struct json *out)
+{
+	write_all(exposition, out, true);
+}
