@@ -49,6 +49,9 @@ void json_time(struct json *json, int64_t time_ns); /* RFC 3339, UTC */
 void json_hex(struct json *json, const void *data, size_t length);
 void json_base64(struct json *json, const void *data, size_t length);
 
+/* Whether it has no byte that would be written as U+FFFD. */
+bool json_is_utf8(const char *text, size_t length);
+
 /* A line break between documents of a file of JSON lines. */
 void json_newline(struct json *json);
 

@@ -161,6 +161,25 @@ static uint32_t character_length(const unsigned char *text, size_t length)
 	return count;
 }
 
+bool json_is_utf8(const char *text, size_t length)
+{
+	const unsigned char *from = (const unsigned char *)text, *end = from + length;
+	uint32_t count;
+
+	while (from < end) {
+		if (end - from >= 8 &&
+		    !(json_load_word((const char *)from) & JSON_EACH_BYTE(0x80))) {
+			from += 8;
+			continue;
+		}
+		count = character_length(from, (size_t)(end - from));
+		if (!count)
+			return false;
+		from += count;
+	}
+	return true;
+}
+
 static char *put_escape(char *at, unsigned char byte)
 {
 	static const char short_forms[] = "btn\0fr";

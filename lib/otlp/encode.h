@@ -12,7 +12,9 @@ struct otlp_encoder;
 struct otlp_request {
 	unsigned char *memory; /* `capacity` bytes; what is written are the last `length` of them */
 	size_t capacity, length;
-	uint64_t item_count; /* log records, spans or data points in it */
+	uint64_t item_count;     /* log records, spans or data points in it */
+	uint64_t left_out_count; /* rows that it cannot say: without a measure, or with a value
+				  * that their metric cannot have */
 };
 
 static inline const unsigned char *otlp_request_data(const struct otlp_request *request)
@@ -27,7 +29,7 @@ void otlp_request_release(struct otlp_request *request);
 struct otlp_encoder *otlp_encoder_create(void);
 void otlp_encoder_release(struct otlp_encoder *encoder); /* NULL is fine */
 
-/* The signal that a batch goes out as: LOG, SPAN or METRIC. */
+/* The signal that a batch goes out as: LOG, SPAN or METRIC; AUTO: it is a child table. */
 enum sonde_signal otlp_signal(const struct sonde_batch *batch);
 
 /* Adds ResourceX messages with the selected rows of [first_row, end_row) to the request, which is

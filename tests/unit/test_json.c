@@ -542,10 +542,23 @@ static void a_long_text_makes_the_buffer_grow(void **state)
 	dictionary_release(texts);
 }
 
+static void what_is_utf8_is_told_to_the_byte(void **state)
+{
+	(void)state;
+	assert_true(json_is_utf8("", 0));
+	assert_true(json_is_utf8("12345678\xc3\xa4\xf0\x9f\x98\x80 1234567890", 25));
+	assert_false(json_is_utf8("12345678\xc3\xa4\xf0\x9f\x98\x80 1234567890", 11));
+	assert_false(json_is_utf8("\xed\xa0\x80", 3));
+	assert_false(json_is_utf8("\xc0\x80", 2));
+	assert_false(json_is_utf8("1234567\xff", 8));
+	assert_false(json_is_utf8("\xf5\x80\x80\x80", 4));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commas_and_colons_come_by_themselves),
+		cmocka_unit_test(what_is_utf8_is_told_to_the_byte),
 		cmocka_unit_test(integers_are_written_as_printf_writes_them),
 		cmocka_unit_test(doubles_take_their_shortest_digits),
 		cmocka_unit_test(doubles_read_back_as_they_were),

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an encoder holds between batches: memory that is used again, and chance. */
+#ifndef SONDE_ENCODE_STATE_H
+#define SONDE_ENCODE_STATE_H
+
+#include "encode.h"
+#include "encode_groups.h"
+#include "encode_program.h"
+
+enum { ENCODE_CHILD_LIMIT = 8 }; /* child tables of a batch; more are not OTLP */
+
+/* Which point of which measure a row becomes. */
+struct measure {
+	const struct sonde_column *column;
+	uint32_t message; /* enum message_kind */
+};
+
+struct otlp_encoder {
+	uint64_t chance; /* state of the random ids */
+	struct groups groups;
+	struct program resource, scope, row;
+	struct program points[MESSAGE_KIND_COUNT]; /* of the kinds of data points */
+	struct program children[ENCODE_CHILD_LIMIT];
+	uint32_t child_count;
+	struct measure *measures; /* wide: metrics of a row; long: columns of values */
+	uint32_t measure_count, measure_capacity;
+	const struct sonde_column *weight, *metric; /* of metrics */
+	struct output output;                       /* the request while it grows */
+	uint64_t item_count, left_out_count;
+};
+
+/* Never 0. */
+uint64_t encoder_random(struct otlp_encoder *encoder);
+
+#endif

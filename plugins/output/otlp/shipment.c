@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What has become of a delivery, row by row. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "shipment.h"
+
+uint32_t range_rows(const struct sonde_batch *batch, struct range range)
+{
+	uint32_t count = 0;
+
+	if (!batch->selected)
+		return range.end - range.first;
+	for (uint32_t row = range.first; row < range.end; row++)
+		count += sonde_selected(batch, row);
+	return count;
+}
+
+/* ---- deliveries that come, and come again ------------------------------------------------ */
+
+static void shipment_free(struct shipment *shipment)
+{
+	for (uint32_t i = 0; i < shipment->parcel_count; i++)
+		free(shipment->parcels[i].todo);
+	free(shipment);
+}
+
+void shipments_release(struct shipment **list)
+{
+	while (*list) {
+		struct shipment *shipment = *list;
+
+		*list = shipment->next;
+		shipment_free(shipment);
+	}
+}
+
+/* What is offered for the first time comes after all that is to come again. So what has not come by
+ * then was given up. */
+static void shipments_forget(struct shipment **list)
+{
+	while (*list) {
+		struct shipment *shipment = *list;
+
+		if (shipment->delivery) {
+			list = &shipment->next;
+			continue;
+		}
+		*list = shipment->next;
+		shipment_free(shipment);
+	}
+}
+
+static struct shipment *shipment_create(struct sonde_delivery *delivery,
+					enum signal (*signal_of)(const struct sonde_batch *batch))
+{
+	struct shipment *shipment =
+		calloc(1, sizeof(*shipment) + delivery->batch_count * sizeof(struct parcel));
+
+	if (!shipment)
+		return NULL;
+	shipment->sequence = delivery->sequence;
+	for (uint32_t i = 0; i < delivery->batch_count; i++) {
+		struct parcel *parcel = &shipment->parcels[i];
+
+		shipment->parcel_count++;
+		parcel->batch = delivery->batches[i];
+		parcel->signal = signal_of(parcel->batch);
+		parcel->is_settled = true;
+		parcel->todo = malloc(sizeof(*parcel->todo));
+		if (!parcel->todo) {
+			shipment_free(shipment);
+			return NULL;
+		}
+		parcel->todo_capacity = 1;
+		parcel->todo[0].first = 0;
+		parcel->todo[0].end = parcel->batch->row_count;
+		parcel->todo_count = parcel->batch->selected_count ? 1 : 0;
+	}
+	return shipment;
+}
+
+/* Finds the parcels of the batches that are offered. When they come again, their order is as it
+ * was, and those that had an answer for good are missing. */
+static void shipment_offer(struct shipment *shipment, struct sonde_delivery *delivery, bool is_new)
+{
+	uint32_t at = 0;
+
+	shipment->delivery = delivery;
+	for (uint32_t i = 0; i < delivery->batch_count; i++) {
+		struct parcel *parcel;
+
+		while (shipment->parcels[at].batch != delivery->batches[i] ||
+		       (!is_new && !shipment->parcels[at].todo_count)) {
+			at++;
+			assert(at < shipment->parcel_count);
+		}
+		parcel = &shipment->parcels[at++];
+		parcel->index = i;
+		parcel->again = parcel->is_settled = parcel->uncertain = false;
+		parcel->retry_after_ns = 0;
+		shipment->unsettled_count++;
+	}
+}
+
+static struct shipment *shipment_find(struct shipment *list, uint64_t sequence)
+{
+	while (list && list->sequence != sequence)
+		list = list->next;
+	return list;
+}
+
+struct shipment *shipment_take(struct shipment **list, struct sonde_delivery *delivery,
+			       enum signal (*signal_of)(const struct sonde_batch *batch))
+{
+	struct shipment *shipment = shipment_find(*list, delivery->sequence);
+	bool is_new = !shipment;
+
+	if (is_new) {
+		if (delivery->attempt <= 1)
+			shipments_forget(list);
+		shipment = shipment_create(delivery, signal_of);
+		if (!shipment)
+			return NULL;
+		while (*list)
+			list = &(*list)->next;
+		*list = shipment;
+	}
+	shipment_offer(shipment, delivery, is_new);
+	return shipment;
+}
+
+/* ---- rows of a batch --------------------------------------------------------------------- */
+
+static bool parcel_has_work(const struct parcel *parcel)
+{
+	return parcel->todo_count && !parcel->again && !parcel->is_settled;
+}
+
+bool shipment_has_work(const struct shipment *shipment, enum signal signal)
+{
+	for (uint32_t i = 0; i < shipment->parcel_count; i++) {
+		if (shipment->parcels[i].signal == signal && parcel_has_work(&shipment->parcels[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The ranges lie in reverse order: the first is the last. A part that is taken needs a place of its
+ * own should it come back, which is made now. */
+int parcel_take(struct parcel *parcel, uint32_t row_limit, struct range *ret_range)
+{
+	struct range *range = &parcel->todo[parcel->todo_count - 1];
+
+	assert(parcel->todo_count);
+	if (parcel->todo_count + parcel->open_count + 1 > parcel->todo_capacity) {
+		uint32_t capacity = 2 * parcel->todo_capacity + 4;
+		struct range *todo = reallocarray(parcel->todo, capacity, sizeof(*todo));
+
+		if (!todo)
+			return -ENOMEM;
+		parcel->todo = todo;
+		parcel->todo_capacity = capacity;
+		range = &parcel->todo[parcel->todo_count - 1];
+	}
+	*ret_range = *range;
+	if (range->end - range->first > row_limit) {
+		ret_range->end = range->first + row_limit;
+		range->first += row_limit;
+	} else {
+		parcel->todo_count--;
+	}
+	parcel->open_count++;
+	return 0;
+}
+
+void parcel_put_back(struct parcel *parcel, struct range range)
+{
+	struct range *next = parcel->todo_count ? &parcel->todo[parcel->todo_count - 1] : NULL;
+
+	assert(parcel->open_count);
+	parcel->open_count--;
+	if (next && next->first == range.end) {
+		next->first = range.first;
+		return;
+	}
+	assert(parcel->todo_count < parcel->todo_capacity);
+	parcel->todo[parcel->todo_count++] = range;
+}
+
+void parcel_accept(struct parcel *parcel, uint64_t row_count, uint64_t rejected_rows,
+		   const struct answer *answer)
+{
+	parcel->open_count--;
+	parcel->accepted_rows += row_count - rejected_rows;
+	parcel->rejected_rows += rejected_rows;
+	parcel->uncertain |= answer->uncertain;
+	if (rejected_rows && *answer->text)
+		memcpy(parcel->text, answer->text, sizeof(parcel->text));
+	else if (rejected_rows && !*parcel->text)
+		(void)snprintf(parcel->text, sizeof(parcel->text), "the receiver says no reason");
+}
+
+void parcel_leave_out(struct parcel *parcel, uint64_t row_count)
+{
+	parcel->rejected_rows += row_count;
+	if (row_count && !*parcel->text)
+		(void)snprintf(parcel->text, sizeof(parcel->text),
+			       "rows without a measure that OTLP can say");
+}
+
+void parcel_reject(struct parcel *parcel, uint32_t row_count, const char *text)
+{
+	parcel->open_count--;
+	parcel->rejected_rows += row_count;
+	answer_say(parcel->text, text, strlen(text));
+}
+
+void shipments_hold(struct shipment *list, const struct answer *answer)
+{
+	for (; list; list = list->next) {
+		for (uint32_t i = 0; i < list->parcel_count; i++) {
+			struct parcel *parcel = &list->parcels[i];
+
+			if (!parcel_has_work(parcel))
+				continue;
+			parcel->again = true;
+			if (answer->retry_after_ns > parcel->retry_after_ns)
+				parcel->retry_after_ns = answer->retry_after_ns;
+			memcpy(parcel->text, answer->text, sizeof(parcel->text));
+		}
+	}
+}
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+static void parcel_settle(struct sonde_instance *instance, struct shipment *shipment,
+			  struct parcel *parcel)
+{
+	struct sonde_outcome outcome = { .size = sizeof(outcome),
+					 .verdict = SONDE_DONE,
+					 .rejected_rows = parcel->rejected_rows,
+					 .uncertain = parcel->uncertain,
+					 .reason = *parcel->text ? parcel->text : NULL };
+
+	parcel->is_settled = true;
+	shipment->unsettled_count--;
+	if (parcel->todo_count) {
+		outcome.verdict = SONDE_RETRY;
+		outcome.rejected_rows = 0; /* said when the rest has its answer */
+		outcome.retry_after_ns = parcel->retry_after_ns;
+		/* Who comes after us, after a reload, knows of no part that was accepted. */
+		outcome.uncertain |= parcel->accepted_rows > 0;
+	} else if (parcel->rejected_rows && !parcel->accepted_rows) {
+		outcome.verdict = SONDE_REJECTED;
+	}
+	sonde_settle_batch(instance, shipment->delivery, parcel->index, &outcome);
+}
+
+/* True: it is done with. The delivery is gone with the answer to its last batch. */
+static bool shipment_settle(struct sonde_instance *instance, struct shipment *shipment)
+{
+	bool comes_again = false;
+
+	for (uint32_t i = 0; i < shipment->parcel_count; i++) {
+		struct parcel *parcel = &shipment->parcels[i];
+
+		if (!parcel->is_settled && !parcel->open_count &&
+		    (!parcel->todo_count || parcel->again))
+			parcel_settle(instance, shipment, parcel);
+		comes_again |= parcel->todo_count > 0;
+	}
+	if (!shipment->unsettled_count)
+		shipment->delivery = NULL;
+	return !shipment->unsettled_count && !comes_again;
+}
+
+void shipments_settle(struct sonde_instance *instance, struct shipment **list)
+{
+	while (*list) {
+		struct shipment *shipment = *list;
+
+		if (shipment->delivery && shipment_settle(instance, shipment)) {
+			*list = shipment->next;
+			shipment_free(shipment);
+		} else {
+			list = &shipment->next;
+		}
+	}
+}
