@@ -32,9 +32,8 @@ static struct side side_of(const uint64_t *counts, int32_t offset, uint32_t leng
 
 static uint64_t width_at(const struct side *side, uint32_t by)
 {
-	return side->first > side->last
-		       ? 0
-		       : (uint64_t)((side->last >> by) - (side->first >> by) + 1);
+	return side->first > side->last ? 0
+					: (uint64_t)((side->last >> by) - (side->first >> by) + 1);
 }
 
 /* By how much the scale is to be lowered so that each sign has no more than `limit` buckets. */
@@ -104,11 +103,11 @@ static int add_positive(struct classic *classic, const struct side *side, int32_
 
 	/* where the first one begins: nothing lies between that and zero */
 	if (side->first <= side->last)
-		result = classic_add(classic,
-				     histogram_bound((int32_t)(side->first >> by) - 1,
-						     scale - (int32_t)by) /
-					     divisor,
-				     classic->total);
+		result = classic_add(
+			classic,
+			histogram_bound((int32_t)(side->first >> by) - 1, scale - (int32_t)by) /
+				divisor,
+			classic->total);
 	for (int64_t index = side->first; index <= side->last && !result;) {
 		int64_t bucket = index >> by;
 
@@ -116,8 +115,7 @@ static int add_positive(struct classic *classic, const struct side *side, int32_
 			classic->total =
 				count_add(classic->total, side->counts[index - side->offset]);
 		result = classic_add(
-			classic,
-			histogram_bound((int32_t)bucket, scale - (int32_t)by) / divisor,
+			classic, histogram_bound((int32_t)bucket, scale - (int32_t)by) / divisor,
 			classic->total);
 	}
 	return result;

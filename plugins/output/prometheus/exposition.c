@@ -275,7 +275,8 @@ static int add_targets(struct exposition *exposition, struct sonde_instance *ins
 		       const struct candidates *candidates)
 {
 	struct exposed_family *family = next_family(exposition);
-	uintptr_t *resources = calloc(candidates->count ? candidates->count : 1, sizeof(*resources));
+	uintptr_t *resources =
+		calloc(candidates->count ? candidates->count : 1, sizeof(*resources));
 	int result = family && resources ? 0 : -ENOMEM;
 
 	if (!result) {

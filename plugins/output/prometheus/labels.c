@@ -176,8 +176,8 @@ static int add_attribute(struct exposition *exposition, struct sonde_instance *i
 	name = texts->data + begin;
 	length = texts->length - begin;
 	for (uint32_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
-		is_taken = is_taken || (length == strlen(taken[i]) &&
-					memcmp(name, taken[i], length) == 0);
+		is_taken = is_taken ||
+			   (length == strlen(taken[i]) && memcmp(name, taken[i], length) == 0);
 	is_taken = is_taken || (length >= 11 && memcmp(name, "otel_scope_", 11) == 0) ||
 		   (type == FAMILY_HISTOGRAM && length == 2 && memcmp(name, "le", 2) == 0) ||
 		   (type == FAMILY_SUMMARY && length == 8 && memcmp(name, "quantile", 8) == 0) ||
@@ -194,8 +194,9 @@ static int compare_names(const struct exposition *exposition, const struct expos
 	int order = memcmp(exposition_text(exposition, one->name),
 			   exposition_text(exposition, two->name), shorter);
 
-	return order ? order : (one->name_length > two->name_length) -
-				       (one->name_length < two->name_length);
+	return order ? order
+		     : (one->name_length > two->name_length) -
+			       (one->name_length < two->name_length);
 }
 
 /* Stable, and nearly in order already. */
@@ -207,8 +208,7 @@ static void sort_labels(struct exposition *exposition, uint32_t first)
 		struct exposed_label label = labels[i];
 		uint32_t place = i;
 
-		while (place > first &&
-		       compare_names(exposition, &labels[place - 1], &label) > 0) {
+		while (place > first && compare_names(exposition, &labels[place - 1], &label) > 0) {
 			labels[place] = labels[place - 1];
 			place--;
 		}

@@ -14,8 +14,8 @@ int labels_of_series(struct exposition *exposition, struct sonde_instance *insta
 int labels_of_target(struct exposition *exposition, struct sonde_instance *instance,
 		     const struct series_labels *resource);
 
-/* Appends a text; bytes that are not UTF-8 become U+FFFD: a scraper would refuse all for the sake of
- * one. */
+/* Appends a text; bytes that are not UTF-8 become U+FFFD: a scraper would refuse all for the sake
+ * of one. */
 void labels_put_text(struct json *out, const char *text, size_t length);
 
 /* The order of two samples by their labels. */

@@ -21,9 +21,8 @@ static const struct word units[] = {
 };
 
 static const struct word per_units[] = {
-	{ "s", "second" }, { "min", "minute" }, { "h", "hour" }, { "d", "day" },
-	{ "wk", "week" },  { "w", "week" },     { "mo", "month" }, { "a", "year" },
-	{ "y", "year" },
+	{ "s", "second" }, { "min", "minute" }, { "h", "hour" }, { "d", "day" },  { "wk", "week" },
+	{ "w", "week" },   { "mo", "month" },   { "a", "year" }, { "y", "year" },
 };
 
 #define COUNT(array_) (sizeof(array_) / sizeof(*(array_)))
@@ -77,8 +76,10 @@ static void clean(char *text)
 
 static double divisor_of(const char *unit)
 {
-	return strcmp(unit, "ns") == 0 ? 1e9 : strcmp(unit, "us") == 0 ? 1e6 :
-	       strcmp(unit, "ms") == 0 ? 1e3 : 1;
+	return strcmp(unit, "ns") == 0   ? 1e9
+	       : strcmp(unit, "us") == 0 ? 1e6
+	       : strcmp(unit, "ms") == 0 ? 1e3
+					 : 1;
 }
 
 struct naming_unit naming_unit(const char *unit, bool is_gauge, bool seconds)

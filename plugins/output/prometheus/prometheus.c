@@ -307,8 +307,7 @@ static int prometheus_start(struct sonde_instance *instance)
 	struct prometheus *prometheus = instance->self;
 	const struct settings *settings = &prometheus->settings;
 	const struct series_options options = table_options(settings);
-	const struct http_limits limits = { .connections = settings->connections,
-					    .body_bytes = 1 };
+	const struct http_limits limits = { .connections = settings->connections, .body_bytes = 1 };
 	const struct http_tls tls = { .certificate = file_or_none(settings->certificate),
 				      .key = file_or_none(settings->key),
 				      .client_ca = file_or_none(settings->client_ca) };
@@ -318,9 +317,9 @@ static int prometheus_start(struct sonde_instance *instance)
 	if (result < 0)
 		return sonde_fail(instance, -result, "cannot start");
 	need_port(instance);
-	result = http_server_create(instance, settings->listen, false, &limits, &tls, &handler,
-				    instance, TIMER_HTTP, &prometheus->server, error,
-				    sizeof(error));
+	result =
+		http_server_create(instance, settings->listen, false, &limits, &tls, &handler,
+				   instance, TIMER_HTTP, &prometheus->server, error, sizeof(error));
 	if (result < 0)
 		return sonde_fail(instance, -result, "%s", error);
 	if (settings_is_open(settings))
@@ -389,8 +388,7 @@ static int prometheus_report(struct sonde_instance *instance, struct sonde_repor
 	series_table_counts(prometheus->table, &counts);
 	sonde_report(instance, report, "table", "all", "series", "{series}", counts.series);
 	sonde_report(instance, report, "table", "all", "metrics", "{metric}", counts.metrics);
-	sonde_report(instance, report, "table", "all", "memory", "By",
-		     (double)counts.memory_bytes);
+	sonde_report(instance, report, "table", "all", "memory", "By", (double)counts.memory_bytes);
 	return 0;
 }
 

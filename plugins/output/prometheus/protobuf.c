@@ -9,9 +9,14 @@
 #include "exposition.h"
 #include "protobuf.h"
 
-
 enum { MF_NAME = 1, MF_HELP = 2, MF_TYPE = 3, MF_METRIC = 4, MF_UNIT = 5 };
-enum { METRIC_LABEL = 1, METRIC_GAUGE = 2, METRIC_COUNTER = 3, METRIC_SUMMARY = 4, METRIC_HISTOGRAM = 7 };
+enum {
+	METRIC_LABEL = 1,
+	METRIC_GAUGE = 2,
+	METRIC_COUNTER = 3,
+	METRIC_SUMMARY = 4,
+	METRIC_HISTOGRAM = 7
+};
 enum { LABEL_NAME = 1, LABEL_VALUE = 2 };
 enum { NUMBER_VALUE = 1, COUNTER_EXEMPLAR = 2, COUNTER_CREATED = 3 };
 enum { SUMMARY_COUNT = 1, SUMMARY_SUM = 2, SUMMARY_QUANTILE = 3, SUMMARY_CREATED = 4 };
@@ -234,8 +239,7 @@ static uint32_t find_spans(const struct native_side *side, struct span spans[NAT
 		end = span_end(side, begin);
 		spans[count].begin = begin;
 		spans[count].end = end;
-		spans[count].offset =
-			count ? (int32_t)(begin - spans[count - 1].end) : side->first;
+		spans[count].offset = count ? (int32_t)(begin - spans[count - 1].end) : side->first;
 		begin = end + gap_at(side, end);
 	}
 	return count;
@@ -253,8 +257,8 @@ static void put_side(struct message_writer *writer, const struct native_side *si
 	for (uint32_t i = count; i-- > 0;)
 		for (uint32_t bucket = spans[i].end; bucket-- > spans[i].begin;) {
 			uint64_t before = bucket > spans[i].begin ? side->counts[bucket - 1]
-					  : i			  ? side->counts[spans[i - 1].end - 1]
-								  : 0;
+					  : i ? side->counts[spans[i - 1].end - 1]
+					      : 0;
 
 			message_put_varint(writer,
 					   zigzag((int64_t)(side->counts[bucket] - before)));
@@ -270,7 +274,8 @@ static void put_side(struct message_writer *writer, const struct native_side *si
 
 static void put_native(const struct encoder *encoder, struct message_writer *writer)
 {
-	const struct sonde_exponential *head = &exposed_value(encoder->sample)->as.exponential->head;
+	const struct sonde_exponential *head =
+		&exposed_value(encoder->sample)->as.exponential->head;
 	const struct series_exemplars *ring = encoder->sample->series->exemplars;
 	const unsigned char *end;
 
@@ -312,8 +317,8 @@ static void put_histogram(const struct encoder *encoder, struct message_writer *
 	const struct series *series = exposed_value(encoder->sample);
 	bool is_exponential = series->metric->kind == SONDE_METRIC_EXPONENTIAL;
 	uint64_t count = is_native ? native_count(encoder) : encoder->classic.total;
-	double sum = is_exponential ? series->as.exponential->head.sum
-				    : series->as.distribution->sum;
+	double sum =
+		is_exponential ? series->as.exponential->head.sum : series->as.distribution->sum;
 	uint32_t flags = is_exponential ? series->as.exponential->head.flags
 					: series->as.distribution->flags;
 	const unsigned char *end = writer->at;

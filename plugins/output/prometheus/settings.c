@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The options of the output `prometheus`: their table, their manual, and what is wrong with them. */
+/* The options of the output `prometheus`: their table, their manual, and what is wrong with them.
+ */
 #include <string.h>
 #include "address.h"
 #include "settings.h"

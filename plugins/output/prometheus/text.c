@@ -231,9 +231,9 @@ static void write_number(struct writer *writer)
 	if (divisor == 1 && !series->is_double)
 		put_integer(writer->out, series->as.integer);
 	else
-		put_number(writer->out, (series->is_double ? series->as.number
-							   : (double)series->as.integer) /
-						divisor);
+		put_number(writer->out,
+			   (series->is_double ? series->as.number : (double)series->as.integer) /
+				   divisor);
 	if (writer->family->type == FAMILY_COUNTER)
 		end_line(writer, -INFINITY, INFINITY);
 	else
@@ -373,16 +373,13 @@ static void write_head(struct writer *writer)
 
 static void write_all(const struct exposition *exposition, struct json *out, bool openmetrics)
 {
-	struct writer writer = {
-		.exposition = exposition, .out = out, .openmetrics = openmetrics
-	};
+	struct writer writer = { .exposition = exposition, .out = out, .openmetrics = openmetrics };
 
 	for (uint32_t i = 0; i < exposition->family_count; i++) {
 		writer.family = &exposition->families[i];
 		write_head(&writer);
 		for (uint32_t sample = 0; sample < writer.family->sample_count; sample++) {
-			writer.sample =
-				&exposition->samples[writer.family->first_sample + sample];
+			writer.sample = &exposition->samples[writer.family->first_sample + sample];
 			write_sample(&writer);
 		}
 	}
