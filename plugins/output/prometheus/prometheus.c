@@ -109,6 +109,14 @@ static void tell_full(struct sonde_instance *instance)
 			  prometheus->counted.memory_bytes);
 }
 
+static void expire(struct sonde_instance *instance)
+{
+	struct prometheus *prometheus = instance->self;
+
+	series_expire(prometheus->table, series_now(instance));
+	count_up(prometheus);
+}
+
 static void filter(struct sonde_instance *instance, const struct sonde_batch *batch,
 		   struct sonde_outcome *outcome)
 {
@@ -245,7 +253,7 @@ static void on_complete(void *data, struct http_request *request)
 				      .headers = headers,
 				      .header_count = 1 };
 
-	series_expire(prometheus->table, series_now(instance));
+	expire(instance);
 	if (write_body(instance, format) < 0) {
 		answer_error(request, 503, "there is no memory for it now\n");
 		return;
@@ -369,12 +377,10 @@ static int prometheus_timer(struct sonde_instance *instance, int timer)
 {
 	struct prometheus *prometheus = instance->self;
 
-	if (timer == TIMER_EXPIRE) {
-		series_expire(prometheus->table, series_now(instance));
-		count_up(prometheus);
-	} else {
+	if (timer == TIMER_EXPIRE)
+		expire(instance);
+	else
 		(void)http_server_timer(prometheus->server, timer);
-	}
 	return 0;
 }
 
