@@ -163,6 +163,19 @@ def test_what_is_not_a_scrape_is_answered_so(tmp_path):
         assert scrape(port, encoding="gzip;q=0")[2] == plain
 
 
+@pytest.mark.sanitizers
+def test_rows_that_are_no_metrics_are_rejected_and_that_is_said_once(tmp_path):
+    port = free_port()
+    with Daemon(tmp_path, body(port).replace("rows =", "logs = 30; rows =")).start() as daemon:
+        all_delivered(daemon, ROWS + 30)
+        assert added_up(samples(scrape(port)[2]))["meter_items_total"] == totals()["items"]
+        account = daemon.status().route("main > prom")
+        account.assert_closes()
+        assert (account.rows("out"), account.lost_rows("rejected")) == (ROWS, 30)
+        assert daemon.status().counter("prom", "filtered_rows") == 30
+    assert daemon.log().count('rows of "meter.log" are no metrics') == 1
+
+
 def certificate(directory, name, authority=None):
     """A key and certificate, signed by an authority, or by itself as one."""
     key, path = directory / f"{name}.key", directory / f"{name}.pem"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "append.h"
 #include "exposition.h"
 #include "labels.h"
 #include "naming.h"
@@ -39,13 +40,7 @@ static uint32_t type_of(const struct series_metric *metric)
 
 static void put_end(struct json *texts, const char *text)
 {
-	size_t length = strlen(text) + 1;
-	char *at = json_room(texts, length);
-
-	if (!at)
-		return;
-	memcpy(at, text, length);
-	texts->length += length;
+	append_bytes(texts, text, strlen(text) + 1);
 }
 
 static void name_candidate(struct exposition *exposition, struct candidate *candidate)

@@ -3,19 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "append.h"
 #include "labels.h"
 #include "naming.h"
-
-static void put_bytes(struct json *out, const void *data, size_t length)
-{
-	char *at = json_room(out, length);
-
-	if (!at)
-		return;
-	if (length)
-		memcpy(at, data, length);
-	out->length += length;
-}
 
 /* ---- values ------------------------------------------------------------------------------ */
 
@@ -61,11 +51,11 @@ void labels_put_text(struct json *out, const char *text, size_t length)
 			at += size;
 			continue;
 		}
-		put_bytes(out, begin, (size_t)(at - begin));
-		put_bytes(out, "\xef\xbf\xbd", 3);
+		append_bytes(out, begin, (size_t)(at - begin));
+		append_bytes(out, "\xef\xbf\xbd", 3);
 		begin = ++at;
 	}
-	put_bytes(out, begin, (size_t)(at - begin));
+	append_bytes(out, begin, (size_t)(at - begin));
 }
 
 static void put_value(struct exposition *exposition, struct sonde_instance *instance,
@@ -80,7 +70,7 @@ static void put_value(struct exposition *exposition, struct sonde_instance *inst
 		labels_put_text(out, label->data, label->length);
 		return;
 	case SONDE_ANY_BOOL:
-		put_bytes(out, label->as.integer ? "true" : "false", label->as.integer ? 4 : 5);
+		append_bytes(out, label->as.integer ? "true" : "false", label->as.integer ? 4 : 5);
 		return;
 	case SONDE_ANY_INTEGER:
 		end = json_put_integer(number, label->as.integer);
@@ -91,7 +81,7 @@ static void put_value(struct exposition *exposition, struct sonde_instance *inst
 	case SONDE_ANY_BYTES:
 		json_base64(&nested, label->data, label->length);
 		if (nested.length >= 2) /* within its quotes */
-			put_bytes(out, nested.data + 1, nested.length - 2);
+			append_bytes(out, nested.data + 1, nested.length - 2);
 		break;
 	case SONDE_ANY_ARRAY:
 	case SONDE_ANY_MAP:
@@ -102,7 +92,7 @@ static void put_value(struct exposition *exposition, struct sonde_instance *inst
 	default:
 		break;
 	}
-	put_bytes(out, number, (size_t)(end - number));
+	append_bytes(out, number, (size_t)(end - number));
 	out->failed = out->failed || nested.failed;
 	json_release(&nested);
 }
@@ -152,7 +142,7 @@ static int add_label(struct exposition *exposition, struct sonde_instance *insta
 	struct json *texts = &exposition->texts;
 	size_t begin = texts->length, middle;
 
-	put_bytes(texts, prefix, strlen(prefix));
+	append_bytes(texts, prefix, strlen(prefix));
 	if (label->role == SERIES_ATTRIBUTE)
 		naming_label(texts, label->key, label->key_length);
 	middle = texts->length;
@@ -245,9 +235,9 @@ static int join_labels(struct exposition *exposition, uint32_t first)
 		size = last->value_length + 1 + labels[i].value_length;
 		if (!json_room(texts, size))
 			return -ENOMEM;
-		put_bytes(texts, texts->data + last->value, last->value_length);
-		put_bytes(texts, ";", 1);
-		put_bytes(texts, texts->data + labels[i].value, labels[i].value_length);
+		append_bytes(texts, texts->data + last->value, last->value_length);
+		append_bytes(texts, ";", 1);
+		append_bytes(texts, texts->data + labels[i].value, labels[i].value_length);
 		last->value = (uint32_t)begin;
 		last->value_length = size;
 	}
@@ -269,11 +259,11 @@ static int add_target(struct exposition *exposition, struct sonde_instance *inst
 	int result = 0;
 
 	if (name) {
-		put_bytes(texts, "job", 3);
+		append_bytes(texts, "job", 3);
 		middle = texts->length;
 		if (group) {
 			put_value(exposition, instance, group);
-			put_bytes(texts, "/", 1);
+			append_bytes(texts, "/", 1);
 		}
 		put_value(exposition, instance, name);
 		result = end_label(exposition, begin, middle);
@@ -281,7 +271,7 @@ static int add_target(struct exposition *exposition, struct sonde_instance *inst
 	if (result || !which)
 		return result;
 	begin = texts->length;
-	put_bytes(texts, "instance", 8);
+	append_bytes(texts, "instance", 8);
 	middle = texts->length;
 	put_value(exposition, instance, which);
 	return end_label(exposition, begin, middle);

@@ -2,6 +2,7 @@
 /* Names of metrics and labels as Prometheus has them, made of those of OTLP and UCUM units. */
 #include <stdio.h>
 #include <string.h>
+#include "append.h"
 #include "naming.h"
 
 struct word {
@@ -137,17 +138,6 @@ static void put_clean(struct json *out, const char *text, size_t length, bool co
 	out->length += (size_t)(at - begin);
 }
 
-static void put(struct json *out, const char *text)
-{
-	size_t length = strlen(text);
-	char *at = json_room(out, length);
-
-	if (!at)
-		return;
-	memcpy(at, text, length);
-	out->length += length;
-}
-
 static bool is_digit(char character)
 {
 	return character >= '0' && character <= '9';
@@ -158,7 +148,7 @@ void naming_metric(struct json *out, const char *name, const char *suffix, bool 
 	size_t begin = out->length;
 
 	if (!*name || is_digit(*name))
-		put(out, "_");
+		append_text(out, "_");
 	put_clean(out, name, strlen(name), true);
 	if (out->failed)
 		return;
@@ -167,14 +157,14 @@ void naming_metric(struct json *out, const char *name, const char *suffix, bool 
 	if (is_counter && has_suffix(out->data + begin, out->length - begin, "total"))
 		out->length -= strlen("_total");
 	if (*suffix && !has_suffix(out->data + begin, out->length - begin, suffix)) {
-		put(out, "_");
-		put(out, suffix);
+		append_text(out, "_");
+		append_text(out, suffix);
 	}
 }
 
 void naming_label(struct json *out, const char *key, size_t length)
 {
 	if (!length || is_digit(*key))
-		put(out, "key_");
+		append_text(out, "key_");
 	put_clean(out, key, length, false);
 }

@@ -5,7 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "append.h"
 #include "buckets.h"
+#include "exemplar.h"
 #include "exposition.h"
 #include "protobuf.h"
 
@@ -107,11 +109,7 @@ static void put_id(struct message_writer *writer, const char *name, const unsign
 {
 	char hex[32];
 
-	for (size_t i = 0; i < length; i++) {
-		hex[2 * i] = "0123456789abcdef"[id[i] >> 4];
-		hex[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
-	}
-	put_label(writer, EXEMPLAR_LABEL, name, strlen(name), hex, length * 2);
+	put_label(writer, EXEMPLAR_LABEL, name, strlen(name), hex, exemplar_hex(hex, id, length));
 }
 
 static void put_exemplar(const struct encoder *encoder, struct message_writer *writer,
@@ -128,23 +126,6 @@ static void put_exemplar(const struct encoder *encoder, struct message_writer *w
 	message_put_head(writer, field, end);
 }
 
-/* The newest exemplar whose value is over `above` and at most `most`; NULL: there is none. */
-static const struct series_exemplar *find_exemplar(const struct encoder *encoder, double above,
-						   double most)
-{
-	const struct series_exemplars *ring = encoder->sample->series->exemplars;
-
-	for (uint32_t i = 1; ring && i <= ring->count; i++) {
-		const struct series_exemplar *exemplar =
-			&ring->items[(ring->next + SERIES_EXEMPLARS - i) % SERIES_EXEMPLARS];
-		double value = exemplar->value / encoder->family->divisor;
-
-		if (value > above && value <= most)
-			return exemplar;
-	}
-	return NULL;
-}
-
 /* ---- values ------------------------------------------------------------------------------ */
 
 static void put_number(const struct encoder *encoder, struct message_writer *writer)
@@ -152,7 +133,7 @@ static void put_number(const struct encoder *encoder, struct message_writer *wri
 	const struct series *series = exposed_value(encoder->sample);
 	bool is_counter = encoder->family->type == FAMILY_COUNTER;
 	const struct series_exemplar *exemplar =
-		is_counter ? find_exemplar(encoder, -INFINITY, INFINITY) : NULL;
+		is_counter ? exemplar_find(encoder->sample->series, 1, -INFINITY, INFINITY) : NULL;
 	double number = series->is_double ? series->as.number : (double)series->as.integer;
 	const unsigned char *end = writer->at;
 
@@ -187,7 +168,8 @@ static void put_summary(const struct encoder *encoder, struct message_writer *wr
 static void put_bucket(const struct encoder *encoder, struct message_writer *writer, double above,
 		       double bound, uint64_t count)
 {
-	const struct series_exemplar *exemplar = find_exemplar(encoder, above, bound);
+	const struct series_exemplar *exemplar =
+		exemplar_find(encoder->sample->series, encoder->family->divisor, above, bound);
 	const unsigned char *end = writer->at;
 
 	if (exemplar)
@@ -384,16 +366,6 @@ static int reserve(struct encoder *encoder, bool is_native)
 	return 0;
 }
 
-static void append(struct json *out, const void *data, size_t length)
-{
-	char *at = json_room(out, length);
-
-	if (!at)
-		return;
-	memcpy(at, data, length);
-	out->length += length;
-}
-
 static int append_sample(struct encoder *encoder, struct json *out)
 {
 	const struct exposed_sample *sample = encoder->sample;
@@ -428,7 +400,7 @@ static int append_sample(struct encoder *encoder, struct json *out)
 			  label->value_length);
 	}
 	message_put_head(&writer, MF_METRIC, end);
-	append(out, writer.at, (size_t)(end - writer.at));
+	append_bytes(out, writer.at, (size_t)(end - writer.at));
 	return 0;
 }
 
@@ -475,8 +447,8 @@ static int append_family(struct encoder *encoder, struct json *body, struct json
 	if (result || body->failed)
 		return -ENOMEM;
 	message_put_varint(&writer, body->length);
-	append(out, writer.at, (size_t)(length + sizeof(length) - writer.at));
-	append(out, body->data, body->length);
+	append_bytes(out, writer.at, (size_t)(length + sizeof(length) - writer.at));
+	append_bytes(out, body->data, body->length);
 	return 0;
 }
 

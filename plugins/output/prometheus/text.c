@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "append.h"
 #include "buckets.h"
+#include "exemplar.h"
 #include "exposition.h"
 
 struct writer {
@@ -17,22 +19,6 @@ struct writer {
 };
 
 /* ---- pieces ------------------------------------------------------------------------------ */
-
-static void put_bytes(struct json *out, const void *data, size_t length)
-{
-	char *at = json_room(out, length);
-
-	if (!at)
-		return;
-	if (length)
-		memcpy(at, data, length);
-	out->length += length;
-}
-
-static void put(struct json *out, const char *text)
-{
-	put_bytes(out, text, strlen(text));
-}
 
 static void put_escaped(struct json *out, const char *text, size_t length, bool quotes)
 {
@@ -58,9 +44,9 @@ static void put_number(struct json *out, double number)
 	char *at;
 
 	if (isnan(number)) {
-		put(out, "NaN");
+		append_text(out, "NaN");
 	} else if (isinf(number)) {
-		put(out, number > 0 ? "+Inf" : "-Inf");
+		append_text(out, number > 0 ? "+Inf" : "-Inf");
 	} else {
 		at = json_room(out, JSON_NUMBER_SIZE);
 		if (at)
@@ -93,7 +79,7 @@ static void put_time(struct json *out, int64_t time_ns)
 
 	while (text[length - 1] == '0' && text[length - 2] != '.')
 		length--;
-	put_bytes(out, text, (size_t)length);
+	append_bytes(out, text, (size_t)length);
 }
 
 static const char *family_name(const struct writer *writer)
@@ -125,7 +111,7 @@ static void put_bound(struct writer *writer, double bound)
 	for (size_t i = begin; i < out->length; i++)
 		if (out->data[i] == '.' || out->data[i] == 'e')
 			return;
-	put(out, ".0");
+	append_text(out, ".0");
 }
 
 /* ---- lines ------------------------------------------------------------------------------- */
@@ -139,56 +125,47 @@ static void begin_line(struct writer *writer, const char *name, size_t length, c
 	uint32_t count = writer->sample->label_count;
 	struct json *out = writer->out;
 
-	put_bytes(out, name, length);
-	put(out, suffix);
+	append_bytes(out, name, length);
+	append_text(out, suffix);
 	if (count || key)
-		put(out, "{");
+		append_text(out, "{");
 	for (uint32_t i = 0; i < count; i++) {
-		put_bytes(out, exposition_text(exposition, labels[i].name), labels[i].name_length);
-		put(out, "=\"");
+		append_bytes(out, exposition_text(exposition, labels[i].name),
+			     labels[i].name_length);
+		append_text(out, "=\"");
 		put_escaped(out, exposition_text(exposition, labels[i].value),
 			    labels[i].value_length, true);
-		put(out, i + 1 < count || key ? "\"," : "\"");
+		append_text(out, i + 1 < count || key ? "\"," : "\"");
 	}
 	if (key) {
-		put(out, key);
-		put(out, "=\"");
+		append_text(out, key);
+		append_text(out, "=\"");
 		put_bound(writer, *value);
-		put(out, "\"");
+		append_text(out, "\"");
 	}
-	put(out, count || key ? "} " : " ");
-}
-
-static void put_hex(struct json *out, const unsigned char *id, size_t length)
-{
-	char *at = json_room(out, length * 2);
-
-	for (size_t i = 0; at && i < length; i++) {
-		at[2 * i] = "0123456789abcdef"[id[i] >> 4];
-		at[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
-	}
-	out->length += at ? length * 2 : 0;
+	append_text(out, count || key ? "} " : " ");
 }
 
 static void put_exemplar(struct writer *writer, const struct series_exemplar *exemplar)
 {
 	struct json *out = writer->out;
+	char hex[32];
 
-	put(out, " # {");
+	append_text(out, " # {");
 	if (exemplar->has_span) {
-		put(out, "span_id=\"");
-		put_hex(out, exemplar->span_id, sizeof(exemplar->span_id));
-		put(out, exemplar->has_trace ? "\"," : "\"");
+		append_text(out, "span_id=\"");
+		append_bytes(out, hex, exemplar_hex(hex, exemplar->span_id, 8));
+		append_text(out, exemplar->has_trace ? "\"," : "\"");
 	}
 	if (exemplar->has_trace) {
-		put(out, "trace_id=\"");
-		put_hex(out, exemplar->trace_id, sizeof(exemplar->trace_id));
-		put(out, "\"");
+		append_text(out, "trace_id=\"");
+		append_bytes(out, hex, exemplar_hex(hex, exemplar->trace_id, 16));
+		append_text(out, "\"");
 	}
-	put(out, "} ");
+	append_text(out, "} ");
 	put_number(out, exemplar->value / writer->family->divisor);
 	if (exemplar->time_ns) {
-		put(out, " ");
+		append_text(out, " ");
 		put_time(out, exemplar->time_ns);
 	}
 }
@@ -196,19 +173,14 @@ static void put_exemplar(struct writer *writer, const struct series_exemplar *ex
 /* Ends a line with the newest exemplar whose value is over `above` and at most `most`. */
 static void end_line(struct writer *writer, double above, double most)
 {
-	const struct series_exemplars *ring = writer->sample->series->exemplars;
+	const struct series_exemplar *exemplar =
+		writer->openmetrics ? exemplar_find(writer->sample->series, writer->family->divisor,
+						    above, most)
+				    : NULL;
 
-	for (uint32_t i = 1; writer->openmetrics && ring && i <= ring->count; i++) {
-		const struct series_exemplar *exemplar =
-			&ring->items[(ring->next + SERIES_EXEMPLARS - i) % SERIES_EXEMPLARS];
-		double value = exemplar->value / writer->family->divisor;
-
-		if (value > above && value <= most) {
-			put_exemplar(writer, exemplar);
-			break;
-		}
-	}
-	put(writer->out, "\n");
+	if (exemplar)
+		put_exemplar(writer, exemplar);
+	append_text(writer->out, "\n");
 }
 
 static void write_created(struct writer *writer)
@@ -219,7 +191,7 @@ static void write_created(struct writer *writer)
 		return;
 	begin_line(writer, family_name(writer), family_length(writer), "_created", NULL, NULL);
 	put_time(writer->out, series->start_ns);
-	put(writer->out, "\n");
+	append_text(writer->out, "\n");
 }
 
 static void write_number(struct writer *writer)
@@ -237,7 +209,7 @@ static void write_number(struct writer *writer)
 	if (writer->family->type == FAMILY_COUNTER)
 		end_line(writer, -INFINITY, INFINITY);
 	else
-		put(writer->out, "\n");
+		append_text(writer->out, "\n");
 }
 
 /* The sum and count of a histogram or summary. */
@@ -249,11 +221,11 @@ static void write_totals(struct writer *writer, bool has_sum, double sum, uint64
 	if (has_sum) {
 		begin_line(writer, name, length, "_sum", NULL, NULL);
 		put_number(writer->out, sum / writer->family->divisor);
-		put(writer->out, "\n");
+		append_text(writer->out, "\n");
 	}
 	begin_line(writer, name, length, "_count", NULL, NULL);
 	put_count(writer->out, count);
-	put(writer->out, "\n");
+	append_text(writer->out, "\n");
 	write_created(writer);
 }
 
@@ -297,7 +269,7 @@ static void write_summary(struct writer *writer)
 		begin_line(writer, family_name(writer), family_length(writer), "", "quantile",
 			   &quantiles->pairs[2 * i]);
 		put_number(writer->out, quantiles->pairs[2 * i + 1] / writer->family->divisor);
-		put(writer->out, "\n");
+		append_text(writer->out, "\n");
 	}
 	write_totals(writer, true, quantiles->sum, quantiles->count);
 }
@@ -314,7 +286,7 @@ static void write_sample(struct writer *writer)
 	case FAMILY_INFO:
 		begin_line(writer, family_name(writer), strlen(family_name(writer)), "", NULL,
 			   NULL);
-		put(writer->out, "1\n");
+		append_text(writer->out, "1\n");
 		break;
 	default:
 		write_number(writer);
@@ -350,25 +322,25 @@ static void write_head(struct writer *writer)
 	const char *help = exposition_text(writer->exposition, family->help);
 
 	if (*help) {
-		put(out, "# HELP ");
-		put_bytes(out, name, length);
-		put(out, " ");
+		append_text(out, "# HELP ");
+		append_bytes(out, name, length);
+		append_text(out, " ");
 		put_escaped(out, help, strlen(help), writer->openmetrics);
-		put(out, "\n");
+		append_text(out, "\n");
 	}
-	put(out, "# TYPE ");
-	put_bytes(out, name, length);
-	put(out, " ");
-	put(out, type_name(writer));
-	put(out, "\n");
+	append_text(out, "# TYPE ");
+	append_bytes(out, name, length);
+	append_text(out, " ");
+	append_text(out, type_name(writer));
+	append_text(out, "\n");
 	if (!writer->openmetrics || !unit || length <= unit ||
 	    memcmp(name + length - unit, family->unit, unit) != 0)
 		return;
-	put(out, "# UNIT ");
-	put_bytes(out, name, length);
-	put(out, " ");
-	put(out, family->unit);
-	put(out, "\n");
+	append_text(out, "# UNIT ");
+	append_bytes(out, name, length);
+	append_text(out, " ");
+	append_text(out, family->unit);
+	append_text(out, "\n");
 }
 
 static void write_all(const struct exposition *exposition, struct json *out, bool openmetrics)
@@ -385,7 +357,7 @@ static void write_all(const struct exposition *exposition, struct json *out, boo
 	}
 	classic_release(&writer.classic);
 	if (openmetrics)
-		put(out, "# EOF\n");
+		append_text(out, "# EOF\n");
 }
 
 void exposition_write_text(const struct exposition *exposition, struct json *out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Input `meter`: metrics whose sums anybody can work out. Row n, from 0, belongs to series
  * n % series; it adds n % 7 + 1 items, n % 2 ? -1 : 2 open ones, and latencies of n % 7 + 1 values
- * in the bucket of 2^(n % 20) ns. */
+ * in the bucket of 2^(n % 20) ns. And rows that are no metrics. */
 #include <errno.h>
 #include <sonde/plugin.h>
 
@@ -11,6 +11,7 @@ struct meter {
 	uint64_t row_count;    /* option: all rows */
 	uint32_t series_count; /* option */
 	int64_t interval_ns;   /* option: between two batches */
+	uint32_t log_count;    /* option: rows of logs, at first */
 	uint64_t sent;         /* rows so far; counter */
 	int64_t before_ns;     /* time of the last batch */
 };
@@ -36,6 +37,11 @@ static const struct sonde_option meter_options[] = {
 	  .value = "10",
 	  .minimum = "1",
 	  .help = "series of each metric" },
+	{ .name = "logs",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct meter, log_count),
+	  .value = "0",
+	  .help = "rows of logs before all others" },
 	{ .name = "interval",
 	  .type = SONDE_DURATION,
 	  SONDE_MEMBER(struct meter, interval_ns),
@@ -69,8 +75,26 @@ static const struct sonde_field meter_fields[] = {
 	{ 0 },
 };
 
+struct meter_log {
+	int64_t time_ns;
+	uint32_t body;
+};
+
+static const struct sonde_field meter_log_fields[] = {
+	{ .name = "time",
+	  .type = SONDE_TIME,
+	  SONDE_MEMBER(struct meter_log, time_ns),
+	  .role = SONDE_ROLE_TIME },
+	{ .name = "body",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct meter_log, body),
+	  .role = SONDE_ROLE_BODY },
+	{ 0 },
+};
+
 static const struct sonde_schema meter_schemas[] = {
 	{ .name = "meter", .row_size = sizeof(struct meter_row), .fields = meter_fields },
+	{ .name = "meter.log", .row_size = sizeof(struct meter_log), .fields = meter_log_fields },
 	{ 0 },
 };
 
@@ -116,6 +140,12 @@ static int meter_timer(struct sonde_instance *instance, int timer)
 	uint32_t count = left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS;
 
 	(void)timer;
+	for (; meter->log_count; meter->log_count--) {
+		struct meter_log *row = sonde_row(instance, 1);
+
+		row->time_ns = now_ns;
+		row->body = sonde_text(instance, "a line", 6);
+	}
 	if (!count)
 		return 0;
 	for (uint32_t i = 0; i < count; i++)
