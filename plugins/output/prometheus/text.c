@@ -9,6 +9,15 @@
 #include "exemplar.h"
 #include "exposition.h"
 
+enum { BOUND_TEXTS = 512, BOUND_BYTES = 39 };
+
+/* A bound in digits, which all series of a family have. */
+struct bound_text {
+	double bound;
+	uint8_t length; /* 0: none yet */
+	char text[BOUND_BYTES];
+};
+
 struct writer {
 	const struct exposition *exposition;
 	struct json *out;
@@ -16,6 +25,8 @@ struct writer {
 	const struct exposed_family *family;
 	const struct exposed_sample *sample;
 	struct classic classic;
+	struct json labels; /* of the sample, written */
+	struct bound_text bounds[BOUND_TEXTS];
 };
 
 /* ---- pieces ------------------------------------------------------------------------------ */
@@ -99,10 +110,9 @@ static size_t family_length(const struct writer *writer)
 	return length;
 }
 
-/* As a label; in OpenMetrics a number that is whole says so. */
-static void put_bound(struct writer *writer, double bound)
+/* In OpenMetrics a number that is whole says so. */
+static void write_bound(const struct writer *writer, double bound, struct json *out)
 {
-	struct json *out = writer->out;
 	size_t begin = out->length;
 
 	put_number(out, bound);
@@ -114,14 +124,53 @@ static void put_bound(struct writer *writer, double bound)
 	append_text(out, ".0");
 }
 
+/* As a label. Working out the digits is most of the cost of a line. */
+static void put_bound(struct writer *writer, double bound)
+{
+	struct json *out = writer->out;
+	size_t begin = out->length;
+	struct bound_text *text;
+	uint64_t bits;
+
+	memcpy(&bits, &bound, sizeof(bits));
+	text = &writer->bounds[(bits * UINT64_C(0x9e3779b97f4a7c15)) >> 55];
+	if (text->length && memcmp(&text->bound, &bound, sizeof(bound)) == 0) {
+		append_bytes(out, text->text, text->length);
+		return;
+	}
+	write_bound(writer, bound, out);
+	if (out->failed || out->length - begin > BOUND_BYTES)
+		return;
+	text->bound = bound;
+	text->length = (uint8_t)(out->length - begin);
+	memcpy(text->text, out->data + begin, text->length);
+}
+
 /* ---- lines ------------------------------------------------------------------------------- */
+
+/* The labels of the sample, as all of its lines have them. */
+static void write_labels(struct writer *writer)
+{
+	const struct exposition *exposition = writer->exposition;
+	const struct exposed_label *label = &exposition->labels[writer->sample->first_label];
+	struct json *labels = &writer->labels;
+
+	json_clear(labels);
+	for (uint32_t i = 0; i < writer->sample->label_count; i++, label++) {
+		append_text(labels, i ? "," : "");
+		append_bytes(labels, exposition_text(exposition, label->name), label->name_length);
+		append_text(labels, "=\"");
+		put_escaped(labels, exposition_text(exposition, label->value), label->value_length,
+			    true);
+		append_text(labels, "\"");
+	}
+	writer->out->failed = writer->out->failed || labels->failed;
+}
 
 /* NAME{labels,key="value"} and a blank; key NULL: no label more. */
 static void begin_line(struct writer *writer, const char *name, size_t length, const char *suffix,
 		       const char *key, const double *value)
 {
-	const struct exposition *exposition = writer->exposition;
-	const struct exposed_label *labels = &exposition->labels[writer->sample->first_label];
 	uint32_t count = writer->sample->label_count;
 	struct json *out = writer->out;
 
@@ -129,15 +178,9 @@ static void begin_line(struct writer *writer, const char *name, size_t length, c
 	append_text(out, suffix);
 	if (count || key)
 		append_text(out, "{");
-	for (uint32_t i = 0; i < count; i++) {
-		append_bytes(out, exposition_text(exposition, labels[i].name),
-			     labels[i].name_length);
-		append_text(out, "=\"");
-		put_escaped(out, exposition_text(exposition, labels[i].value),
-			    labels[i].value_length, true);
-		append_text(out, i + 1 < count || key ? "\"," : "\"");
-	}
+	append_bytes(out, writer->labels.data, writer->labels.length);
 	if (key) {
+		append_text(out, count ? "," : "");
 		append_text(out, key);
 		append_text(out, "=\"");
 		put_bound(writer, *value);
@@ -276,6 +319,7 @@ static void write_summary(struct writer *writer)
 
 static void write_sample(struct writer *writer)
 {
+	write_labels(writer);
 	switch (writer->family->type) {
 	case FAMILY_HISTOGRAM:
 		write_histogram(writer);
@@ -356,6 +400,7 @@ static void write_all(const struct exposition *exposition, struct json *out, boo
 		}
 	}
 	classic_release(&writer.classic);
+	json_release(&writer.labels);
 	if (openmetrics)
 		append_text(out, "# EOF\n");
 }
