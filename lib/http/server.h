@@ -83,6 +83,7 @@ struct http_answer {
 struct http_counts {
 	uint64_t connections, refused_connections, timed_out, requests, malformed, body_bytes,
 		answer_bytes;
+	uint64_t floods; /* connections ended for frames of HTTP/2 that ask for nothing */
 	uint32_t open_connections, open_requests;
 };
 
