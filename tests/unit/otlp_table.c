@@ -46,6 +46,19 @@ static struct sonde_column *table_batch_constant(struct sonde_instance *base,
 	return batch_constant(batch, field, texts, value);
 }
 
+static struct sonde_batch *table_batch_derive(struct sonde_instance *base,
+					      struct sonde_batch *batch)
+{
+	(void)base;
+	return batch_derive(batch);
+}
+
+static size_t table_batch_bytes(struct sonde_batch *batch)
+{
+	batch_finish(batch);
+	return 0; /* which nobody asks for here */
+}
+
 static const struct sonde_host host = {
 	.size = sizeof(host),
 	.abi_major = SONDE_ABI_MAJOR,
@@ -56,6 +69,11 @@ static const struct sonde_host host = {
 	.batch_table = table_create,
 	.batch_add = table_batch_add,
 	.batch_constant = table_batch_constant,
+	.batch_derive = table_batch_derive,
+	.batch_remove = batch_remove,
+	.batch_select = batch_select,
+	.batch_hold = batch_hold,
+	.batch_bytes = table_batch_bytes,
 	.batch_valid = batch_valid,
 	.batch_heap = batch_heap,
 	.batch_adopt = batch_adopt,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What core/histogram.h promises about single buckets, recording and reading. */
+/* What lib/histogram/histogram.h promises about single buckets, recording and reading. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What core/histogram.h promises about merging. */
+/* What lib/histogram/histogram.h promises about merging. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -348,6 +348,57 @@ static void counts_that_overflow_are_refused_or_stop_at_the_top(void **state)
 	histogram_release(&histogram);
 }
 
+/* ---- the difference ---------------------------------------------------------------------- */
+
+static void what_was_added_is_the_difference_whatever_the_scales(void **state)
+{
+	for (int round = 0; round < 300; round++) {
+		struct histogram before = { .head.scale = (int32_t)(random_word() % 4) + 2,
+					    .bucket_limit = 640 };
+		struct histogram added = { .head.scale = (int32_t)(random_word() % 4) + 2,
+					   .bucket_limit = 640 };
+		struct histogram after = { .head.scale = 20, .bucket_limit = 640 };
+		struct histogram difference = { 0 }, wanted = { .bucket_limit = 640 };
+
+		for (uint64_t i = random_word() % 50; i > 0; i--)
+			assert_int_equal(histogram_record(&before, random_value(), 1), 0);
+		for (uint64_t i = random_word() % 50 + 1; i > 0; i--)
+			assert_int_equal(histogram_record(&added, random_value(), 1), 0);
+		assert_int_equal(merge(&after, &before), 0);
+		assert_int_equal(merge(&after, &added), 0);
+		assert_int_equal(histogram_subtract(&after, &before, &difference), 0);
+		wanted.head.scale = difference.head.scale;
+		assert_int_equal(merge(&wanted, &added), 0);
+		difference.head.minimum = wanted.head.minimum; /* nobody can say them */
+		difference.head.maximum = wanted.head.maximum;
+		difference.head.flags = wanted.head.flags;
+		assert_true(fabs(difference.head.sum - wanted.head.sum) < 1e-6);
+		difference.head.sum = wanted.head.sum;
+		assert_equal(&difference, &wanted);
+		histogram_release(&before);
+		histogram_release(&added);
+		histogram_release(&after);
+		histogram_release(&difference);
+		histogram_release(&wanted);
+	}
+}
+
+static void a_count_that_fell_has_no_difference(void **state)
+{
+	struct histogram before = { .head.scale = 3, .bucket_limit = 160 };
+	struct histogram after = { .head.scale = 3, .bucket_limit = 160 };
+	struct histogram difference = { 0 };
+
+	assert_int_equal(histogram_record(&before, 5, 2), 0);
+	assert_int_equal(histogram_record(&after, 5, 1), 0);
+	assert_int_equal(histogram_subtract(&after, &before, &difference), -ERANGE);
+	assert_int_equal(histogram_record(&after, 7, 9), 0); /* more in all, but not there */
+	assert_int_equal(histogram_subtract(&after, &before, &difference), -ERANGE);
+	assert_null(difference.positive);
+	histogram_release(&before);
+	histogram_release(&after);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +415,8 @@ int main(void)
 			a_scale_over_the_maximum_is_lowered_and_one_under_the_minimum_refused),
 		cmocka_unit_test(what_no_double_can_be_is_refused_and_changes_nothing),
 		cmocka_unit_test(counts_that_overflow_are_refused_or_stop_at_the_top),
+		cmocka_unit_test(what_was_added_is_the_difference_whatever_the_scales),
+		cmocka_unit_test(a_count_that_fell_has_no_difference),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 
 #include <sonde/plugin.h>
 #include "draw.h"
-#include "../../../core/histogram.h"
+#include "histogram.h"
 
 /* Zeroed, and empty. NULL: no memory. */
 struct histogram *distribution_create(void);

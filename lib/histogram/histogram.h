@@ -66,6 +66,12 @@ int histogram_merge(struct histogram *histogram, const struct sonde_exponential 
 /* Lowers the scale in place: two buckets become one, `by` times. -EINVAL: below the minimum. */
 int histogram_downscale(struct histogram *histogram, uint32_t by);
 
+/* What was added to `before` until it was `after`, at the smaller scale and larger threshold of
+ * both; nobody can say its minimum and maximum. The result's buckets are to be released. -ERANGE:
+ * some count is smaller than before, so it did not only grow; or -ENOMEM. */
+int histogram_subtract(const struct histogram *after, const struct histogram *before,
+		       struct histogram *ret_difference);
+
 /* How many words its counts need in a heap; and copies them there, as a column's value whose
  * counts begin at `start` of that heap. */
 uint32_t histogram_words(const struct histogram *histogram);

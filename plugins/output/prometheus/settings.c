@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The options of the output `prometheus`: their table, their manual, and what is wrong with them.
+ */
+#include <string.h>
+#include "address.h"
+#include "settings.h"
+
+static const char *const durations_choices[] = { "seconds", "unchanged", NULL };
+
+const struct sonde_option settings_options[] = {
+	{ .name = "listen",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct settings, listen),
+	  .value = "127.0.0.1:9464",
+	  .help = "where to be scraped: \"HOST:PORT\", \"[v6]:PORT\" or \"unix:PATH\"" },
+	{ .name = "path",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct settings, path),
+	  .value = "/metrics",
+	  .help = "path of the exposition" },
+	{ .name = "tls_certificate",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct settings, certificate),
+	  .value = "",
+	  .help = "file with the certificate and its chain, PEM; none: no TLS" },
+	{ .name = "tls_key",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct settings, key),
+	  .value = "",
+	  .help = "file with the certificate's key, PEM" },
+	{ .name = "tls_client_ca",
+	  .type = SONDE_TEXT,
+	  SONDE_MEMBER(struct settings, client_ca),
+	  .value = "",
+	  .help = "file with authorities, PEM: scrapers must show a certificate of theirs" },
+	{ .name = "resource_labels",
+	  .type = SONDE_TEXTS,
+	  SONDE_MEMBER(struct settings, resource_labels),
+	  .help = "attributes of resources that every series has as labels, besides job and "
+		  "instance" },
+	{ .name = "durations",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct settings, durations),
+	  .value = "seconds",
+	  .choices = durations_choices,
+	  .help = "what ns, us and ms become: seconds, or what they are" },
+	{ .name = "connections",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct settings, connections),
+	  .value = "64",
+	  .minimum = "1",
+	  .maximum = "4096",
+	  .help = "scrapers connected at once" },
+	{ .name = "series_limit",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct settings, series_limit),
+	  .value = "50000",
+	  .minimum = "1",
+	  .knob = true,
+	  .unit = "{series}",
+	  .help = "series, beyond which new ones are added up in one a metric" },
+	{ .name = "memory_limit",
+	  .type = SONDE_SIZE,
+	  SONDE_MEMBER(struct settings, memory_bytes),
+	  .value = "128MiB",
+	  .knob = true,
+	  .help = "memory of all series, beyond which new ones are added up too; 0: any" },
+	{ .name = "expiry",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct settings, expiry_ns),
+	  .value = "5m",
+	  .minimum = "0s",
+	  .knob = true,
+	  .help = "how long a series without a new point is shown; 0: for ever" },
+	{ .name = "buckets",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct settings, buckets),
+	  .value = "64",
+	  .minimum = "4",
+	  .maximum = "1024",
+	  .knob = true,
+	  .help = "buckets of an exponential histogram in the text formats, at most" },
+	{ 0 },
+};
+
+const char settings_manual[] =
+	"Adds rows of metrics up to series, and shows these to whoever asks by HTTP, as Prometheus "
+	"does: in its text format, in OpenMetrics, or as protobuf with native histograms, "
+	"whichever the scraper would rather have. docs/prometheus.md tells how names, units and "
+	"labels come about.\n"
+	"\n"
+	"A row is delivered once it is in the table, whether or not anybody ever scrapes it. Rows "
+	"that are no metrics are rejected. Counters begin at 0 when the daemon starts, and say so "
+	"by their creation time; what came as cumulative goes on as its source counts.\n"
+	"\n"
+	"It listens on the loopback interface unless it is told otherwise. Off it, say "
+	"tls_certificate and tls_key, and tls_client_ca to let only known scrapers in.";
+
+static bool is_loopback(const struct address *address)
+{
+	return address->path || !*address->host || strcmp(address->host, "localhost") == 0 ||
+	       strcmp(address->host, "::1") == 0 || strncmp(address->host, "127.", 4) == 0;
+}
+
+bool settings_is_open(const struct settings *settings)
+{
+	struct address address;
+	char error[160];
+
+	return !*settings->certificate &&
+	       address_parse(settings->listen, &address, error, sizeof(error)) == 0 &&
+	       !is_loopback(&address);
+}
+
+static void check_tls(struct sonde_instance *instance, const struct settings *settings)
+{
+	if (*settings->certificate && !*settings->key)
+		sonde_problem(instance, "tls_certificate", "needs its key (say tls_key)");
+	if (*settings->key && !*settings->certificate)
+		sonde_problem(instance, "tls_key", "is of no certificate (say tls_certificate)");
+	if (*settings->client_ca && !*settings->certificate)
+		sonde_problem(instance, "tls_client_ca",
+			      "without tls_certificate nobody shows a certificate");
+}
+
+void settings_check(struct sonde_instance *instance, const struct settings *settings)
+{
+	struct address address;
+	char error[160];
+
+	if (address_parse(settings->listen, &address, error, sizeof(error)) < 0)
+		sonde_problem(instance, "listen", "%s", error);
+	if (settings->path[0] != '/' || strpbrk(settings->path, "?# "))
+		sonde_problem(instance, "path", "\"%s\" is not a path (try \"/metrics\")",
+			      settings->path);
+	check_tls(instance, settings);
+	if (settings_is_open(settings))
+		sonde_note(instance,
+			   "warning: %s can be asked by others, and without TLS anybody on the way "
+			   "reads along (say tls_certificate, or listen on 127.0.0.1)",
+			   settings->listen);
+}
