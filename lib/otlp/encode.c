@@ -49,7 +49,13 @@ void otlp_encoder_release(struct otlp_encoder *encoder)
 		program_release(&encoder->points[kind]);
 	for (uint32_t i = 0; i < ENCODE_CHILD_LIMIT; i++)
 		program_release(&encoder->children[i]);
+	program_release(&encoder->wide);
+	output_release(&encoder->common);
 	free(encoder->measures);
+	output_release(&encoder->apart);
+	free(encoder->slots);
+	free(encoder->series);
+	free(encoder->rows);
 	free(encoder);
 }
 
@@ -170,20 +176,9 @@ static bool put_schema(struct otlp_encoder *encoder, const struct program *progr
 
 static bool put_rows(struct otlp_encoder *encoder, const struct group_run *run)
 {
-	const uint32_t *rows = encoder->groups.rows + run->first;
-	const struct program *program = &encoder->row;
-	struct output *output = &encoder->output;
-
-	for (uint32_t place = run->count; place--;) {
-		size_t end = output_length(output);
-
-		if (!output_room(output, program->fixed_bytes) ||
-		    !program_put(program, encoder, rows[place], output))
-			return false;
-		output_put_head(output, SCOPE_ITEMS, end);
-	}
 	encoder->item_count += run->count;
-	return true;
+	return program_put_rows(&encoder->row, encoder, encoder->groups.rows + run->first,
+				run->count, SCOPE_ITEMS, &encoder->output);
 }
 
 /* Where the messages end that are being written, as lengths of what is behind them. */

@@ -90,9 +90,14 @@ static void put_packed(const uint64_t *words, uint32_t length, double weight, ui
 
 	if (!length)
 		return;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	if (weight == 1) { /* the heap has them as they go out */
+		message_put_bytes(&output->writer, words, (size_t)length * sizeof(*words));
+		length = 0;
+	}
+#endif
 	for (uint32_t place = length; place--;)
-		message_put_fixed64(&output->writer,
-				    weight == 1 ? words[place] : scale(words[place], weight));
+		message_put_fixed64(&output->writer, scale(words[place], weight));
 	output_put_head(output, number, end);
 }
 

@@ -9,7 +9,7 @@
 #include "protobuf.h"
 
 /* Blocks are copied whole: up to so many bytes in front of what is written may be overwritten. */
-enum { OUTPUT_SLACK = 64 };
+enum { OUTPUT_SLACK = 128 };
 
 /* Zeroed, it is empty. */
 struct output {
@@ -38,10 +38,30 @@ static inline void output_cut(struct output *output, size_t length)
 	output->writer.at = output->end - length;
 }
 
-/* The tag and length of a field whose content is what was written since the length was that. */
+/* The tag (of a number up to 15) and length of a field whose content is what lies up to `end`. */
+static inline unsigned char *output_head(unsigned char *at, uint32_t number,
+					 const unsigned char *end)
+{
+	struct message_writer writer = { at };
+	size_t length = (size_t)(end - at);
+
+	if (length >= 0x4000) {
+		message_put_varint(&writer, length);
+		at = writer.at;
+	} else if (length >= 0x80) {
+		*--at = (unsigned char)(length >> 7);
+		*--at = (unsigned char)(length | 0x80);
+	} else {
+		*--at = (unsigned char)length;
+	}
+	*--at = (unsigned char)(number << 3 | MESSAGE_BYTES);
+	return at;
+}
+
+/* The same, of what was written since the length was that. */
 static inline void output_put_head(struct output *output, uint32_t number, size_t length)
 {
-	message_put_head(&output->writer, number, output->end - length);
+	output->writer.at = output_head(output->writer.at, number, output->end - length);
 }
 
 /* A field of bytes or text; false: memory was refused. */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include "encode_number.h"
 #include "encode_value.h"
 #include "fields.h"
 
@@ -59,7 +58,7 @@ static struct metric_head long_head(struct sonde_text encoded)
 {
 	struct message_reader reader = message_read(encoded.data, encoded.length);
 	struct metric_head head = { .encoded = encoded };
-	struct message_field field;
+	struct message_field field = { 0 };
 
 	while (message_next(&reader, &field) > 0) {
 		if (!is_data(field.number) || field.wire != MESSAGE_BYTES)
@@ -167,48 +166,28 @@ static bool put_front(const struct metric_head *head, size_t end, size_t data_en
 
 /* ---- points ------------------------------------------------------------------------------ */
 
-/* Whether an exemplar belongs to a measure: wide ones say so by name; those that do not say are of
- * the first. */
-static bool exemplar_fits(const struct otlp_encoder *encoder, const struct program *child,
-			  const struct sonde_column *measure, uint32_t row)
+/* How the value of a point is written. */
+static uint32_t value_step(const struct otlp_encoder *encoder, const struct sonde_column *value)
 {
-	const struct sonde_column *name = child->columns.measure;
-	struct sonde_text text;
-
-	if (encoder->metric)
-		return true;
-	if (!name || !sonde_valid(name, row))
-		return measure == encoder->measures[0].column;
-	text = sonde_text_at(name, row);
-	return text.length == strlen(measure->name) &&
-	       !memcmp(text.data, measure->name, text.length);
+	if (type_message(value->type) != MESSAGE_NUMBER || encoder->scaled)
+		return STEP_VALUE;
+	if (value->type == SONDE_DOUBLE)
+		return STEP_DOUBLE;
+	return value->type == SONDE_U64 ? STEP_UNSIGNED : STEP_SIGNED;
 }
 
-static bool put_exemplars(struct otlp_encoder *encoder, const struct sonde_column *measure,
-			  uint32_t number, uint32_t parent)
+/* A literal of no bytes. */
+static struct step no_step(void)
 {
-	struct output *output = &encoder->output;
+	static const unsigned char nothing[OUTPUT_SLACK];
 
-	for (uint32_t i = encoder->child_count; i--;) {
-		const struct program *child = &encoder->children[i];
-
-		for (uint32_t row = child->last[parent]; row; row = child->previous[row - 1]) {
-			size_t end = output_length(output);
-
-			if (!exemplar_fits(encoder, child, measure, row - 1))
-				continue;
-			if (!output_room(output, child->fixed_bytes) ||
-			    !program_put(child, encoder, row - 1, output))
-				return false;
-			output_put_head(output, number, end);
-		}
-	}
-	return true;
+	return (struct step){ .kind = STEP_LITERAL, .end = nothing + OUTPUT_SLACK };
 }
 
-/* One point of a value, or of none (NULL). */
-static bool put_point(struct otlp_encoder *encoder, const struct metric_head *head,
-		      const struct sonde_column *value, uint32_t row)
+/* Makes the steps that are a metric's: its value (NULL: in several columns), the first one if it is
+ * plain or else the last one, and its exemplars. */
+static void set_value(struct otlp_encoder *encoder, struct program *program,
+		      const struct metric_head *head, const struct sonde_column *value)
 {
 	static const uint8_t exemplars[] = {
 		[MESSAGE_NUMBER] = NUMBER_EXEMPLARS,
@@ -216,92 +195,137 @@ static bool put_point(struct otlp_encoder *encoder, const struct metric_head *he
 		[MESSAGE_EXPONENTIAL] = EXPONENTIAL_EXEMPLARS,
 		[MESSAGE_SUMMARY] = 0,
 	};
-	const struct program *program = &encoder->points[head->message];
-	struct output *output = &encoder->output;
-	size_t end = output_length(output);
-	double weight = 1;
+	struct step step = { .kind = STEP_LONG };
 
-	if (encoder->weight && head->scaled && sonde_valid(encoder->weight, row))
-		weight = sonde_number_at(encoder->weight, row);
-	if (!output_room(output, program->fixed_bytes) ||
-	    !program_put(program, encoder, row, output))
-		return false;
-	if (encoder->child_count && exemplars[head->message] &&
-	    !put_exemplars(encoder, value, exemplars[head->message], row))
-		return false;
-	if (value && !number_put(value, row, weight, output))
-		return false;
-	if (!output_room(output, MESSAGE_HEAD_SIZE))
-		return false;
-	output_put_head(output, DATA_POINTS, end);
-	encoder->item_count++;
-	return true;
-}
-
-/* The value of a long row: false: it has one that its metric cannot have. */
-static bool long_value(const struct otlp_encoder *encoder, const struct metric_head *head,
-		       uint32_t row, const struct sonde_column **ret_value)
-{
-	*ret_value = NULL;
-	for (uint32_t i = 0; i < encoder->measure_count; i++) {
-		const struct measure *measure = &encoder->measures[i];
-
-		if (!sonde_valid(measure->column, row))
-			continue;
-		if (measure->message != head->message)
-			return false;
-		*ret_value = measure->column;
-		return true;
+	encoder->scaled = head->scaled ? encoder->weight : NULL;
+	program->step_count = program->common_count;
+	program->steps[0] = no_step();
+	if (encoder->child_count && exemplars[head->message]) {
+		program->steps[program->step_count++] = (struct step){
+			.kind = STEP_EXEMPLARS, .number = exemplars[head->message], .column = value
+		};
 	}
-	return true;
+	if (value) {
+		step.kind = (uint8_t)value_step(encoder, value);
+		step_take(&step, value);
+	}
+	if (step.kind == STEP_VALUE || step.kind == STEP_LONG)
+		program->steps[program->step_count++] = step;
+	else
+		program->steps[0] = step;
 }
 
-static bool put_metric(struct otlp_encoder *encoder, const struct metric_head *head,
-		       const struct group_run *run)
+/* The rows of a run that are points of a wide measure: those where it is valid. */
+static const uint32_t *wide_rows(struct otlp_encoder *encoder, const struct sonde_column *measure,
+				 const struct group_run *run, uint32_t *ret_count)
 {
 	const uint32_t *rows = encoder->groups.rows + run->first;
-	struct output *output = &encoder->output;
-	size_t end = output_length(output), data_end = end;
-	uint64_t item_count = encoder->item_count;
 
-	if (!put_tail(head, &data_end, output))
-		return false;
-	for (uint32_t place = run->count; place--;) {
-		const struct sonde_column *value = head->measure;
+	*ret_count = run->count;
+	if (!measure->valid)
+		return rows;
+	*ret_count = 0;
+	for (uint32_t place = 0; place < run->count; place++) {
+		encoder->rows[*ret_count] = rows[place];
+		*ret_count += sonde_valid(measure, rows[place]);
+	}
+	return encoder->rows;
+}
 
-		if (value) {
-			if (!sonde_valid(value, rows[place]))
-				continue;
-		} else if (!head->data || !long_value(encoder, head, rows[place], &value)) {
+/* The rows of a run whose values are such as their metric has, or that have none, and the column
+ * that all values are in; NULL: they are in several. */
+static const uint32_t *long_rows(struct otlp_encoder *encoder, const struct metric_head *head,
+				 const struct group_run *run, uint32_t *ret_count,
+				 const struct sonde_column **ret_value)
+{
+	const uint32_t *rows = encoder->groups.rows + run->first;
+	const struct measure *only = NULL, *found;
+	bool several = false;
+
+	*ret_count = 0;
+	for (uint32_t place = 0; place < run->count; place++) {
+		found = NULL;
+		for (uint32_t i = 0; i < encoder->measure_count && !found; i++) {
+			if (sonde_valid(encoder->measures[i].column, rows[place]))
+				found = &encoder->measures[i];
+		}
+		if (!head->data || (found && found->message != head->message)) {
 			encoder->left_out_count++;
 			continue;
 		}
-		if (!put_point(encoder, head, value, rows[place]))
-			return false;
+		several = several || (only && found && found != only);
+		only = found ? found : only;
+		encoder->rows[(*ret_count)++] = rows[place];
 	}
-	if (item_count == encoder->item_count) { /* a metric without points is none */
-		output_cut(output, end);
+	*ret_value = only && !several ? only->column : NULL;
+	return encoder->rows;
+}
+
+static bool put_metric(struct otlp_encoder *encoder, const struct metric_head *head,
+		       struct program *program, const struct group_run *run)
+{
+	const struct sonde_column *value = head->measure;
+	struct output *output = &encoder->output;
+	size_t end = output_length(output), data_end = end;
+	const uint32_t *rows;
+	uint32_t count;
+
+	if (value)
+		rows = wide_rows(encoder, value, run, &count);
+	else
+		rows = long_rows(encoder, head, run, &count, &value);
+	if (!count) /* a metric without points is none */
 		return true;
+	set_value(encoder, program, head, value);
+	encoder->item_count += count;
+	return put_tail(head, &data_end, output) &&
+	       program_put_rows(program, encoder, rows, count, DATA_POINTS, output) &&
+	       put_front(head, end, data_end, output);
+}
+
+/* Writes what the points of a kind have in common, row by row, for several measures to copy. */
+static bool put_common(struct otlp_encoder *encoder, uint32_t message, const struct group_run *run)
+{
+	struct program *program = &encoder->points[message];
+
+	output_cut(&encoder->common, 0);
+	program->step_count = program->common_count;
+	program->steps[0] = no_step();
+	return program_put_rows(program, encoder, encoder->groups.rows + run->first, run->count, 0,
+				&encoder->common);
+}
+
+static bool put_wide(struct otlp_encoder *encoder, const struct group_run *run)
+{
+	for (uint32_t kind = MESSAGE_SUMMARY; kind >= MESSAGE_NUMBER; kind--) {
+		struct program *program = &encoder->points[kind];
+
+		if (encoder->kind_counts[kind] > 1) {
+			program = &encoder->wide;
+			if (!put_common(encoder, kind, run))
+				return false;
+		}
+		for (uint32_t i = encoder->measure_count; i--;) {
+			struct metric_head head = wide_head(&encoder->measures[i]);
+
+			if (head.message == kind && !put_metric(encoder, &head, program, run))
+				return false;
+		}
 	}
-	return put_front(head, end, data_end, output);
+	return true;
 }
 
 bool points_put(struct otlp_encoder *encoder, const struct group_run *run)
 {
 	struct metric_head head;
 
-	if (encoder->metric) {
-		head = long_head(sonde_text_at(encoder->metric, encoder->groups.rows[run->first]));
-		return put_metric(encoder, &head, run);
+	if (!encoder->metric) {
+		if (!encoder->measure_count)
+			encoder->left_out_count += run->count;
+		return put_wide(encoder, run);
 	}
-	if (!encoder->measure_count)
-		encoder->left_out_count += run->count;
-	for (uint32_t i = encoder->measure_count; i--;) {
-		head = wide_head(&encoder->measures[i]);
-		if (!put_metric(encoder, &head, run))
-			return false;
-	}
-	return true;
+	head = long_head(sonde_text_at(encoder->metric, encoder->groups.rows[run->first]));
+	return put_metric(encoder, &head, &encoder->points[head.message], run);
 }
 
 /* ---- compiling --------------------------------------------------------------------------- */
@@ -357,22 +381,73 @@ static int add_measure(struct otlp_encoder *encoder, const struct sonde_column *
 	return 0;
 }
 
+/* Room for what is kept by row. */
+static int reserve(struct otlp_encoder *encoder, uint32_t row_count)
+{
+	uint32_t *rows;
+	struct series *series;
+
+	if (row_count <= encoder->row_capacity)
+		return 0;
+	rows = reallocarray(encoder->rows, row_count, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	encoder->rows = rows;
+	series = reallocarray(encoder->series, row_count, sizeof(*series));
+	if (!series)
+		return -ENOMEM;
+	encoder->series = series;
+	encoder->row_capacity = row_count;
+	return 0;
+}
+
+/* Makes room in a program for the steps that are a metric's, the first one and two at the end. */
+static int add_places(struct program *program)
+{
+	if (!program_add(program, STEP_LITERAL, 0) || !program_add(program, STEP_LITERAL, 0) ||
+	    !program_add(program, STEP_LITERAL, 0))
+		return -ENOMEM;
+	program->step_count -= 2;
+	memmove(program->steps + 1, program->steps,
+		(program->step_count - 1) * sizeof(*program->steps));
+	program->plain_count++;
+	program->common_count = program->step_count;
+	return 0;
+}
+
+static int compile_wide(struct otlp_encoder *encoder, const struct sonde_batch *batch)
+{
+	struct program *program = &encoder->wide;
+
+	program->batch = batch;
+	program->step_count = program->plain_count = 0;
+	program->fixed_bytes = 2 * MESSAGE_HEAD_SIZE;
+	program->series = true;
+	return add_places(program);
+}
+
 int points_compile(struct otlp_encoder *encoder, const struct sonde_batch *batch)
 {
 	encoder->metric = metric_column(batch);
 	encoder->weight = NULL;
 	encoder->measure_count = 0;
+	memset(encoder->kind_counts, 0, sizeof(encoder->kind_counts));
 	for (uint32_t i = 0; i < batch->column_count; i++) {
 		const struct sonde_column *column = sonde_column(batch, i);
 
 		if (column->role == SONDE_ROLE_WEIGHT && column->scope == SONDE_SCOPE_ROW)
 			encoder->weight = column;
-		if (is_measure(column, encoder->metric) && add_measure(encoder, column) < 0)
+		if (!is_measure(column, encoder->metric))
+			continue;
+		if (add_measure(encoder, column) < 0)
 			return -ENOMEM;
+		encoder->kind_counts[type_message(column->type)]++;
 	}
 	for (uint32_t kind = MESSAGE_NUMBER; kind <= MESSAGE_SUMMARY; kind++) {
-		if (program_compile(&encoder->points[kind], encoder, batch, kind) < 0)
+		if ((encoder->metric || encoder->kind_counts[kind]) &&
+		    (program_compile(&encoder->points[kind], encoder, batch, kind) < 0 ||
+		     add_places(&encoder->points[kind]) < 0))
 			return -ENOMEM;
 	}
-	return 0;
+	return compile_wide(encoder, batch) < 0 ? -ENOMEM : reserve(encoder, batch->row_count);
 }

@@ -9,11 +9,12 @@
 #include "fields.h"
 
 enum {
-	PREFIX_LIMIT = OUTPUT_SLACK,                    /* longer ones are written piece by piece */
-	STEP_BYTES = PREFIX_LIMIT + 128 + OUTPUT_SLACK, /* what a step writes without asking */
+	PREFIX_LIMIT = 64,               /* longer ones are written piece by piece */
+	STEP_BYTES = PREFIX_LIMIT + 128, /* what a step writes without asking */
+	REMEMBERED_ROWS = 64,            /* it is not worth it for fewer */
 };
 
-static struct step *step_add(struct program *program, uint32_t kind, uint32_t number)
+struct step *program_add(struct program *program, enum step_kind kind, uint32_t number)
 {
 	struct step *steps, *step;
 
@@ -125,6 +126,14 @@ static uint32_t write_prefix(unsigned char prefix[PREFIX_LIMIT], uint32_t number
 	return (uint32_t)(at - prefix);
 }
 
+void step_take(struct step *step, const struct sonde_column *column)
+{
+	step->column = column;
+	step->base = column->base;
+	step->valid = column->valid;
+	step->stride = column->stride;
+}
+
 static bool add_column(struct program *program, enum message_kind message,
 		       const struct sonde_column *column)
 {
@@ -135,13 +144,10 @@ static bool add_column(struct program *program, enum message_kind message,
 
 	if (!field_rule_of(message, column, &rule))
 		return true;
-	step = step_add(program, rule.kind, rule.number);
+	step = program_add(program, rule.kind, rule.number);
 	if (!step)
 		return false;
-	step->column = column;
-	step->base = column->base;
-	step->valid = column->valid;
-	step->stride = column->stride;
+	step_take(step, column);
 	if (rule.kind != STEP_ATTRIBUTE)
 		return true;
 	length = write_prefix(prefix, rule.number, column, &rest);
@@ -154,6 +160,82 @@ static bool add_column(struct program *program, enum message_kind message,
 }
 
 /* ---- columns that others go by ----------------------------------------------------------- */
+
+/* A memory that is empty; NULL: none was to be had, which costs time only. */
+static struct step_memory *add_memory(struct program *program)
+{
+	struct step_memory *memory, **grown;
+
+	if (program->memory_count == program->memory_capacity) {
+		grown = reallocarray(program->memories, program->memory_capacity + 1,
+				     sizeof(*program->memories));
+		if (!grown)
+			return NULL;
+		program->memories = grown;
+		memory = calloc(1, sizeof(*memory));
+		if (!memory)
+			return NULL;
+		program->memories[program->memory_capacity++] = memory;
+	}
+	memory = program->memories[program->memory_count++];
+	memset(memory->codes, 0xff, sizeof(memory->codes));
+	memory->miss_count = 0;
+	return memory;
+}
+
+/* Texts that repeat by their codes are worked out once for each code. */
+static void remember_texts(struct program *program)
+{
+	program->memory_count = 0;
+	for (uint32_t i = 0; i < program->step_count; i++) {
+		struct step *step = &program->steps[i];
+
+		if (program->batch->row_count < REMEMBERED_ROWS || !step->column ||
+		    !step->column->dictionary || !step->column->dictionary->distinct)
+			continue;
+		if (step->kind != SONDE_TEXT && step->kind != SONDE_BYTES &&
+		    step->kind != SONDE_ANY && step->kind != STEP_TEXT && step->kind != STEP_BODY &&
+		    step->kind != STEP_PAIRS)
+			continue;
+		step->memory = add_memory(program);
+		step->plain = step->kind;
+		if (step->memory)
+			step->kind = STEP_REMEMBERED;
+	}
+}
+
+static bool step_is_plain(const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_LITERAL:
+	case STEP_REMEMBERED:
+	case STEP_FIXED64:
+	case STEP_FIXED32:
+	case STEP_VARINT:
+	case STEP_TEXT:
+	case STEP_ID8:
+	case STEP_ID16:
+		return true;
+	default:
+		return step->kind < STEP_LITERAL;
+	}
+}
+
+/* Puts the steps that are plain before the others. */
+static void part_steps(struct program *program)
+{
+	program->plain_count = 0;
+	for (uint32_t i = 0; i < program->step_count; i++) {
+		struct step step = program->steps[i];
+
+		if (!step_is_plain(&step))
+			continue;
+		memmove(&program->steps[program->plain_count + 1],
+			&program->steps[program->plain_count],
+			(i - program->plain_count) * sizeof(step));
+		program->steps[program->plain_count++] = step;
+	}
+}
 
 /* To which scope the columns of a message belong. */
 static uint32_t message_scope(enum message_kind message)
@@ -224,7 +306,7 @@ static bool step_add_id(struct program *program, uint32_t role, uint32_t type, u
 			uint32_t number)
 {
 	const struct sonde_column *column = row_column(program->batch, role, type);
-	struct step *step = step_add(program, kind, number);
+	struct step *step = program_add(program, kind, number);
 
 	if (!step)
 		return false;
@@ -254,12 +336,12 @@ static bool add_span_steps(struct program *program)
 	if (!step_add_id(program, SONDE_ROLE_TRACE_ID, SONDE_ID16, STEP_TRACE, SPAN_TRACE_ID) ||
 	    !step_add_id(program, SONDE_ROLE_SPAN_ID, SONDE_ID8, STEP_SPAN, SPAN_SPAN_ID))
 		return false;
-	if (columns->weight && !step_add(program, STEP_STATE, SPAN_TRACE_STATE))
+	if (columns->weight && !program_add(program, STEP_STATE, SPAN_TRACE_STATE))
 		return false;
-	if (!times_are_plain(columns) && !step_add(program, STEP_TIMES, SPAN_START_TIME))
+	if (!times_are_plain(columns) && !program_add(program, STEP_TIMES, SPAN_START_TIME))
 		return false;
 	return (!columns->status_code && !columns->status_message) ||
-	       step_add(program, STEP_STATUS, SPAN_STATUS);
+	       program_add(program, STEP_STATUS, SPAN_STATUS);
 }
 
 /* Whether a column is written by a step of several columns. */
@@ -365,12 +447,14 @@ int program_compile(struct program *program, struct otlp_encoder *encoder,
 	if (fine && kind == MESSAGE_SPAN)
 		fine = add_span_steps(program);
 	if (fine && kind == MESSAGE_LOG && program->columns.weight)
-		fine = step_add(program, STEP_THRESHOLD, LOG_ATTRIBUTES) != NULL;
+		fine = program_add(program, STEP_THRESHOLD, LOG_ATTRIBUTES) != NULL;
 	if (fine) {
 		sort_steps(program);
 		point_steps(program);
 		fine = fold_constants(program, encoder, &output);
 		point_steps(program);
+		remember_texts(program);
+		part_steps(program);
 	}
 	output_release(&output);
 	return fine ? 0 : -ENOMEM;
@@ -415,17 +499,19 @@ int program_thread(struct program *child, uint32_t parent_count)
 
 int program_adopt(struct program *program, const struct program *child, uint32_t number)
 {
-	struct step *step = step_add(program, STEP_CHILDREN, number);
+	struct step *step = program_add(program, STEP_CHILDREN, number);
 
 	if (!step)
 		return -ENOMEM;
 	step->child = child;
-	sort_steps(program);
 	return 0;
 }
 
 void program_release(struct program *program)
 {
+	for (uint32_t i = 0; i < program->memory_capacity; i++)
+		free(program->memories[i]);
+	free(program->memories);
 	free(program->steps);
 	free(program->bytes);
 	free(program->last);

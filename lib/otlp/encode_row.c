@@ -1,177 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Runs the steps of a row, from its last field to its first: the inner loop of encoding. */
-#include "encode_fields.h"
+/* Runs the steps of one row, from its last field to its first, whatever they are. */
+#include "encode_number.h"
+#include "encode_put.h"
 #include "encode_state.h"
 #include "encode_value.h"
 #include "encode_weight.h"
 #include "fields.h"
-
-/* ---- short pieces: the caller has made room ---------------------------------------------- */
-
-static inline uint64_t load64(const unsigned char *from)
-{
-	uint64_t value;
-
-	memcpy(&value, from, sizeof(value));
-	return value;
-}
-
-static inline uint32_t load32(const unsigned char *from)
-{
-	uint32_t value;
-
-	memcpy(&value, from, sizeof(value));
-	return value;
-}
-
-/* Seven bits into each byte of the last eight in front of `at`: what lies before the value's own
- * bytes is written over later. */
-static inline unsigned char *put_varint(unsigned char *at, uint64_t value, uint32_t *ret_size)
-{
-	struct message_writer writer = { at };
-	uint32_t size = (uint32_t)message_varint_size(value);
-	uint64_t spread;
-
-	*ret_size = size;
-	if (size > 8) {
-		message_put_varint(&writer, value);
-		return writer.at;
-	}
-	spread = (value & UINT64_C(0x0fffffff)) | (value & UINT64_C(0xfffffff0000000)) << 4;
-	spread = (spread & UINT64_C(0x00003fff00003fff)) | (spread & UINT64_C(0x0fffc0000fffc000))
-								   << 2;
-	spread = (spread & UINT64_C(0x007f007f007f007f)) | (spread & UINT64_C(0x3f803f803f803f80))
-								   << 1;
-	spread = spread << (64 - 8 * size) | UINT64_C(0x0080808080808080);
-	spread = htole64(spread);
-	memcpy(at - 8, &spread, 8);
-	return at - size;
-}
-
-/* The prefix of an attribute: two blocks at most, as OUTPUT_SLACK has it. */
-static inline unsigned char *put_prefix(unsigned char *at, const struct step *step)
-{
-	memcpy(at - 32, step->end - 32, 32);
-	if (step->prefix_length > 32)
-		memcpy(at - 64, step->end - 64, 32);
-	return at - step->prefix_length;
-}
-
-static inline unsigned char *put_integer(unsigned char *at, const struct step *step, uint64_t value)
-{
-	uint32_t size;
-
-	at = put_varint(at, value, &size);
-	at = put_prefix(at, step);
-	at[1] = (unsigned char)(step->rest + size);
-	at[step->prefix_length - 2] = (unsigned char)(1 + size);
-	return at;
-}
-
-/* A text of at most 127 bytes. */
-static inline unsigned char *put_short_text(unsigned char *at, const char *data, uint32_t length)
-{
-	if (length >= 16) {
-		for (uint32_t left = length; left > 16; left -= 16)
-			memcpy(at - length + left - 16, data + left - 16, 16);
-		memcpy(at - length, data, 16);
-	} else if (length >= 8) {
-		memcpy(at - 8, data + length - 8, 8);
-		memcpy(at - length, data, 8);
-	} else if (length >= 4) {
-		memcpy(at - 4, data + length - 4, 4);
-		memcpy(at - length, data, 4);
-	} else {
-		for (uint32_t place = 0; place < length; place++)
-			at[(int64_t)place - length] = (unsigned char)data[place];
-	}
-	return at - length;
-}
-
-/* How many bytes of an attribute's prefix stand between the length of its AnyValue and its value.
- */
-static inline uint32_t inner_length(uint32_t type)
-{
-	return type == SONDE_ANY ? 0 : 2;
-}
-
-/* NULL: it is too long for this. */
-static inline unsigned char *put_text(unsigned char *at, const struct step *step, uint32_t row)
-{
-	struct sonde_text text =
-		sonde_entry(step->column->dictionary, step->column->dictionary_length,
-			    load32(step->base + (size_t)row * step->stride));
-	uint32_t inner = inner_length(step->kind);
-
-	if (step->rest + text.length >= 0x80)
-		return NULL;
-	at = put_short_text(at, text.data, text.length);
-	at = put_prefix(at, step);
-	at[1] = (unsigned char)(step->rest + text.length);
-	at[step->prefix_length - 1] = (unsigned char)text.length;
-	if (inner)
-		at[step->prefix_length - 3] = (unsigned char)(inner + text.length);
-	return at;
-}
-
-static inline unsigned char *put_fixed64(unsigned char *at, uint32_t number, uint64_t value)
-{
-	struct message_writer writer = { at };
-
-	if (!value)
-		return at;
-	message_put_fixed64(&writer, value);
-	message_put_tag(&writer, number, MESSAGE_FIXED64);
-	return writer.at;
-}
-
-static inline unsigned char *put_fixed32(unsigned char *at, uint32_t number, uint32_t value)
-{
-	struct message_writer writer = { at };
-
-	if (!value)
-		return at;
-	message_put_fixed32(&writer, value);
-	message_put_tag(&writer, number, MESSAGE_FIXED32);
-	return writer.at;
-}
-
-static inline unsigned char *put_number(unsigned char *at, uint32_t number, uint64_t value)
-{
-	struct message_writer writer = { at };
-
-	if (value)
-		message_put_field(&writer, number, value);
-	return writer.at;
-}
-
-static inline unsigned char *put_id(unsigned char *at, uint32_t number, const unsigned char *id,
-				    uint32_t length)
-{
-	at -= length;
-	memcpy(at, id, length);
-	at[-1] = (unsigned char)length;
-	at[-2] = (unsigned char)(number << 3 | MESSAGE_BYTES);
-	return at - 2;
-}
-
-/* A field of STEP_TEXT; NULL: it is too long for this. */
-static inline unsigned char *put_text_field(unsigned char *at, const struct step *step,
-					    uint32_t row)
-{
-	struct sonde_text text =
-		sonde_entry(step->column->dictionary, step->column->dictionary_length,
-			    load32(step->base + (size_t)row * step->stride));
-
-	if (!text.length)
-		return at;
-	if (text.length >= 0x80)
-		return NULL;
-	at = put_short_text(at, text.data, text.length);
-	at[-1] = (unsigned char)text.length;
-	at[-2] = (unsigned char)(step->number << 3 | MESSAGE_BYTES);
-	return at - 2;
-}
 
 /* ---- what several columns make, and what is rare ----------------------------------------- */
 
@@ -305,6 +139,65 @@ static bool put_children(const struct program *program, struct otlp_encoder *enc
 	return output_room(output, program->fixed_bytes);
 }
 
+/* Whether an exemplar belongs to a measure: wide ones say so by name; those that do not say are of
+ * the first. */
+static bool exemplar_fits(const struct otlp_encoder *encoder, const struct program *child,
+			  const struct sonde_column *measure, uint32_t row)
+{
+	const struct sonde_column *name = child->columns.measure;
+	struct sonde_text text;
+
+	if (encoder->metric)
+		return true;
+	if (!name || !sonde_valid(name, row))
+		return measure == encoder->measures[0].column;
+	text = sonde_text_at(name, row);
+	return text.length == strlen(measure->name) &&
+	       !memcmp(text.data, measure->name, text.length);
+}
+
+static bool put_exemplars(const struct program *program, struct otlp_encoder *encoder,
+			  const struct step *step, uint32_t parent, struct output *output)
+{
+	for (uint32_t i = encoder->child_count; i--;) {
+		const struct program *child = &encoder->children[i];
+
+		for (uint32_t row = child->last[parent]; row; row = child->previous[row - 1]) {
+			size_t end = output_length(output);
+
+			if (!exemplar_fits(encoder, child, step->column, row - 1))
+				continue;
+			if (!output_room(output, child->fixed_bytes) ||
+			    !program_put(child, encoder, row - 1, output))
+				return false;
+			output_put_head(output, step->number, end);
+		}
+	}
+	return output_room(output, program->fixed_bytes);
+}
+
+/* The value of a point, with the weight of its row if it has one. */
+static bool put_value(const struct program *program, const struct otlp_encoder *encoder,
+		      const struct sonde_column *column, uint32_t row, struct output *output)
+{
+	double weight = 1;
+
+	if (encoder->scaled && sonde_valid(encoder->scaled, row))
+		weight = sonde_number_at(encoder->scaled, row);
+	return number_put(column, row, weight, output) && output_room(output, program->fixed_bytes);
+}
+
+static bool put_long_value(const struct program *program, const struct otlp_encoder *encoder,
+			   uint32_t row, struct output *output)
+{
+	for (uint32_t i = 0; i < encoder->measure_count; i++) {
+		if (sonde_valid(encoder->measures[i].column, row))
+			return put_value(program, encoder, encoder->measures[i].column, row,
+					 output);
+	}
+	return true;
+}
+
 static void put_exemplar_value(const struct step *step, uint32_t row, struct output *output)
 {
 	const unsigned char *value = step->base + (size_t)row * step->stride;
@@ -373,6 +266,13 @@ static bool put_special(const struct program *program, struct otlp_encoder *enco
 		return put_threshold(program, row, output);
 	case STEP_CHILDREN:
 		return put_children(program, encoder, step, row, output);
+	case STEP_VALUE:
+		return !sonde_bit(step->valid, row) ||
+		       put_value(program, encoder, step->column, row, output);
+	case STEP_LONG:
+		return put_long_value(program, encoder, row, output);
+	case STEP_EXEMPLARS:
+		return put_exemplars(program, encoder, step, row, output);
 	case STEP_TRACE:
 		if (step->column && sonde_valid(step->column, row))
 			output->writer.at = put_id(output->writer.at, step->number,
@@ -392,8 +292,31 @@ static bool put_special(const struct program *program, struct otlp_encoder *enco
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
+/* Writes and remembers it. */
+static bool put_unknown(const struct program *program, struct otlp_encoder *encoder,
+			const struct step *step, uint32_t row, struct output *output)
+{
+	struct step_memory *memory = step->memory;
+	uint32_t code = load32(step->base + (size_t)row * step->stride);
+	uint32_t slot = code % MEMORY_SLOTS;
+	size_t end = output_length(output), length;
+	struct step plain = *step;
+
+	plain.kind = step->plain;
+	if (!program_put_step(program, encoder, &plain, row, output))
+		return false;
+	length = output_length(output) - end;
+	if (length > MEMORY_BYTES || memory->miss_count > 4 * MEMORY_SLOTS)
+		return true;
+	memory->miss_count++;
+	memory->codes[slot] = code;
+	memory->lengths[slot] = (uint8_t)length;
+	memcpy(memory->bytes[slot] + MEMORY_BYTES - length, output->writer.at, length);
+	return true;
+}
+
 /* What is short; NULL: it is not. */
-static inline unsigned char *put_step(const struct step *step, uint32_t row, unsigned char *at)
+static unsigned char *put_step(const struct step *step, uint32_t row, unsigned char *at)
 {
 	const unsigned char *value = step->base + (size_t)row * step->stride;
 
@@ -424,6 +347,8 @@ static inline unsigned char *put_step(const struct step *step, uint32_t row, uns
 		return put_prefix(value_put_hex(at, value, 8), step);
 	case SONDE_ID16:
 		return put_prefix(value_put_hex(at, value, 16), step);
+	case STEP_REMEMBERED:
+		return put_remembered(at, step, load32(value));
 	case STEP_LITERAL:
 		memcpy(at - step->byte_count, step->end - step->byte_count, step->byte_count);
 		return at - step->byte_count;
@@ -440,6 +365,14 @@ static inline unsigned char *put_step(const struct step *step, uint32_t row, uns
 		return put_id(at, step->number, value, 8);
 	case STEP_ID16:
 		return put_id(at, step->number, value, 16);
+	case STEP_SIGNED:
+		return put_word(at, NUMBER_INTEGER, value_integer(value, step->column->type));
+	case STEP_UNSIGNED:
+		if (load64(value) > INT64_MAX)
+			return NULL;
+		return put_word(at, NUMBER_INTEGER, load64(value));
+	case STEP_DOUBLE:
+		return put_word(at, NUMBER_DOUBLE, load64(value));
 	default:
 		return NULL;
 	}
@@ -459,6 +392,10 @@ bool program_put_step(const struct program *program, struct otlp_encoder *encode
 		return true;
 	}
 	at = put_step(step, row, output->writer.at);
+	if (!at && step->kind == STEP_UNSIGNED)
+		return number_put(step->column, row, 1, output);
+	if (!at && step->kind == STEP_REMEMBERED)
+		return put_unknown(program, encoder, step, row, output);
 	if (!at)
 		return put_long(program, step, row, output);
 	output->writer.at = at;
@@ -468,21 +405,9 @@ bool program_put_step(const struct program *program, struct otlp_encoder *encode
 bool program_put(const struct program *program, struct otlp_encoder *encoder, uint32_t row,
 		 struct output *output)
 {
-	unsigned char *at = output->writer.at, *next;
-
-	for (const struct step *step = program->steps + program->step_count;
-	     step-- > program->steps;) {
-		if (!sonde_bit(step->valid, row))
-			continue;
-		next = put_step(step, row, at);
-		if (!next) {
-			output->writer.at = at;
-			if (!program_put_step(program, encoder, step, row, output))
-				return false;
-			next = output->writer.at;
-		}
-		at = next;
+	for (uint32_t place = program->step_count; place--;) {
+		if (!program_put_step(program, encoder, &program->steps[place], row, output))
+			return false;
 	}
-	output->writer.at = at;
 	return true;
 }

@@ -7,12 +7,22 @@
 #include "encode_groups.h"
 #include "encode_program.h"
 
-enum { ENCODE_CHILD_LIMIT = 8 }; /* child tables of a batch; more are not OTLP */
+enum {
+	ENCODE_CHILD_LIMIT = 8,        /* child tables of a batch; more are not OTLP */
+	ENCODE_LANES = 32,             /* rows that are written at once, column by column */
+	ENCODE_SLOT_BYTES = 128 << 10, /* of all their slots */
+};
 
 /* Which point of which measure a row becomes. */
 struct measure {
 	const struct sonde_column *column;
 	uint32_t message; /* enum message_kind */
+};
+
+/* Where what the points of a row have in common lies. */
+struct series {
+	size_t end; /* so many bytes before the end of `common` */
+	size_t length;
 };
 
 struct otlp_encoder {
@@ -25,7 +35,15 @@ struct otlp_encoder {
 	struct measure *measures; /* wide: metrics of a row; long: columns of values */
 	uint32_t measure_count, measure_capacity;
 	const struct sonde_column *weight, *metric; /* of metrics */
-	struct output output;                       /* the request while it grows */
+	const struct sonde_column *scaled; /* the weight, while a metric is written that has it */
+	struct program wide;               /* of points whose rows lie in `common` */
+	struct output common, apart;
+	unsigned char *slots;
+	struct series *series; /* by row */
+	uint32_t *rows;        /* those that have a point */
+	uint32_t row_capacity;
+	uint32_t kind_counts[MESSAGE_KIND_COUNT]; /* measures by their kind of points */
+	struct output output;                     /* the request while it grows */
 	uint64_t item_count, left_out_count;
 };
 

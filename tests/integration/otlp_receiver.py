@@ -59,13 +59,13 @@ class Receiver:
         self.answers = list(answers)
         self.decide = decide
         self.limit = limit                  # bytes of a body after expanding: 413
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.ends = threading.Event()
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
+            disable_nagle_algorithm = not isinstance(address, str)
 
             def do_POST(self):
                 receiver.serve(self)

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from installed import SONDE, TREE, environment, installed, run      # pylint: disable=unused-import
+from installed import SONDE, TREE, environment, installed, run    
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import textwrap
 
 import pytest
 
-from installed import BUILD, TREE, environment, installed, run      # pylint: disable=unused-import
+from installed import BUILD, TREE, environment, installed, run    
 
 MANUAL = (TREE / "docs/plugins-authoring.md").read_text()
 HEADERS = [(TREE / path).read_text() for path in (

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from installed import SONDE, TREE, environment, installed, run      # pylint: disable=unused-import
+from installed import SONDE, TREE, environment, installed, run    
 
 KINDS = {"input": "number", "processor": "only", "output": "statsd"}
 WARNINGS = "-Dwerror=true"

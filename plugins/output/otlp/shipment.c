@@ -189,6 +189,18 @@ void parcel_put_back(struct parcel *parcel, struct range range)
 	parcel->todo[parcel->todo_count++] = range;
 }
 
+/* Adds a reason to those of rows of this batch, if it is another. */
+static void parcel_say(struct parcel *parcel, const char *text)
+{
+	size_t length = strlen(parcel->text);
+
+	if (length && strstr(parcel->text, text))
+		return;
+	if (length + 2 < sizeof(parcel->text))
+		(void)snprintf(parcel->text + length, sizeof(parcel->text) - length, "%s%s",
+			       length ? "; " : "", text);
+}
+
 void parcel_accept(struct parcel *parcel, uint64_t row_count, uint64_t rejected_rows,
 		   const struct answer *answer)
 {
@@ -196,25 +208,22 @@ void parcel_accept(struct parcel *parcel, uint64_t row_count, uint64_t rejected_
 	parcel->accepted_rows += row_count - rejected_rows;
 	parcel->rejected_rows += rejected_rows;
 	parcel->uncertain |= answer->uncertain;
-	if (rejected_rows && *answer->text)
-		memcpy(parcel->text, answer->text, sizeof(parcel->text));
-	else if (rejected_rows && !*parcel->text)
-		(void)snprintf(parcel->text, sizeof(parcel->text), "the receiver says no reason");
+	if (rejected_rows)
+		parcel_say(parcel, *answer->text ? answer->text : "the receiver says no reason");
 }
 
 void parcel_leave_out(struct parcel *parcel, uint64_t row_count)
 {
 	parcel->rejected_rows += row_count;
-	if (row_count && !*parcel->text)
-		(void)snprintf(parcel->text, sizeof(parcel->text),
-			       "rows without a measure that OTLP can say");
+	if (row_count)
+		parcel_say(parcel, "they have no measure, or a value that it cannot have");
 }
 
 void parcel_reject(struct parcel *parcel, uint32_t row_count, const char *text)
 {
 	parcel->open_count--;
 	parcel->rejected_rows += row_count;
-	answer_say(parcel->text, text, strlen(text));
+	parcel_say(parcel, text);
 }
 
 void shipments_hold(struct shipment *list, const struct answer *answer)
@@ -228,7 +237,7 @@ void shipments_hold(struct shipment *list, const struct answer *answer)
 			parcel->again = true;
 			if (answer->retry_after_ns > parcel->retry_after_ns)
 				parcel->retry_after_ns = answer->retry_after_ns;
-			memcpy(parcel->text, answer->text, sizeof(parcel->text));
+			memcpy(parcel->why_again, answer->text, sizeof(parcel->why_again));
 		}
 	}
 }
@@ -249,6 +258,7 @@ static void parcel_settle(struct sonde_instance *instance, struct shipment *ship
 	if (parcel->todo_count) {
 		outcome.verdict = SONDE_RETRY;
 		outcome.rejected_rows = 0; /* said when the rest has its answer */
+		outcome.reason = parcel->why_again;
 		outcome.retry_after_ns = parcel->retry_after_ns;
 		/* Who comes after us, after a reload, knows of no part that was accepted. */
 		outcome.uncertain |= parcel->accepted_rows > 0;

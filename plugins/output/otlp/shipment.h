@@ -25,7 +25,8 @@ struct parcel {
 	bool is_settled;
 	bool uncertain;
 	int64_t retry_after_ns;
-	char text[ANSWER_TEXT_LENGTH];
+	char text[ANSWER_TEXT_LENGTH];      /* why rows were rejected */
+	char why_again[ANSWER_TEXT_LENGTH]; /* the last reason */
 };
 
 struct shipment {

@@ -264,16 +264,29 @@ static long http_version(const struct target *target)
 	return target->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 }
 
+/* libcurl 7.88 cannot use a connection again that speaks HTTP/2 without having agreed on it by TLS:
+ * it begins another HTTP/2 within (https://github.com/curl/curl/issues/10634, mended in 8.0). */
+static bool needs_fresh_connection(const struct target *target)
+{
+	uint32_t version = curl_version_info(CURLVERSION_NOW)->version_num;
+
+	return target->protocol == PROTOCOL_GRPC && !target->is_tls && version >= 0x075800 &&
+	       version < 0x080000;
+}
+
 static void easy_aim(struct transfer *transfer, int64_t timeout_ns)
 {
 	const struct target *target = transfer->target;
 	bool is_grpc = target->protocol == PROTOCOL_GRPC;
+	long fresh = needs_fresh_connection(target) ? 1 : 0;
 	CURL *easy = transfer->easy;
 
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, fresh);
 	curl_easy_setopt(easy, CURLOPT_URL, target->url);
 	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, target->socket);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(target));
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_grpc ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_grpc && !fresh ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, is_grpc ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)((timeout_ns + 999999) / 1000000));
