@@ -295,15 +295,19 @@ static void a_metric_with_the_name_of_one_of_another_type_is_left_out(void **sta
 	struct sonde_field other = calls;
 	struct sonde_batch *batch = make_row();
 
+	table_constant(batch, &calls, VALUE(uint64_t, 1));
 	other.name = "calls.total";
 	other.role = SONDE_ROLE_GAUGE;
-	table_constant(batch, &calls, VALUE(uint64_t, 1));
 	table_constant(batch, &other, VALUE(uint64_t, 2));
+	other.name = "calls"; /* as OpenMetrics calls the counter */
+	table_constant(batch, &other, VALUE(uint64_t, 3));
+	other.name = "target";
+	table_constant(batch, &other, VALUE(uint64_t, 4));
 	fold(batch);
 	assert_exposed(false, "# HELP calls_total calls that\\ncame \"back\" \\\\\n"
 			      "# TYPE calls_total counter\n"
 			      "calls_total 1\n");
-	assert_int_equal(exposition.conflicting_metrics, 1);
+	assert_int_equal(exposition.conflicting_metrics, 3);
 }
 
 static void an_empty_table_is_an_empty_exposition(void **state)
