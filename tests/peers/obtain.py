@@ -20,7 +20,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CACHE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "peers")
+CACHE = os.environ.get("SONDE_PEERS", os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "peers"))
 GO_LEAST = (1, 26)              # what the go.mod files ask for
 GO_PINNED = "1.26.8"            # fetched as a module where the installed go is older
 BUILD_S = 20 * 60               # a bound on any one command; the Collector takes some minutes of two cores
