@@ -52,9 +52,9 @@ def say(text):
 
 
 def sources_hash(name, *more):
-    """Of all that decides what is made of tests/peers/NAME."""
+    """Of all that decides what is made of tests/peers/NAME, a directory or a file."""
     digest = hashlib.sha256(repr(more).encode())
-    for path in sorted(glob.glob(os.path.join(HERE, name, "*"))):
+    for path in sorted([*glob.glob(os.path.join(HERE, name, "*")), os.path.join(HERE, name)]):
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 digest.update(os.path.basename(path).encode() + b"\0" + file.read() + b"\0")
@@ -196,7 +196,7 @@ def python():
         run([os.path.join(directory, "venv/bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
              "--retries", "1", "--timeout", "60", "--requirement", os.path.join(HERE, "python/requirements.txt")],
             directory, what)
-    return os.path.join(made("python", sources_hash("python", sys.version), make), "venv/bin/python")
+    return os.path.join(made("python", sources_hash("python/requirements.txt", sys.version), make), "venv/bin/python")
 
 
 def client_python():
