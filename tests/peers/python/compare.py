@@ -80,8 +80,8 @@ def plain(message):
             fields[name].sort(key=canonical)
     if message.DESCRIPTOR.name == "KeyValueList" and "values" in fields:
         fields["values"].sort(key=canonical)
-    for name in ("resource", "scope", "positive", "negative", "value", "body"):     # the Collector makes bodies where none were
-        if fields.get(name) == {} and not (name == "value" and message.DESCRIPTOR.name == "AnyValue"):
+    for name in ("resource", "scope", "positive", "negative", "value", "body"):
+        if fields.get(name) == {}:      # the Collector has a body for every record
             del fields[name]
     return fields
 
