@@ -86,9 +86,10 @@ class Collector:
                          for kind, path in zip(SIGNALS, self.files)}
         else:
             protocol, port = to
-            exporters = {"otlp_grpc": {"endpoint": f"127.0.0.1:{port}", "tls": {"insecure": True}}} if protocol == "grpc" \
-                else {"otlp_http": {"endpoint": f"http://127.0.0.1:{port}",
-                                    "encoding": "json" if protocol == "http_json" else "proto"}}
+            of_grpc = {"otlp_grpc": {"endpoint": f"127.0.0.1:{port}", "tls": {"insecure": True}}}
+            of_http = {"otlp_http": {"endpoint": f"http://127.0.0.1:{port}",
+                                     "encoding": "json" if protocol == "http_json" else "proto"}}
+            exporters = of_grpc if protocol == "grpc" else of_http
         return {
             "receivers": {"otlp": {"protocols": {name: {"endpoint": f"127.0.0.1:{self.ports[name]}"}
                                                  for name in ("grpc", "http")}}},
@@ -103,7 +104,8 @@ class Collector:
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen([self.program, "--config", self.config], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
-        wait_for(lambda: self.process.poll() is not None or all(map(is_taken, self.ports.values())), "the Collector listens")
+        wait_for(lambda: self.process.poll() is not None or all(map(is_taken, self.ports.values())),
+                 "the Collector listens")
         assert self.process.poll() is None, self.log()
         return self
 
@@ -148,9 +150,10 @@ def client_run(directory, name, protocol, port, count=24):
 def compare(sent_paths, received_paths):
     """{"spans"|"logs"|"points": {"sent", "received", "missing", "unexpected", …}}"""
     received_paths = [path for path in received_paths if os.path.exists(path)]
-    ended = subprocess.run([needed(obtain.python), os.path.join(TREE, "tests/peers/python/compare.py"), *sent_paths, "--",
-                            *received_paths], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                           text=True, timeout=120, check=False)
+    program = os.path.join(TREE, "tests/peers/python/compare.py")
+    ended = subprocess.run([needed(obtain.python), program, *sent_paths, "--", *received_paths],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                           timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr[-4000:]
     return json.loads(ended.stdout)
 

@@ -72,8 +72,8 @@ def test_what_is_wanted_twice_at_once_is_made_once(cache):
 
 def test_an_old_go_fetches_a_newer_one_as_a_module(cache, tmp_path, monkeypatch):
     module = tmp_path / "module"
-    for path, content in {"bin/go": "#!/bin/sh\necho newer\n", "pkg/tool/linux/compile": "", "src/_go.mod": "module std\n",
-                          "src/a.go": ""}.items():
+    for path, content in {"bin/go": "#!/bin/sh\necho newer\n", "pkg/tool/linux/compile": "",
+                          "src/_go.mod": "module std\n", "src/a.go": ""}.items():
         (module / path).parent.mkdir(parents=True, exist_ok=True)
         (module / path).write_text(content)
         (module / path).chmod(0o444)

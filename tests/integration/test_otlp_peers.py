@@ -71,8 +71,8 @@ def test_the_comparison_finds_what_is_missing_changed_and_repeated(tmp_path):
     assert found["points"]["unexpected"] and not found["points"]["missing"]
 
     for old, new in ((b"root 0", b"root 9"), (b"a text", b"a test"), (b"durations", b"Durations")):
-        changed = [{**request, "protobuf": base64.b64encode(base64.b64decode(request["protobuf"]).replace(old, new, 1)).decode()}
-                   for request in requests]
+        bodies = [base64.b64decode(request["protobuf"]).replace(old, new, 1) for request in requests]
+        changed = [{**request, "protobuf": base64.b64encode(body)} for request, body in zip(requests, bodies)]
         found = compare([sent.path], received_write(tmp_path, changed))
         assert any(those["missing"] and those["unexpected"] for those in found.values()), old
 
@@ -95,7 +95,8 @@ class Between:
         self.daemon = Daemon(directory, f'''
             inputs:    {{ apps:    {{ plugin = "otlp"; grpc = "127.0.0.1:{self.ports['grpc']}";
                                       http = "127.0.0.1:{self.ports['http']}"; }}; }};
-            outputs:   {{ backend: {{ plugin = "otlp"; protocol = "{protocol}"; endpoint = "http://127.0.0.1:{port}"; }}; }};
+            outputs:   {{ backend: {{ plugin = "otlp"; protocol = "{protocol}";
+                                      endpoint = "http://127.0.0.1:{port}"; }}; }};
             pipelines: {{ main:    {{ from = ["apps"]; to = ["backend"]; }}; }};
             ''')
 

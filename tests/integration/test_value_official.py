@@ -4,9 +4,10 @@
 import os
 import random
 import subprocess
-import venv
 
 import pytest
+
+from peers import PEERS_S, needed, obtain
 
 BUILD = os.environ.get("SONDE_BUILD", "build")
 RECODE = os.path.join(BUILD, "tests/unit/recode_value")
@@ -58,28 +59,9 @@ for _ in range(3000):
 """
 
 
-@pytest.fixture(scope="module")
-def official(tmp_path_factory):
-    """A python that has the official classes."""
-    directory = tmp_path_factory.mktemp("official")
-    try:
-        venv.create(directory, with_pip=True)
-    except (subprocess.CalledProcessError, SystemExit):     # Debian's venv ends the program without its package
-        pytest.skip("a virtual environment cannot be made: apt install python3-venv")
-    python = os.path.join(directory, "bin/python")
-    try:
-        installed = subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                                    "--retries", "1", "--timeout", "30", "opentelemetry-proto"],
-                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip("opentelemetry-proto cannot be installed: the package index takes too long")
-    if installed.returncode != 0:
-        complaint = installed.stderr.strip().splitlines() or ["pip does not say why"]
-        pytest.skip(f"opentelemetry-proto cannot be installed: {complaint[-1]}")
-    return python
-
-
-def test_values_and_metrics_are_byte_for_byte_those_of_the_official_classes(official):
+@pytest.mark.timeout(PEERS_S)
+def test_values_and_metrics_are_byte_for_byte_those_of_the_official_classes():
+    official = needed(obtain.python)
     seed = random.randrange(1 << 30)
     made = subprocess.run([official, "-c", MAKE, str(seed)], stdout=subprocess.PIPE, text=True, timeout=120, check=True)
     wanted = made.stdout.splitlines()

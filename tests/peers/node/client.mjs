@@ -5,9 +5,11 @@
  *
  * The last line printed is JSON, as tests/peers/python/client.py prints it. */
 import { parseArgs } from 'node:util';
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, createTraceState } from '@opentelemetry/api';
+import { createTraceState, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
 import { SeverityNumber } from '@opentelemetry/api-logs';
-import { ProtobufLogsSerializer, ProtobufMetricsSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import {
+	ProtobufLogsSerializer, ProtobufMetricsSerializer, ProtobufTraceSerializer,
+} from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchLogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs';
 import { AggregationType, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
@@ -92,14 +94,16 @@ function makeSpans(provider) {
 
 function makeLogs(provider, silent) {
 	const logger = provider.getLogger('peer.logs', '2.0', { schemaUrl: 'https://example.org/scope/2.0' });
-	const bodies = ['a text', '', 42, -1.5, true, { map: NESTED }, [1, 'a', { b: [2] }], new Uint8Array([0, 255]), undefined];
+	const bodies = ['a text', '', 42, -1.5, true, { map: NESTED }, [1, 'a', { b: [2] }], new Uint8Array([0, 255]),
+		undefined];
+	const tracer = silent.getTracer('peer.context');
 	for (let number = 0; number < count; number++) {
 		const severityNumber = 1 + (number % 24);
 		logger.emit({
 			timestamp: Date.now(), observedTimestamp: Date.now() + 5, severityNumber,
 			severityText: SeverityNumber[severityNumber], body: bodies[number % bodies.length],
 			eventName: number % 3 ? undefined : 'thing.happened', attributes: { number, ...ATTRIBUTES, ...NESTED },
-			context: number % 2 ? trace.setSpan(ROOT_CONTEXT, silent.getTracer('peer.context').startSpan('around')) : ROOT_CONTEXT,
+			context: number % 2 ? trace.setSpan(ROOT_CONTEXT, tracer.startSpan('around')) : ROOT_CONTEXT,
 		});
 	}
 	return count;
@@ -145,9 +149,10 @@ const spans = new TracerProvider({ resource, spanProcessors: [new BatchSpanProce
 const silent = new TracerProvider({});                     // its spans are only the context of logs
 const logs = new LoggerProvider({ resource, processors: [new BatchLogRecordProcessor({ exporter: ofLogs })] });
 const reader = new PeriodicExportingMetricReader({ exporter: ofMetrics, exportIntervalMillis: 3600e3 });
+const short = { type: AggregationType.EXPONENTIAL_HISTOGRAM, options: { maxSize: 40 } };
+const single = { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: [2] } };
 const metrics = new MeterProvider({ resource, readers: [reader], views: [
-	{ instrumentName: 'peer.exponential', aggregation: { type: AggregationType.EXPONENTIAL_HISTOGRAM, options: { maxSize: 40 } } },
-	{ instrumentName: 'peer.bounded', aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: [2] } } },
+	{ instrumentName: 'peer.exponential', aggregation: short }, { instrumentName: 'peer.bounded', aggregation: single },
 ] });
 
 const made = { spans: makeSpans(spans), logs: makeLogs(logs, silent), points: FLUSHES * makePoints(metrics) };

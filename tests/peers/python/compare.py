@@ -21,7 +21,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-REQUESTS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest, "metrics": ExportMetricsServiceRequest}
+REQUESTS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest,
+            "metrics": ExportMetricsServiceRequest}
 SIGNAL_OF = {"resourceSpans": "traces", "resourceLogs": "logs", "resourceMetrics": "metrics"}
 NAMES = {"traces": "spans", "logs": "logs", "metrics": "points"}
 IDS = ("traceId", "spanId", "parentSpanId")
@@ -141,7 +142,7 @@ def contents_of(name, items):
 
 def main():
     split = sys.argv.index("--")
-    items = {"sent": collections.defaultdict(collections.Counter), "received": collections.defaultdict(collections.Counter)}
+    items = {side: collections.defaultdict(collections.Counter) for side in ("sent", "received")}
     for path in sys.argv[1:split]:
         with open(path) as file:
             sent = json.loads(file.read().splitlines()[-1])
