@@ -219,6 +219,13 @@ def test_a_slow_sink_answers_late_and_loses_nothing(mode):
     assert report["us"]["p50"] >= 15000
 
 
+def test_a_request_that_waits_for_its_turn_at_a_rate_counts_from_when_it_was_due():
+    with Sink(BUILD, mode="delay_ms=100") as sink:
+        report = send(sink.port, "logs", 20, "--rate", 500 * 100, "--connections", 1)
+    assert report["taken"] == 20 * 500
+    assert report["us"]["max"] >= 19 * (100 - 10) * 1000       # each waits for all before it
+
+
 def test_nobody_at_the_port_is_told_as_refused_connections():
     with Sink(BUILD) as sink:
         port = sink.port

@@ -194,7 +194,7 @@ def client_node():
     def make(directory):
         say("installing the OpenTelemetry SDK for Node.js")
         copy_sources("node", directory)
-        run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], directory, "the SDK for Node.js")
+        run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], directory, "the SDK for Node.js")
     return [node, os.path.join(made("node", sources_hash("node", version), make), "client.mjs")]
 
 
