@@ -96,7 +96,7 @@ class Program:
                 with open(self.log_path, errors="replace") as log:
                     words = log.read()[-2000:]
                 self.__exit__()
-                raise Failed(f"{self.process.args[len(self.process.args) - 2]} does not listen: {words}")
+                raise Failed(f"{' '.join(self.process.args)} does not listen: {words}")
             time.sleep(0.02)
         return self
 
@@ -200,6 +200,7 @@ def main():
         if not why and not arguments.without_sonde and lacking(kind):
             why = f"there is no {kind} otlp in this build"
     known = {} if why else subjects(not arguments.without_sonde)
+    failed = False
     for kind in kinds:
         try:
             line = {"name": f"otlp.{kind}", "skipped": why} if why else None
@@ -208,10 +209,10 @@ def main():
                 line = None if arguments.without_sonde else result(kind, figures)
         except Failed as reason:
             say(f"otlp.{kind}: {reason}")
-            line = {"name": f"otlp.{kind}", "skipped": "a run lost rows or did not start (see above)"}
+            failed, line = True, None
         if line:
             print(json.dumps(line), flush=True)
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ static void answered(const struct answer *answer)
 	bool passing = status == 429 || status == 502 || status == 503 || status == 504;
 
 	*(uint32_t *)list_add(&times_us, sizeof(uint32_t)) =
-		(uint32_t)((sender_now_ns() - answer->flight.began_ns) / 1000);
+		(uint32_t)((sender_now_ns() - answer->flight.due_ns) / 1000);
 	counts.status[status < STATUS_LIMIT ? status : 0]++;
 	counts.retry_after += answer->retry_after_s >= 0;
 	if (status / 100 == 2) {
@@ -158,8 +158,9 @@ static size_t pack(unsigned char *packed, size_t room, const unsigned char *body
 	return stream.total_out;
 }
 
-static void request_begin(struct sender *sender, uint64_t number, uint64_t now_ns)
+static void request_begin(struct sender *sender, const struct flight *flight)
 {
+	uint64_t number = flight->number;
 	struct template *template = templates[number % TEMPLATES];
 	const unsigned char *body =
 		template_stamp(template, settings.first + number * settings.rows);
@@ -191,35 +192,43 @@ static void request_begin(struct sender *sender, uint64_t number, uint64_t now_n
 	memcpy(sender->bytes, head, (size_t)head_length);
 	memcpy(sender->bytes + head_length, body, length);
 	counts.sent++;
-	sender_begin(sender, &(struct flight){ .number = number, .began_ns = now_ns });
+	sender_begin(sender, flight);
 }
 
-/* The number of the request that is to be sent now. */
-static bool number_next(uint64_t now_ns, bool fresh, uint64_t *ret_number)
+/* The request that is to be sent now. */
+static bool request_next(uint64_t now_ns, bool fresh, struct flight *ret_flight)
 {
+	struct flight flight = { .began_ns = now_ns, .due_ns = now_ns };
+
 	for (size_t i = 0; i < agains.count; i++) {
 		struct again *again = (struct again *)agains.items + i;
 
 		if (again->due_ns > now_ns)
 			continue;
-		*ret_number = again->number;
+		flight.number = again->number;
 		*again = ((struct again *)agains.items)[--agains.count];
 		counts.resent++;
+		*ret_flight = flight;
 		return true;
 	}
 	if (!fresh || counts.requests >= settings.requests ||
 	    (settings.rate > 0 && now_ns < due_ns))
 		return false;
-	due_ns += settings.rate > 0 ? (uint64_t)(settings.rows / settings.rate * 1e9) : 0;
-	*ret_number = counts.requests++;
-	mark(*ret_number, MARK_UNANSWERED);
+	if (settings.rate > 0) {
+		flight.due_ns = due_ns;
+		due_ns += (uint64_t)(settings.rows / settings.rate * 1e9);
+	}
+	flight.number = counts.requests++;
+	mark(flight.number, MARK_UNANSWERED);
+	*ret_flight = flight;
 	return true;
 }
 
 /* How many requests are on their way. */
 static uint64_t senders_turn(uint64_t now_ns, bool fresh)
 {
-	uint64_t flying = 0, number;
+	uint64_t flying = 0;
+	struct flight flight;
 
 	for (uint32_t i = 0; i < settings.senders; i++) {
 		struct sender *sender = &senders[i];
@@ -230,8 +239,8 @@ static uint64_t senders_turn(uint64_t now_ns, bool fresh)
 		    (double)(now_ns - sender->flights[0].began_ns) > settings.timeout_s * 1e9)
 			sender_close(sender);
 		while (sender_is_free(sender, settings.depth) &&
-		       number_next(now_ns, fresh, &number))
-			request_begin(sender, number, now_ns);
+		       request_next(now_ns, fresh, &flight))
+			request_begin(sender, &flight);
 		flying += sender->flight_count;
 	}
 	return flying;

@@ -13,6 +13,7 @@ enum { SENDER_DEPTH_LIMIT = 64, SENDER_ANSWER_BYTES = 64 * 1024 };
 struct flight {
 	uint64_t number;
 	uint64_t began_ns;
+	uint64_t due_ns; /* when it should have begun; the time that it takes counts from here */
 };
 
 struct answer {

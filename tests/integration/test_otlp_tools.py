@@ -3,6 +3,8 @@
 
 import gzip
 import http.client
+import importlib.machinery
+import importlib.util
 import os
 import sys
 
@@ -217,6 +219,13 @@ def test_a_slow_sink_answers_late_and_loses_nothing(mode):
     assert report["us"]["p50"] >= 15000
 
 
+def test_a_request_that_waits_for_its_turn_at_a_rate_counts_from_when_it_was_due():
+    with Sink(BUILD, mode="delay_ms=100") as sink:
+        report = send(sink.port, "logs", 20, "--rate", 500 * 100, "--connections", 1)
+    assert report["taken"] == 20 * 500
+    assert report["us"]["max"] >= 19 * (100 - 10) * 1000       # each waits for all before it
+
+
 def test_nobody_at_the_port_is_told_as_refused_connections():
     with Sink(BUILD) as sink:
         port = sink.port
@@ -230,3 +239,30 @@ def test_options_that_make_no_sense_are_refused():
         load = load_start(BUILD, 1, "logs", *options)
         load.communicate(timeout=30)
         assert load.returncode == 2, options
+
+
+# --- the benchmark --------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def bench(monkeypatch):
+    """The benchmark as a module, with short runs."""
+    path = os.path.join(BUILD, "tests/bench/bench_otlp")
+    loader = importlib.machinery.SourceFileLoader("bench_otlp", path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_otlp", loader))
+    loader.exec_module(module)
+    monkeypatch.setattr(module, "LOAD_S", 0.2)
+    monkeypatch.setattr(module, "PATIENCE_S", 1)
+    return module
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_the_benchmark_measures_a_middle_that_loses_nothing(bench, signal):
+    core = min(os.sched_getaffinity(0))
+    assert bench.measure(lambda target, prefix: Relay(BUILD, target, prefix=prefix), signal, core, core) > 0
+
+
+def test_the_benchmark_fails_where_rows_do_not_arrive(bench):
+    core = min(os.sched_getaffinity(0))
+    with Sink(BUILD) as elsewhere:
+        with pytest.raises(bench.Failed, match=r"rows \d+ were taken and \d+ did not arrive"):
+            bench.measure(lambda target, prefix: Relay(BUILD, elsewhere.port, prefix=prefix), "logs", core, core)

@@ -20,7 +20,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CACHE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "peers")
+CACHE = os.environ.get("SONDE_PEERS", os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "peers"))
 GO_LEAST = (1, 26)              # what the go.mod files ask for
 GO_PINNED = "1.26.8"            # fetched as a module where the installed go is older
 BUILD_S = 20 * 60               # a bound on any one command; the Collector takes some minutes of two cores
@@ -52,9 +52,9 @@ def say(text):
 
 
 def sources_hash(name, *more):
-    """Of all that decides what is made of tests/peers/NAME."""
+    """Of all that decides what is made of tests/peers/NAME, a directory or a file."""
     digest = hashlib.sha256(repr(more).encode())
-    for path in sorted(glob.glob(os.path.join(HERE, name, "*"))):
+    for path in sorted([*glob.glob(os.path.join(HERE, name, "*")), os.path.join(HERE, name)]):
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 digest.update(os.path.basename(path).encode() + b"\0" + file.read() + b"\0")
@@ -64,26 +64,36 @@ def sources_hash(name, *more):
 @contextlib.contextmanager
 def locked(name):
     """Whoever wants the same at the same time waits until the first one has made it."""
-    os.makedirs(CACHE, exist_ok=True)
-    with open(os.path.join(CACHE, f"{name}.lock"), "w") as lock:
+    try:
+        os.makedirs(CACHE, exist_ok=True)
+        lock = open(os.path.join(CACHE, f"{name}.lock"), "w")
+    except OSError as error:
+        raise Absent(f"{error.filename}: {error.strerror}") from None
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def is_made(directory, stamp):
+    try:
+        with open(os.path.join(directory, "stamp")) as file:
+            return file.read() == stamp
+    except OSError:
+        return False
 
 
 def made(name, stamp, make):
     """The directory that make(directory) has filled, now or on an earlier run with the same stamp."""
     directory = os.path.join(CACHE, name)
-    stamp_path = os.path.join(directory, "stamp")
+    if is_made(directory, stamp):
+        return directory
     with locked(name):
-        with contextlib.suppress(OSError):
-            with open(stamp_path) as file:
-                if file.read() == stamp:
-                    return directory
-        shutil.rmtree(directory, ignore_errors=True)
-        os.makedirs(directory)
-        make(directory)
-        with open(stamp_path, "w") as file:
-            file.write(stamp)
+        if not is_made(directory, stamp):
+            shutil.rmtree(directory, ignore_errors=True)
+            os.makedirs(directory)
+            make(directory)
+            with open(os.path.join(directory, "stamp"), "w") as file:
+                file.write(stamp)
     return directory
 
 
@@ -154,7 +164,8 @@ def collector():
         say("building an OpenTelemetry Collector from its Go modules; this is done once and takes some minutes")
         copy_sources("collector", directory)
         what = "the Collector"
-        go_run(["tool", "builder", "--config", "builder.yaml", "--skip-get-modules", "--skip-compilation"], directory, what)
+        go_run(["tool", "builder", "--config", "builder.yaml", "--skip-get-modules", "--skip-compilation"],
+               directory, what)
         for path in glob.glob(os.path.join(directory, "generated", "*.go")):    # its go.mod has no checksums: ours has
             shutil.move(path, directory)
         shutil.rmtree(os.path.join(directory, "generated"))
@@ -183,7 +194,7 @@ def client_node():
     def make(directory):
         say("installing the OpenTelemetry SDK for Node.js")
         copy_sources("node", directory)
-        run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], directory, "the SDK for Node.js")
+        run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], directory, "the SDK for Node.js")
     return [node, os.path.join(made("node", sources_hash("node", version), make), "client.mjs")]
 
 
@@ -193,10 +204,10 @@ def python():
         say("installing the OpenTelemetry SDK for Python")
         what = "the SDK for Python"
         run(["/usr/bin/python3", "-m", "venv", os.path.join(directory, "venv")], directory, what)
-        run([os.path.join(directory, "venv/bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-             "--retries", "1", "--timeout", "60", "--requirement", os.path.join(HERE, "python/requirements.txt")],
-            directory, what)
-    return os.path.join(made("python", sources_hash("python", sys.version), make), "venv/bin/python")
+        run([os.path.join(directory, "venv/bin/python"), "-m", "pip", "install", "--quiet",
+             "--disable-pip-version-check", "--retries", "1", "--timeout", "60",
+             "--requirement", os.path.join(HERE, "python/requirements.txt")], directory, what)
+    return os.path.join(made("python", sources_hash("python/requirements.txt", sys.version), make), "venv/bin/python")
 
 
 def client_python():

@@ -23,19 +23,21 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, ExponentialBucketHistogramAggregation, View
+from opentelemetry.sdk.metrics.view import (ExplicitBucketHistogramAggregation,
+                                            ExponentialBucketHistogramAggregation, View)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-RESOURCE = Resource({"service.name": "peer", "service.instance.id": "python-1", "peer.ready": True, "peer.cores": 2,
-                     "peer.load": 0.25, "peer.tags": ["a", "ä€😀", ""]}, schema_url="https://example.org/resource/1.0")
+RESOURCE = Resource({"service.name": "peer", "service.instance.id": "python-1", "peer.ready": True,
+                     "peer.cores": 2, "peer.load": 0.25, "peer.tags": ["a", "ä€😀", ""]},
+                    schema_url="https://example.org/resource/1.0")
 ATTRIBUTES = {"text": "ä€😀", "empty": "", "yes": True, "no": False, "zero": 0, "least": -2**63, "most": 2**63 - 1,
               "half": 0.5, "huge": 1e300, "texts": ["a", "", "b"], "integers": [1, -1, 2**40], "doubles": [0.5, -0.0],
               "truths": [True, False], "nothing": []}
-NESTED = {"map": {"inner": {"deep": [1, "two", 3.5, None, {"three": b"\x00\xff"}]}, "empty": {}}, "mixed": [1, "a", True],
-          "bytes": b"\x00\x01\xfe\xff", "null": None}
+NESTED = {"map": {"inner": {"deep": [1, "two", 3.5, None, {"three": b"\x00\xff"}]}, "empty": {}},
+          "mixed": [1, "a", True], "bytes": b"\x00\x01\xfe\xff", "null": None}
 FLUSHES = 2
 
 
@@ -66,7 +68,8 @@ def exporters(protocol, endpoint):
         from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-        return [one(endpoint=endpoint, insecure=True) for one in (OTLPSpanExporter, OTLPLogExporter, OTLPMetricExporter)]
+        return [one(endpoint=endpoint, insecure=True)
+                for one in (OTLPSpanExporter, OTLPLogExporter, OTLPMetricExporter)]
     if protocol == "http":
         from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -128,7 +131,8 @@ def points_make(provider, tracer_provider, count):
     """`count` series of every instrument; the data points of one collection."""
     meter = provider.get_meter("peer.metrics", "3.0", schema_url="https://example.org/scope/3.0",
                                attributes={"scope.kind": "meter"})
-    series = [{"number": number, "text": "ä€😀", "yes": True, "half": 0.5, "texts": ["a", "b"]} for number in range(count)]
+    series = [{"number": number, "text": "ä€😀", "yes": True, "half": 0.5, "texts": ["a", "b"]}
+              for number in range(count)]
     counter = meter.create_counter("peer.counter", "{call}", "calls")
     doubles = meter.create_counter("peer.counter.double", "s", "time spent")
     up_down = meter.create_up_down_counter("peer.updown", "By", "bytes held")
@@ -136,9 +140,11 @@ def points_make(provider, tracer_provider, count):
     explicit = meter.create_histogram("peer.explicit", "ms", "durations")
     bounded = meter.create_histogram("peer.bounded", "1", "with one bound")
     exponential = meter.create_histogram("peer.exponential", "s", "durations")
-    meter.create_observable_counter("peer.observed.counter", [lambda _: [Observation(7 + i, s) for i, s in enumerate(series)]])
+    meter.create_observable_counter("peer.observed.counter",
+                                    [lambda _: [Observation(7 + i, s) for i, s in enumerate(series)]])
     meter.create_observable_up_down_counter("peer.observed.updown", [lambda _: [Observation(-3, s) for s in series]])
-    meter.create_observable_gauge("peer.observed.gauge", [lambda _: [Observation(0.25, s) for s in series]], "%", "share")
+    meter.create_observable_gauge("peer.observed.gauge", [lambda _: [Observation(0.25, s) for s in series]],
+                                  "%", "share")
     with tracer_provider.get_tracer("peer.context").start_as_current_span("around"):       # exemplars name it
         for number, attributes in enumerate(series):
             counter.add(2**40 + number, attributes)

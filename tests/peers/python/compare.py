@@ -3,9 +3,10 @@
 
 compare.py SENT… -- RECEIVED…: a SENT is what a client printed; a RECEIVED is as the Collector's file exporter writes it:
 NAME.json with a line of OTLP/JSON a request, or traces.proto, logs.proto or metrics.proto with the length of each
-request before it (the JSON does not know -0.0 from 0.0). Prints JSON: for each of spans, logs and points how many were sent and received,
-and the first of those that are missing on either side. What OTLP leaves open is put into one form first: the order of
-attributes, how items are spread over requests, resources and scopes, and messages that are there but empty.
+request before it (the JSON does not know -0.0 from 0.0). Prints JSON: of spans, logs and points how many were sent and
+received, the first of those that are missing on either side, and what is in those that were sent. What OTLP leaves open
+is put into one form first: the order of attributes, how items are spread over requests, resources and scopes, and
+messages that are there but empty.
 """
 
 import base64
@@ -20,7 +21,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-REQUESTS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest, "metrics": ExportMetricsServiceRequest}
+REQUESTS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest,
+            "metrics": ExportMetricsServiceRequest}
 SIGNAL_OF = {"resourceSpans": "traces", "resourceLogs": "logs", "resourceMetrics": "metrics"}
 NAMES = {"traces": "spans", "logs": "logs", "metrics": "points"}
 IDS = ("traceId", "spanId", "parentSpanId")
@@ -79,8 +81,8 @@ def plain(message):
             fields[name].sort(key=canonical)
     if message.DESCRIPTOR.name == "KeyValueList" and "values" in fields:
         fields["values"].sort(key=canonical)
-    for name in ("resource", "scope", "positive", "negative", "value"):
-        if fields.get(name) == {} and not (name == "value" and message.DESCRIPTOR.name == "AnyValue"):
+    for name in ("resource", "scope", "positive", "negative", "value", "body"):
+        if fields.get(name) == {}:      # the Collector has a body for every record
             del fields[name]
     return fields
 
@@ -127,9 +129,20 @@ def items_of(kind, request):
                 yield canonical({**item, **around})
 
 
+def contents_of(name, items):
+    """What the items hold, for who wants to be sure that there was something to compare."""
+    nodes = [json.loads(item) for item in items]
+    if name == "spans":
+        return {member: sum(len(node["item"].get(member, [])) for node in nodes) for member in ("events", "links")}
+    if name == "points":
+        return {"exemplars": sum(len(node["point"].get("exemplars", [])) for node in nodes),
+                "kinds": sorted({node["metric"]["kind"] for node in nodes})}
+    return {}
+
+
 def main():
     split = sys.argv.index("--")
-    items = {"sent": collections.defaultdict(collections.Counter), "received": collections.defaultdict(collections.Counter)}
+    items = {side: collections.defaultdict(collections.Counter) for side in ("sent", "received")}
     for path in sys.argv[1:split]:
         with open(path) as file:
             sent = json.loads(file.read().splitlines()[-1])
@@ -145,7 +158,7 @@ def main():
         sent, received = items["sent"][name], items["received"][name]
         result[name] = {"sent": sent.total(), "received": received.total(),
                         "missing": list((sent - received).elements())[:SHOWN],
-                        "unexpected": list((received - sent).elements())[:SHOWN]}
+                        "unexpected": list((received - sent).elements())[:SHOWN], **contents_of(name, sent)}
     print(json.dumps(result))
 
 
