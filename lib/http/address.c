@@ -187,6 +187,24 @@ static bool is_absent(int result)
 	return result == -EADDRNOTAVAIL || result == -EAFNOSUPPORT || result == -EPROTONOSUPPORT;
 }
 
+/* A host that is listed twice in /etc/hosts has its address twice. */
+static bool is_repeated(const struct addrinfo *list, const struct addrinfo *info)
+{
+	for (; list != info; list = list->ai_next) {
+		if (list->ai_family == AF_INET && info->ai_family == AF_INET &&
+		    ((const struct sockaddr_in *)(const void *)list->ai_addr)->sin_addr.s_addr ==
+			    ((const struct sockaddr_in *)(const void *)info->ai_addr)
+				    ->sin_addr.s_addr)
+			return true;
+		if (list->ai_family == AF_INET6 && info->ai_family == AF_INET6 &&
+		    !memcmp(&((const struct sockaddr_in6 *)(const void *)list->ai_addr)->sin6_addr,
+			    &((const struct sockaddr_in6 *)(const void *)info->ai_addr)->sin6_addr,
+			    sizeof(struct in6_addr)))
+			return true;
+	}
+	return false;
+}
+
 /* All addresses of a list; those that this machine does not have may be left out. */
 static int list_listen(struct addrinfo *list, bool shared, int fds[ADDRESS_SOCKETS],
 		       uint32_t *count, uint16_t *port)
@@ -196,6 +214,8 @@ static int list_listen(struct addrinfo *list, bool shared, int fds[ADDRESS_SOCKE
 	for (struct addrinfo *info = list; info && *count < ADDRESS_SOCKETS; info = info->ai_next) {
 		int one;
 
+		if (is_repeated(list, info))
+			continue;
 		if (*port)
 			port_set(info->ai_addr, *port);
 		one = host_listen(info, shared, &fds[*count]);
