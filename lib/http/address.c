@@ -149,6 +149,13 @@ static void port_set(struct sockaddr *name, uint16_t port)
 		((struct sockaddr_in *)(void *)name)->sin_port = htons(port);
 }
 
+static bool port_is_stated(const struct sockaddr *name)
+{
+	return name->sa_family == AF_INET6
+		       ? ((const struct sockaddr_in6 *)(const void *)name)->sin6_port
+		       : ((const struct sockaddr_in *)(const void *)name)->sin_port;
+}
+
 static uint16_t port_of(int fd)
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
@@ -210,6 +217,7 @@ static int list_listen(struct addrinfo *list, bool shared, int fds[ADDRESS_SOCKE
 		       uint32_t *count, uint16_t *port)
 {
 	int result = -EADDRNOTAVAIL;
+	bool any_port = false;
 
 	for (struct addrinfo *info = list; info && *count < ADDRESS_SOCKETS; info = info->ai_next) {
 		int one;
@@ -221,10 +229,12 @@ static int list_listen(struct addrinfo *list, bool shared, int fds[ADDRESS_SOCKE
 		one = host_listen(info, shared, &fds[*count]);
 		if (one < 0) {
 			result = one;
-			if (is_absent(one))
+			/* a port that the kernel chose may be another's at another address */
+			if (is_absent(one) || (any_port && one == -EADDRINUSE))
 				continue;
 			return one;
 		}
+		any_port |= !*port && !port_is_stated(info->ai_addr);
 		*port = port_of(fds[(*count)++]);
 	}
 	return *count ? 0 : result;
