@@ -147,7 +147,6 @@ void http2_answer(struct exchange *exchange, const struct http_answer *answer)
 	 * waited for. */
 	exchange->holds = !exchange->is_whole && rest_length(exchange) <= REST_BYTES;
 	has_body = (answer->body_length || exchange->holds) && !exchange->head_only;
-	connection->server->counts.answer_bytes += has_body ? answer->body_length : 0;
 	if ((has_body && !answer_keep(exchange, answer)) ||
 	    head_submit(exchange, answer, has_body) != 0)
 		(void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, exchange->stream,
