@@ -40,9 +40,11 @@ static struct sonde_batch *logs(uint32_t first, uint32_t count)
 	return batch;
 }
 
-static enum signal signal_of(const struct sonde_batch *batch)
+static void unpack(struct sonde_instance *instance, struct parcel *parcel)
 {
-	return batch->signal == SONDE_SIGNAL_METRIC ? SIGNAL_METRICS : SIGNAL_LOGS;
+	(void)instance;
+	parcel->signal = SIGNAL_LOGS;
+	parcel->parts[parcel->part_count++] = parcel->batch;
 }
 
 /* A delivery of batches of numbered rows, of some of which only every third counts. */
@@ -81,14 +83,14 @@ static void open_bench(struct bench *bench, uint64_t request_bytes, enum protoco
 	bench->maker = (struct request_maker){ .encoder = otlp_encoder_create(),
 					       .settings = &bench->settings };
 	request_limit_begin(&bench->limit, &bench->settings, &bench->target);
-	assert_non_null(shipment_take(&bench->shipments, &bench->delivery, signal_of));
+	assert_non_null(shipment_take(NULL, &bench->shipments, &bench->delivery, unpack));
 }
 
 static void close_bench(struct bench *bench)
 {
 	struct transport none = { 0 };
 
-	shipments_release(&bench->shipments);
+	shipments_release(NULL, &bench->shipments);
 	request_release(&none, &bench->request);
 	otlp_encoder_release(bench->maker.encoder);
 	compressor_release(bench->maker.compressors[COMPRESS_GZIP]);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "status.h"
+#include "temporality.h"
 #include "token.h"
 #include "variables.h"
 
@@ -23,6 +24,7 @@ struct otlp {
 	struct request requests_kept[SETTINGS_IN_FLIGHT];
 	struct shipment *shipments; /* oldest first */
 	struct token token;
+	struct temporality temporality;
 	struct status status;
 };
 
@@ -74,6 +76,14 @@ static enum signal signal_of(const struct sonde_batch *batch)
 	default:
 		return SIGNAL_LOGS;
 	}
+}
+
+static void unpack(struct sonde_instance *instance, struct parcel *parcel)
+{
+	struct otlp *otlp = instance->self;
+
+	parcel->signal = signal_of(parcel->batch);
+	temporality_unpack(&otlp->temporality, instance, parcel);
 }
 
 /* Something of ours is missing: all rows wait until they are offered again. */
@@ -182,7 +192,7 @@ static int otlp_write(struct sonde_instance *instance, struct sonde_delivery *de
 {
 	struct otlp *otlp = instance->self;
 
-	if (!shipment_take(&otlp->shipments, delivery, signal_of))
+	if (!shipment_take(instance, &otlp->shipments, delivery, unpack))
 		return sonde_fail(instance, ENOMEM, "no memory for a delivery");
 	pump(instance);
 	return SONDE_LATER;
@@ -295,6 +305,8 @@ static int otlp_start(struct sonde_instance *instance)
 					      .ended = otlp_ended };
 	if (!error)
 		error = transport_open(&otlp->transport);
+	if (!error)
+		error = temporality_open(&otlp->temporality, instance, &otlp->settings);
 	if (error || !otlp->maker.encoder)
 		return sonde_fail(instance, ENOMEM, "no memory to begin with");
 	if (!otlp->settings.verify)
@@ -310,7 +322,8 @@ static void otlp_stop(struct sonde_instance *instance)
 	for (uint32_t i = 0; i < SETTINGS_IN_FLIGHT; i++)
 		request_release(&otlp->transport, &otlp->requests_kept[i]);
 	transport_close(&otlp->transport);
-	shipments_release(&otlp->shipments);
+	shipments_release(instance, &otlp->shipments);
+	temporality_close(&otlp->temporality);
 	otlp_encoder_release(otlp->maker.encoder);
 	otlp->maker.encoder = NULL;
 	for (uint32_t i = 0; i <= COMPRESS_ZSTD; i++) {
@@ -327,6 +340,7 @@ static int otlp_report(struct sonde_instance *instance, struct sonde_report *rep
 	struct otlp *otlp = instance->self;
 
 	status_report(instance, report, &otlp->status, otlp->targets, otlp->limits);
+	temporality_report(&otlp->temporality, instance, report);
 	return 0;
 }
 

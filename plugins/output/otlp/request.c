@@ -81,8 +81,11 @@ void request_put_back(struct request *request, bool uncertain)
 static void request_add(struct request *request, struct parcel *parcel, struct range range,
 			uint64_t left_out_count)
 {
-	uint32_t rows = range_rows(parcel->batch, range);
+	uint32_t rows = parcel_rows(parcel, range);
 
+	/* Rows of a batch that was made may be empty: others tell what they came to. */
+	if (parcel->parts[range.part] != parcel->batch)
+		left_out_count = 0;
 	request->pieces[request->piece_count++] =
 		(struct piece){ .parcel = parcel,
 				.range = range,
@@ -129,10 +132,10 @@ static int fill_some(struct filling *filling, struct parcel *parcel)
 		if (error)
 			return error;
 		count = range.end - range.first;
-		error = otlp_encode(filling->maker->encoder, parcel->batch, range.first, range.end,
-				    protobuf);
+		error = otlp_encode(filling->maker->encoder, parcel->parts[range.part], range.first,
+				    range.end, protobuf);
 		if (error == -EINVAL) {
-			parcel_reject(parcel, range_rows(parcel->batch, range),
+			parcel_reject(parcel, parcel_rows(parcel, range),
 				      "rows that belong to others, and came without them");
 			return 0;
 		}

@@ -11,6 +11,8 @@
 
 static const char *const protocol_choices[] = { "http", "http_json", "grpc", NULL };
 static const char *const compression_choices[] = { "none", "gzip", "zstd", NULL };
+/* as enum sonde_temporality counts them */
+static const char *const temporality_choices[] = { "as_is", "delta", "cumulative", NULL };
 static const char *const tls_choices[] = { "1.2", "1.3", NULL };
 
 static const struct sonde_option secret_header_options[] = {
@@ -140,6 +142,32 @@ const struct sonde_option settings_options[] = {
 	  .maximum = "1d",
 	  .knob = true,
 	  .help = "for a request with its answer; 0s: left open, 10 s" },
+	{ .name = "temporality",
+	  .type = SONDE_CHOICE,
+	  SONDE_MEMBER(struct settings, temporality),
+	  .value = "as_is",
+	  .choices = temporality_choices,
+	  .help = "of sums and histograms: delta is since the point before, cumulative since a "
+		  "start" },
+	{ .name = "series_limit",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct settings, series_limit),
+	  .value = "100000",
+	  .minimum = "1",
+	  .unit = "{series}",
+	  .help = "with a temporality: series, beyond which new ones are added up in one a "
+		  "metric" },
+	{ .name = "memory_limit",
+	  .type = SONDE_SIZE,
+	  SONDE_MEMBER(struct settings, memory_bytes),
+	  .value = "128MiB",
+	  .help = "of all series, beyond which new ones are added up too; 0B: any" },
+	{ .name = "expiry",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct settings, expiry_ns),
+	  .value = "1h",
+	  .minimum = "0s",
+	  .help = "after which a series without a point is forgotten; 0s: never" },
 	{ 0 }
 };
 
@@ -296,6 +324,15 @@ static void check_files(struct sonde_instance *instance, const struct settings *
 			      "has a line break in it or another control character");
 }
 
+/* Each replica would know a part of the sums. */
+static void check_temporality(struct sonde_instance *instance, const struct settings *settings)
+{
+	if (settings->temporality && instance->replica_count > 1)
+		sonde_problem(instance, "temporality",
+			      "points of a series must meet in one place: take away threads = %u",
+			      instance->replica_count);
+}
+
 static void check_proxy(struct sonde_instance *instance, const struct settings *settings)
 {
 	const char *proxy = settings->proxy;
@@ -348,6 +385,7 @@ void settings_check(struct sonde_instance *instance, const struct settings *sett
 	check_headers(instance, settings);
 	check_files(instance, settings);
 	check_proxy(instance, settings);
+	check_temporality(instance, settings);
 	result = targets_resolve(settings, variable_of_environment, targets, &option, error);
 	if (result == -EINVAL)
 		sonde_problem(instance, option, "%s", error);

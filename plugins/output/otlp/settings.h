@@ -35,6 +35,11 @@ struct settings {
 	uint64_t request_bytes; /* of a request's body at most, before compression */
 	uint32_t in_flight;     /* requests at once */
 	int64_t timeout_ns;     /* a knob */
+
+	uint32_t temporality; /* enum sonde_temporality; 0: as it is */
+	uint32_t series_limit;
+	uint64_t memory_bytes;
+	int64_t expiry_ns;
 };
 
 enum tls_minimum { TLS_MINIMUM_12, TLS_MINIMUM_13 };

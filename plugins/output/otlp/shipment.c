@@ -6,8 +6,9 @@
 #include <string.h>
 #include "shipment.h"
 
-uint32_t range_rows(const struct sonde_batch *batch, struct range range)
+uint32_t parcel_rows(const struct parcel *parcel, struct range range)
 {
+	const struct sonde_batch *batch = parcel->parts[range.part];
 	uint32_t count = 0;
 
 	if (!batch->selected)
@@ -19,26 +20,36 @@ uint32_t range_rows(const struct sonde_batch *batch, struct range range)
 
 /* ---- deliveries that come, and come again ------------------------------------------------ */
 
-static void shipment_free(struct shipment *shipment)
+/* What was made carries on the receipts of the batch: it goes before the answer. */
+static void parcel_release_parts(struct sonde_instance *instance, struct parcel *parcel)
 {
-	for (uint32_t i = 0; i < shipment->parcel_count; i++)
+	for (uint32_t i = 0; parcel->is_made && i < parcel->part_count; i++)
+		sonde_batch_release(instance, parcel->parts[i]);
+	parcel->part_count = 0;
+}
+
+static void shipment_free(struct sonde_instance *instance, struct shipment *shipment)
+{
+	for (uint32_t i = 0; i < shipment->parcel_count; i++) {
+		parcel_release_parts(instance, &shipment->parcels[i]);
 		free(shipment->parcels[i].todo);
+	}
 	free(shipment);
 }
 
-void shipments_release(struct shipment **list)
+void shipments_release(struct sonde_instance *instance, struct shipment **list)
 {
 	while (*list) {
 		struct shipment *shipment = *list;
 
 		*list = shipment->next;
-		shipment_free(shipment);
+		shipment_free(instance, shipment);
 	}
 }
 
 /* What is offered for the first time comes after all that is to come again. So what has not come by
  * then was given up. */
-static void shipments_forget(struct shipment **list)
+static void shipments_forget(struct sonde_instance *instance, struct shipment **list)
 {
 	while (*list) {
 		struct shipment *shipment = *list;
@@ -48,12 +59,13 @@ static void shipments_forget(struct shipment **list)
 			continue;
 		}
 		*list = shipment->next;
-		shipment_free(shipment);
+		shipment_free(instance, shipment);
 	}
 }
 
-static struct shipment *shipment_create(struct sonde_delivery *delivery,
-					enum signal (*signal_of)(const struct sonde_batch *batch))
+/* With the memory that it needs: what comes after that does not fail. */
+static struct shipment *shipment_create(struct sonde_instance *instance,
+					const struct sonde_delivery *delivery)
 {
 	struct shipment *shipment =
 		calloc(1, sizeof(*shipment) + delivery->batch_count * sizeof(struct parcel));
@@ -61,24 +73,32 @@ static struct shipment *shipment_create(struct sonde_delivery *delivery,
 	if (!shipment)
 		return NULL;
 	shipment->sequence = delivery->sequence;
+	shipment->parcel_count = delivery->batch_count;
 	for (uint32_t i = 0; i < delivery->batch_count; i++) {
 		struct parcel *parcel = &shipment->parcels[i];
 
-		shipment->parcel_count++;
 		parcel->batch = delivery->batches[i];
-		parcel->signal = signal_of(parcel->batch);
 		parcel->is_settled = true;
-		parcel->todo = malloc(sizeof(*parcel->todo));
+		parcel->todo_capacity = PARCEL_PARTS;
+		parcel->todo = calloc(PARCEL_PARTS, sizeof(*parcel->todo));
 		if (!parcel->todo) {
-			shipment_free(shipment);
+			shipment_free(instance, shipment);
 			return NULL;
 		}
-		parcel->todo_capacity = 1;
-		parcel->todo[0].first = 0;
-		parcel->todo[0].end = parcel->batch->row_count;
-		parcel->todo_count = parcel->batch->selected_count ? 1 : 0;
 	}
 	return shipment;
+}
+
+static void parcel_unpack(struct sonde_instance *instance, struct parcel *parcel,
+			  shipment_unpack *unpack)
+{
+	unpack(instance, parcel);
+	for (uint32_t part = parcel->part_count; part--;) {
+		if (parcel->parts[part]->selected_count)
+			parcel->todo[parcel->todo_count++] =
+				(struct range){ .end = parcel->parts[part]->row_count,
+						.part = part };
+	}
 }
 
 /* Finds the parcels of the batches that are offered. When they come again, their order is as it
@@ -111,18 +131,20 @@ static struct shipment *shipment_find(struct shipment *list, uint64_t sequence)
 	return list;
 }
 
-struct shipment *shipment_take(struct shipment **list, struct sonde_delivery *delivery,
-			       enum signal (*signal_of)(const struct sonde_batch *batch))
+struct shipment *shipment_take(struct sonde_instance *instance, struct shipment **list,
+			       struct sonde_delivery *delivery, shipment_unpack *unpack)
 {
 	struct shipment *shipment = shipment_find(*list, delivery->sequence);
 	bool is_new = !shipment;
 
 	if (is_new) {
 		if (delivery->attempt <= 1)
-			shipments_forget(list);
-		shipment = shipment_create(delivery, signal_of);
+			shipments_forget(instance, list);
+		shipment = shipment_create(instance, delivery);
 		if (!shipment)
 			return NULL;
+		for (uint32_t i = 0; i < shipment->parcel_count; i++)
+			parcel_unpack(instance, &shipment->parcels[i], unpack);
 		while (*list)
 			list = &(*list)->next;
 		*list = shipment;
@@ -181,7 +203,7 @@ void parcel_put_back(struct parcel *parcel, struct range range)
 
 	assert(parcel->open_count);
 	parcel->open_count--;
-	if (next && next->first == range.end) {
+	if (next && next->part == range.part && next->first == range.end) {
 		next->first = range.first;
 		return;
 	}
@@ -189,8 +211,7 @@ void parcel_put_back(struct parcel *parcel, struct range range)
 	parcel->todo[parcel->todo_count++] = range;
 }
 
-/* Adds a reason to those of rows of this batch, if it is another. */
-static void parcel_say(struct parcel *parcel, const char *text)
+void parcel_say(struct parcel *parcel, const char *text)
 {
 	size_t length = strlen(parcel->text);
 
@@ -247,23 +268,27 @@ void shipments_hold(struct shipment *list, const struct answer *answer)
 static void parcel_settle(struct sonde_instance *instance, struct shipment *shipment,
 			  struct parcel *parcel)
 {
+	uint64_t rejected_rows = parcel->rejected_rows + parcel->refused_rows;
 	struct sonde_outcome outcome = { .size = sizeof(outcome),
 					 .verdict = SONDE_DONE,
-					 .rejected_rows = parcel->rejected_rows,
 					 .uncertain = parcel->uncertain,
 					 .reason = *parcel->text ? parcel->text : NULL };
 
 	parcel->is_settled = true;
 	shipment->unsettled_count--;
-	if (parcel->todo_count) {
+	if (parcel->todo_count) { /* what was rejected is said when the rest has its answer */
 		outcome.verdict = SONDE_RETRY;
-		outcome.rejected_rows = 0; /* said when the rest has its answer */
 		outcome.reason = parcel->why_again;
 		outcome.retry_after_ns = parcel->retry_after_ns;
 		/* Who comes after us, after a reload, knows of no part that was accepted. */
 		outcome.uncertain |= parcel->accepted_rows > 0;
-	} else if (parcel->rejected_rows && !parcel->accepted_rows) {
-		outcome.verdict = SONDE_REJECTED;
+	} else {
+		parcel_release_parts(instance, parcel);
+		outcome.rejected_rows = rejected_rows < parcel->batch->selected_count
+						? rejected_rows
+						: parcel->batch->selected_count;
+		if (parcel->rejected_rows && !parcel->accepted_rows)
+			outcome.verdict = SONDE_REJECTED;
 	}
 	sonde_settle_batch(instance, shipment->delivery, parcel->index, &outcome);
 }
@@ -293,7 +318,7 @@ void shipments_settle(struct sonde_instance *instance, struct shipment **list)
 
 		if (shipment->delivery && shipment_settle(instance, shipment)) {
 			*list = shipment->next;
-			shipment_free(shipment);
+			shipment_free(instance, shipment);
 		} else {
 			list = &shipment->next;
 		}

@@ -8,8 +8,11 @@
 #include "answer.h"
 #include "target.h"
 
+enum { PARCEL_PARTS = 3 };
+
 struct range {
 	uint32_t first, end;
+	uint32_t part; /* of the parcel */
 };
 
 /* A batch of the delivery. */
@@ -17,6 +20,11 @@ struct parcel {
 	struct sonde_batch
 		*batch; /* the delivery's; also what it is known by when it comes again */
 	uint32_t index; /* in the delivery, as it was offered last */
+	/* What is sent of it: the batch itself, or what was made of it, held. */
+	struct sonde_batch *parts[PARCEL_PARTS];
+	uint32_t part_count;
+	bool is_made;
+	uint64_t refused_rows; /* that cannot be in a part */
 	enum signal signal;
 	struct range *todo; /* with room for those under way, too */
 	uint32_t todo_count, todo_capacity, open_count;
@@ -46,13 +54,17 @@ struct piece {
 };
 
 /* Selected rows of the range. */
-uint32_t range_rows(const struct sonde_batch *batch, struct range range);
+uint32_t parcel_rows(const struct parcel *parcel, struct range range);
+
+/* Says what is sent of parcel->batch, and where it goes: signal, and parts and what comes with
+ * them. What cannot be made it rejects. Called once for each batch. */
+typedef void shipment_unpack(struct sonde_instance *instance, struct parcel *parcel);
 
 /* A delivery that was just offered, behind those that are there. What the list knows of deliveries
- * that did not come again is forgotten. NULL: no memory. `signal_of` says where a batch goes. */
-struct shipment *shipment_take(struct shipment **list, struct sonde_delivery *delivery,
-			       enum signal (*signal_of)(const struct sonde_batch *batch));
-void shipments_release(struct shipment **list);
+ * that did not come again is forgotten. NULL: no memory, and nothing was unpacked. */
+struct shipment *shipment_take(struct sonde_instance *instance, struct shipment **list,
+			       struct sonde_delivery *delivery, shipment_unpack *unpack);
+void shipments_release(struct sonde_instance *instance, struct shipment **list);
 
 /* Whether there are rows of the signal to send now. */
 bool shipment_has_work(const struct shipment *shipment, enum signal signal);
@@ -69,6 +81,9 @@ void parcel_accept(struct parcel *parcel, uint64_t row_count, uint64_t rejected_
 		   const struct answer *answer);
 void parcel_leave_out(struct parcel *parcel, uint64_t row_count); /* and neither of the others */
 void parcel_reject(struct parcel *parcel, uint32_t row_count, const char *text);
+
+/* Adds a reason why rows of it are rejected, if it is another. */
+void parcel_say(struct parcel *parcel, const char *text);
 
 /* Nothing more of any of them is sent before it is offered again. */
 void shipments_hold(struct shipment *list, const struct answer *answer);
