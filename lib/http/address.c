@@ -149,6 +149,13 @@ static void port_set(struct sockaddr *name, uint16_t port)
 		((struct sockaddr_in *)(void *)name)->sin_port = htons(port);
 }
 
+static bool port_is_stated(const struct sockaddr *name)
+{
+	return name->sa_family == AF_INET6
+		       ? ((const struct sockaddr_in6 *)(const void *)name)->sin6_port
+		       : ((const struct sockaddr_in *)(const void *)name)->sin_port;
+}
+
 static uint16_t port_of(int fd)
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
@@ -187,24 +194,47 @@ static bool is_absent(int result)
 	return result == -EADDRNOTAVAIL || result == -EAFNOSUPPORT || result == -EPROTONOSUPPORT;
 }
 
+/* A host that is listed twice in /etc/hosts has its address twice. */
+static bool is_repeated(const struct addrinfo *list, const struct addrinfo *info)
+{
+	for (; list != info; list = list->ai_next) {
+		if (list->ai_family == AF_INET && info->ai_family == AF_INET &&
+		    ((const struct sockaddr_in *)(const void *)list->ai_addr)->sin_addr.s_addr ==
+			    ((const struct sockaddr_in *)(const void *)info->ai_addr)
+				    ->sin_addr.s_addr)
+			return true;
+		if (list->ai_family == AF_INET6 && info->ai_family == AF_INET6 &&
+		    !memcmp(&((const struct sockaddr_in6 *)(const void *)list->ai_addr)->sin6_addr,
+			    &((const struct sockaddr_in6 *)(const void *)info->ai_addr)->sin6_addr,
+			    sizeof(struct in6_addr)))
+			return true;
+	}
+	return false;
+}
+
 /* All addresses of a list; those that this machine does not have may be left out. */
 static int list_listen(struct addrinfo *list, bool shared, int fds[ADDRESS_SOCKETS],
 		       uint32_t *count, uint16_t *port)
 {
 	int result = -EADDRNOTAVAIL;
+	bool any_port = false;
 
 	for (struct addrinfo *info = list; info && *count < ADDRESS_SOCKETS; info = info->ai_next) {
 		int one;
 
+		if (is_repeated(list, info))
+			continue;
 		if (*port)
 			port_set(info->ai_addr, *port);
 		one = host_listen(info, shared, &fds[*count]);
 		if (one < 0) {
 			result = one;
-			if (is_absent(one))
+			/* a port that the kernel chose may be another's at another address */
+			if (is_absent(one) || (any_port && one == -EADDRINUSE))
 				continue;
 			return one;
 		}
+		any_port |= !*port && !port_is_stated(info->ai_addr);
 		*port = port_of(fds[(*count)++]);
 	}
 	return *count ? 0 : result;

@@ -33,6 +33,7 @@ struct http1 {
 	uint64_t raw;       /* bytes of chunks so far */
 	uint32_t refusal;   /* why a chunk was not taken: the status; 0: the owner knows */
 	bool keep_alive;
+	bool is_old;  /* HTTP/1.0, whose client is told that the connection stays */
 	bool expects; /* the client waits for a word before it sends the body */
 	bool leaves;  /* once the answer is out */
 };
@@ -58,11 +59,12 @@ static size_t head_bound(const struct http_answer *answer)
 	return bound;
 }
 
-static size_t head_write(struct http_server *server, const struct http_answer *answer, bool closes,
+static size_t head_write(const struct connection *connection, const struct http_answer *answer,
 			 char *head)
 {
+	const struct http1 *http1 = connection->http1;
 	char *at = head + sprintf(head, "HTTP/1.1 %u %s\r\nDate: %s\r\n", answer->status,
-				  status_phrase(answer->status), server_date(server));
+				  status_phrase(answer->status), server_date(connection->server));
 
 	if (answer->content_type)
 		at = header_put(at, "Content-Type", answer->content_type);
@@ -70,8 +72,10 @@ static size_t head_write(struct http_server *server, const struct http_answer *a
 		at += sprintf(at, "Content-Length: %zu\r\n", answer->body_length);
 	for (uint32_t i = 0; i < answer->header_count; i++)
 		at = header_put(at, answer->headers[i].name, answer->headers[i].value);
-	if (closes)
+	if (http1->leaves)
 		at = stpcpy(at, "Connection: close\r\n");
+	else if (http1->is_old)
+		at = stpcpy(at, "Connection: keep-alive\r\n");
 	at = stpcpy(at, "\r\n");
 	return (size_t)(at - head);
 }
@@ -91,8 +95,7 @@ static void answer_send(struct connection *connection, const struct http_answer 
 		connection->broken = true;
 		return;
 	}
-	parts[0] = (struct iovec){ head, head_write(connection->server, answer,
-						    connection->http1->leaves, head) };
+	parts[0] = (struct iovec){ head, head_write(connection, answer, head) };
 	parts[1] = (struct iovec){ (void *)(uintptr_t)answer->body, answer->body_length };
 	(void)connection_send(connection, parts, has_body ? 2 : 1);
 	if (head != room)
@@ -188,7 +191,7 @@ void http1_refuse(struct connection *connection, uint32_t status)
 				      .close = true };
 
 	connection->server->counts.malformed += status != 408;
-	if (!http1) /* not even its first line has come */
+	if (!http1 || http1->state == STATE_DISCARD) /* nothing was asked, or it is answered */
 		return;
 	if (http1->exchange) {
 		if (!http1->exchange->answered)
@@ -383,6 +386,7 @@ static void request_begin(struct connection *connection, const unsigned char *da
 	http1->exchange = exchange;
 	http1->remaining = (uint64_t)(head.content_length > 0 ? head.content_length : 0);
 	http1->keep_alive = head.keep_alive;
+	http1->is_old = head.is_old;
 	http1->expects = head.expects && (head.is_chunked || http1->remaining);
 	if (exchange_begin(exchange, head.method, head.target))
 		body_expect(connection, &head, at_hand);

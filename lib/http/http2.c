@@ -467,10 +467,11 @@ void http2_input(struct connection *connection, const unsigned char *data, size_
 		return;
 	}
 	used = nghttp2_session_mem_recv(connection->http2->session, data, length);
-	unseen_pay(connection, length);
-	if (used == NGHTTP2_ERR_FLOODED)
+	if (used == NGHTTP2_ERR_FLOODED) {
 		terminate(connection, NGHTTP2_ENHANCE_YOUR_CALM);
-	else if (used < 0) {
+	} else if (used >= 0) {
+		unseen_pay(connection, length);
+	} else {
 		connection->server->counts.malformed += used != NGHTTP2_ERR_NOMEM;
 		connection->broken = true;
 		return;

@@ -133,7 +133,6 @@ void http2_answer(struct exchange *exchange, const struct http_answer *answer)
 
 	(void)server_clock(connection->server);
 	pace_begin(&exchange->pace, connection->server->now_ns);
-	connection->server->counts.answer_bytes += has_body ? answer->body_length : 0;
 	if ((has_body && !answer_keep(exchange, answer)) ||
 	    head_submit(exchange, answer, has_body) != 0)
 		(void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, exchange->stream,

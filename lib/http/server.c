@@ -338,6 +338,11 @@ static int server_begin(struct http_server *server, const struct http_tls *tls, 
 		result = source_add(server, &server->kick);
 	if (result == 0)
 		result = sonde_watch(server->instance, server->epoll_fd, SONDE_READABLE);
+	/* made here, it needs no memory later, when there may be none */
+	if (result == 0)
+		result = sonde_every(server->instance, server->timer, second_ns);
+	if (result == 0)
+		server->tick_ns = second_ns;
 	if (result < 0) {
 		(void)snprintf(error, error_size, "cannot begin to serve: %s", strerror(-result));
 		return result;

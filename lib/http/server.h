@@ -94,7 +94,7 @@ struct http_counts {
 	uint64_t requests;  /* whose head() was called */
 	uint64_t malformed; /* requests, streams and handshakes against the rules */
 	uint64_t floods;    /* connections ended for frames of HTTP/2 that ask for nothing */
-	uint64_t body_bytes, answer_bytes;
+	uint64_t body_bytes, answer_bytes; /* of bodies; of all that was sent */
 	uint32_t open_connections, open_requests;
 };
 

@@ -136,7 +136,7 @@ def test_http_1_0_closes_unless_asked_otherwise(mirror):
     assert raw(mirror.connect(), b"GET /echo HTTP/1.0\r\n\r\n").endswith(b"Connection: close\r\n\r\n")
     answer = raw(mirror.connect(), b"GET /status/200 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
                  b"GET /status/201 HTTP/1.0\r\n\r\n")
-    assert statuses(answer) == [200, 201]
+    assert statuses(answer) == [200, 201] and answer.count(b"Connection: keep-alive\r\n") == 1
 
 
 def test_a_client_that_has_said_all_is_answered(mirror):

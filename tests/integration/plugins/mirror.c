@@ -150,13 +150,12 @@ static void answer_big(struct http_request *request, size_t length)
 {
 	unsigned char *body = malloc(length + 1);
 
-	assert(body);
-	for (size_t i = 0; i < length; i++)
+	for (size_t i = 0; body && i < length; i++)
 		body[i] = (unsigned char)(i % 251);
 	http_answer(request, &(struct http_answer){ .status = 200,
 						    .content_type = "application/octet-stream",
 						    .body = body,
-						    .body_length = length });
+						    .body_length = body ? length : 0 });
 	free(body);
 }
 
@@ -223,13 +222,17 @@ static int mirror_head(void *data, struct http_request *request)
 	struct guest *guest = calloc(1, sizeof(*guest));
 	long status = path_number(request, "/refuse/");
 
-	assert(guest && !request->user);
+	assert(!request->user);
+	sonde_count(&mirror->begun, 1);
+	if (!guest) {
+		answer_status(request, 503);
+		return -ENOMEM;
+	}
 	*guest = (struct guest){ .request = request, .next = mirror->guests };
 	if (guest->next)
 		guest->next->previous = guest;
 	mirror->guests = guest;
 	request->user = guest;
-	sonde_count(&mirror->begun, 1);
 	if (status < 0)
 		return 0;
 	answer_status(request, (uint32_t)status);
@@ -296,7 +299,10 @@ static void mirror_end(void *data, struct http_request *request)
 	struct mirror *mirror = instance->self;
 	struct guest *guest = request->user;
 
-	assert(guest && guest->request == request);
+	sonde_count(&mirror->ended, 1);
+	if (!guest)
+		return;
+	assert(guest->request == request);
 	if (guest->previous)
 		guest->previous->next = guest->next;
 	else
@@ -305,7 +311,6 @@ static void mirror_end(void *data, struct http_request *request)
 		guest->next->previous = guest->previous;
 	free(guest->memory);
 	free(guest);
-	sonde_count(&mirror->ended, 1);
 }
 
 static const struct http_handler mirror_handler = {
