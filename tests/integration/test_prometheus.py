@@ -232,6 +232,19 @@ def test_ten_times_the_series_that_there_is_room_for_add_up_all_the_same(tmp_pat
     assert "no room for more series" in daemon.log()
 
 
+@pytest.mark.sanitizers
+def test_a_bound_of_memory_holds_as_one_of_series_does(tmp_path):
+    port, rows, bound = free_port(), 40000, 1 << 20
+    with Daemon(tmp_path, body(port, rows, series=rows, options='memory_limit = "1MiB";')).start() as daemon:
+        all_delivered(daemon, rows)
+        sums = added_up(samples(scrape(port)[2]))
+        table = daemon.status().instance("prom")["report"]["table"]["all"]
+    assert sums["meter_items_total"] == totals(rows)["items"]
+    assert sums["meter_latency_seconds_count"] == totals(rows)["items"]
+    assert table["series"] < rows / 2
+    assert bound * 0.9 < table["memory"] < bound * 1.1
+
+
 def test_a_series_that_nothing_comes_for_vanishes(tmp_path):
     port = free_port()
     with Daemon(tmp_path, body(port, options='expiry = "1s";')).start() as daemon:
