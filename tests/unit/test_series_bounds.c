@@ -71,12 +71,37 @@ static void the_memory_bound_ends_new_series_as_the_limit_does(void **state)
 		table_constant(batch, &calls, VALUE(uint64_t, 1));
 		assert_int_equal(fold(table, batch), 0);
 	}
-	assert_true(counts_of(table).memory_bytes < options.memory_bytes + 8192);
+	assert_true(counts_of(table).memory_bytes <= options.memory_bytes + 1024);
 	assert_true(counts_of(table).overflowed > 400);
 	for (const struct series *series = series_metric_at(table, 0)->first; series;
 	     series = series->next)
 		sum += (uint64_t)series->as.integer;
 	assert_int_equal(sum, 500);
+	series_table_release(table);
+}
+
+static void texts_that_are_too_long_for_the_bound_find_no_place(void **state)
+{
+	const struct series_options options = { .series_limit = 100, .memory_bytes = 64 << 10 };
+	static char long_text[200 << 10];
+	struct series_table *table;
+
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	assert_int_equal(series_table_create(&options, moment, &table), 0);
+	for (uint32_t scope = SONDE_SCOPE_ROW; scope <= SONDE_SCOPE_RESOURCE; scope++) {
+		const struct sonde_field field = { .name = "text",
+						   .type = SONDE_TEXT,
+						   .scope = (uint8_t)scope };
+		struct sonde_batch *batch = make_rows(1, 500, 600);
+
+		table_constant(batch, &field, VALUE(uint32_t, code_of(long_text)));
+		table_constant(batch, &calls, VALUE(uint64_t, 1));
+		/* attributes can be given up, but whose the row is must be known */
+		assert_int_equal(fold(table, batch), scope != SONDE_SCOPE_ROW);
+	}
+	assert_int_equal(counts_of(table).overflowed, 1);
+	assert_int_equal(counts_of(table).refused, 2);
+	assert_true(counts_of(table).memory_bytes < options.memory_bytes);
 	series_table_release(table);
 }
 
@@ -259,6 +284,7 @@ int main(void)
 		CASE(beyond_the_limit_deltas_are_added_to_the_overflow_series),
 		CASE(beyond_the_limit_what_cannot_be_added_up_is_refused),
 		CASE(the_memory_bound_ends_new_series_as_the_limit_does),
+		CASE(texts_that_are_too_long_for_the_bound_find_no_place),
 		CASE(an_idle_series_is_forgotten_and_begins_anew),
 		CASE(resources_without_a_point_do_not_pile_up),
 		CASE(an_exemplar_is_kept_by_the_series_of_its_row),
