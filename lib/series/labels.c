@@ -186,16 +186,22 @@ static int sets_grow(struct series_sets *sets)
 	return 0;
 }
 
-static struct series_labels *copy_list(const struct series_list *list)
+size_t series_list_bytes(const struct series_list *list)
 {
 	size_t bytes = sizeof(struct series_labels) + list->count * sizeof(*list->items);
-	struct series_labels *labels;
-	char *at;
 
 	for (uint32_t i = 0; i < list->count; i++)
 		bytes += list->items[i].key_length +
 			 (has_data(&list->items[i]) ? list->items[i].length : 0);
-	labels = malloc(bytes);
+	return bytes;
+}
+
+static struct series_labels *copy_list(const struct series_list *list)
+{
+	size_t bytes = series_list_bytes(list);
+	struct series_labels *labels = malloc(bytes);
+	char *at;
+
 	if (!labels)
 		return NULL;
 	*labels =

@@ -72,6 +72,9 @@ int series_list_add(struct series_list *list, const struct series_label *label);
 /* Sorts it; to be called before it is looked up, unless it was filled in order. */
 void series_list_sort(struct series_list *list);
 
+/* What a set of it would take. */
+size_t series_list_bytes(const struct series_list *list);
+
 /* The set that is equal to the list; NULL: there is none. */
 struct series_labels *series_sets_find(const struct series_sets *sets,
 				       const struct series_list *list);

@@ -201,7 +201,8 @@ int table_metric(struct series_table *table, const struct series_labels *resourc
 			return 0;
 		}
 	}
-	if (table->metric_count >= table->options.series_limit)
+	if (table->metric_count >= table->options.series_limit ||
+	    !table_has_room(table, metric_bytes(key)))
 		return -ENOSPC;
 	metric = metric_create(table, (struct series_labels *)(uintptr_t)resource,
 			       (struct series_labels *)(uintptr_t)scope, key);
@@ -290,10 +291,13 @@ static int overflow_series(struct series_table *table, struct series_metric *met
 	return 0;
 }
 
-static bool is_full(const struct series_table *table)
+/* Whether there is no room for a series more, and for its attributes if they are new. */
+static bool is_full(const struct series_table *table, const struct series_list *list,
+		    const struct series_labels *labels)
 {
-	return table->series_count >= table->options.series_limit ||
-	       (table->options.memory_bytes && table_bytes(table) >= table->options.memory_bytes);
+	size_t bytes = sizeof(struct series) + (labels ? 0 : series_list_bytes(list));
+
+	return table->series_count >= table->options.series_limit || !table_has_room(table, bytes);
 }
 
 int table_series(struct series_table *table, struct series_metric *metric,
@@ -313,7 +317,7 @@ int table_series(struct series_table *table, struct series_metric *metric,
 				return 0;
 			}
 		}
-	if (is_full(table))
+	if (is_full(table, list, *labels))
 		return adds ? overflow_series(table, metric, ret_series) : -ENOSPC;
 	if (slots_grow(table) < 0)
 		return -ENOMEM;

@@ -50,4 +50,11 @@ int table_series(struct series_table *table, struct series_metric *metric,
 
 size_t table_bytes(const struct series_table *table);
 
+/* Whether `bytes` more stay within the bound of memory. */
+static inline bool table_has_room(const struct series_table *table, size_t bytes)
+{
+	return !table->options.memory_bytes ||
+	       table_bytes(table) + bytes <= table->options.memory_bytes;
+}
+
 #endif

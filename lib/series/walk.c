@@ -142,7 +142,8 @@ static int find_set(struct walk *walk, uint32_t scope, uint32_t row, struct seri
 	*set = series_sets_find(&table->sets, list);
 	if (*set)
 		return 0;
-	if (table->metric_count >= table->options.series_limit)
+	if (table->metric_count >= table->options.series_limit ||
+	    !table_has_room(table, series_list_bytes(list)))
 		return -ENOSPC;
 	*set = series_sets_intern(&table->sets, list);
 	return *set ? 0 : -ENOMEM;

@@ -491,11 +491,11 @@ def test_replicas_share_the_port(tmp_path):
 
 @pytest.mark.parametrize("options,words", [
     ('http = "0.0.0.0:4318";', "is not loopback"),
-    ('http = "0.0.0.0:4318"; certificate = "CERTIFICATE"; key = "CERTIFICATE";', "anybody may send"),
+    ('http = "0.0.0.0:4318"; certificate_file = "CERTIFICATE"; key_file = "CERTIFICATE";', "anybody may send"),
     ('http = ""; grpc = "";', "listens nowhere"),
-    ('certificate = "CERTIFICATE";', "its key is missing"),
-    ('certificate = "/nonexistent"; key = "CERTIFICATE";', "/nonexistent cannot be read"),
-    ('client_ca = "CERTIFICATE";', "only used with TLS"),
+    ('certificate_file = "CERTIFICATE";', "its key is missing"),
+    ('certificate_file = "/nonexistent"; key_file = "CERTIFICATE";', "/nonexistent cannot be read"),
+    ('client_ca_file = "CERTIFICATE";', "only used with TLS"),
     ('http = "127.0.0.1:4317";', "the same address"),
 ])
 def test_options_that_do_not_go_together_are_told_by_check(tmp_path, options, words):

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from official_classes import official       # noqa: F401  pylint: disable=unused-import
 from otlp_receiver import (OK, Answer, GrpcReceiver, Receiver, decoded, json_sequences, partial_success,
                            python_with, retry_info, sequences, status)
 from sonde import TREE, Daemon, run, wait_for
@@ -50,11 +51,6 @@ def all_sequences(requests, read=sequences):
 
 def assert_all_came_once(receiver, rows=ROWS):
     assert all_sequences(receiver.taken()) == list(range(rows))
-
-
-@pytest.fixture(scope="module")
-def official(tmp_path_factory):
-    return python_with(tmp_path_factory.mktemp("official"), "opentelemetry-proto")
 
 
 @pytest.fixture(scope="module")

@@ -199,7 +199,7 @@ def test_with_tls_only_known_scrapers_are_let_in(tmp_path):
     authority = certificate(tmp_path, "authority")
     server, client = (certificate(tmp_path, name, authority) for name in ("server", "client"))
     tmp_path.chmod(0o755)
-    options = f'''tls_certificate = "{server[0]}"; tls_key = "{server[1]}"; tls_client_ca = "{authority[0]}";'''
+    options = f'''certificate_file = "{server[0]}"; key_file = "{server[1]}"; client_ca_file = "{authority[0]}";'''
     with Daemon(tmp_path, body(port, options=options)).start() as daemon:
         all_delivered(daemon)
         context = ssl.create_default_context(cafile=str(authority[0]))
@@ -232,6 +232,19 @@ def test_ten_times_the_series_that_there_is_room_for_add_up_all_the_same(tmp_pat
     assert "no room for more series" in daemon.log()
 
 
+@pytest.mark.sanitizers
+def test_a_bound_of_memory_holds_as_one_of_series_does(tmp_path):
+    port, rows, bound = free_port(), 40000, 1 << 20
+    with Daemon(tmp_path, body(port, rows, series=rows, options='memory_limit = "1MiB";')).start() as daemon:
+        all_delivered(daemon, rows)
+        sums = added_up(samples(scrape(port)[2]))
+        table = daemon.status().instance("prom")["report"]["table"]["all"]
+    assert sums["meter_items_total"] == totals(rows)["items"]
+    assert sums["meter_latency_seconds_count"] == totals(rows)["items"]
+    assert table["series"] < rows / 2
+    assert bound * 0.9 < table["memory"] < bound * 1.1
+
+
 def test_a_series_that_nothing_comes_for_vanishes(tmp_path):
     port = free_port()
     with Daemon(tmp_path, body(port, options='expiry = "1s";')).start() as daemon:
@@ -250,10 +263,10 @@ def test_off_loopback_without_tls_check_warns(tmp_path):
 
 def test_mistakes_in_the_options_are_named(tmp_path):
     config = tmp_path / "wrong.conf"
-    config.write_text(body(9464, options='path = "metrics"; tls_key = "key.pem";').replace("127.0.0.1:9464", "here"))
+    config.write_text(body(9464, options='path = "metrics"; key_file = "key.pem";').replace("127.0.0.1:9464", "here"))
     result = run("check", config)
     assert result.returncode != 0
-    for place in ("outputs.prom.listen", "outputs.prom.path", "outputs.prom.tls_key"):
+    for place in ("outputs.prom.listen", "outputs.prom.path", "outputs.prom.key_file"):
         assert place in result.stdout + result.stderr
 
 
@@ -284,18 +297,23 @@ class Prometheus:
         self.process.kill()
         self.process.wait()
 
-    def query(self, expression):
-        """The samples that it answers with, or None while it does not answer."""
+    def ask(self, what, **parameters):
+        """The data that it answers with, or None while it does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection):
             try:
-                connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
+                connection.request("GET", f"/api/v1/{what}?" + urllib.parse.urlencode(parameters))
                 answer = connection.getresponse()
                 document = json.loads(answer.read())
             except (OSError, ValueError):
                 assert self.process.poll() is None, self.log.read_text()
                 return None
-        return document["data"]["result"] if document["status"] == "success" else None
+        return document["data"] if document["status"] == "success" else None
+
+    def query(self, expression):
+        """The samples of an instant, or None."""
+        data = self.ask("query", query=expression)
+        return data["result"] if data else None
 
     def number(self, expression):
         result = self.query(expression)
@@ -363,6 +381,19 @@ def test_prometheus_comes_to_the_sums_of_the_ledger(tmp_path, form):
         assert prometheus.query("up")[0]["value"][1] == "1"
         assert "err=" not in "".join(line for line in prometheus.log.read_text().splitlines()
                                      if "scrape" in line.lower()), prometheus.log.read_text()
+
+
+def test_exemplars_of_long_rows_lead_to_their_traces(tmp_path):
+    port = free_port()
+    with Prometheus(tmp_path, port, "--enable-feature=exemplar-storage") as prometheus, \
+            Daemon(tmp_path, body(port).replace("rows =", "points = 50; rows =")) as daemon:
+        daemon.start()
+        all_delivered(daemon, ROWS + 50)
+        prometheus.await_number("meter_sent_bytes_total", 5000)
+        found = wait_for(lambda: prometheus.ask("query_exemplars", query="meter_sent_bytes_total",
+                                                start="2020-01-01T00:00:00Z", end="2100-01-01T00:00:00Z"), "exemplars")
+    assert [(exemplar["labels"], exemplar["value"]) for exemplar in found[0]["exemplars"]] == \
+        [({"trace_id": "ab" * 16}, "100")]
 
 
 def test_counters_begin_anew_after_a_restart_and_prometheus_sees_a_reset(tmp_path):

@@ -18,15 +18,15 @@ const struct sonde_option settings_options[] = {
 	  SONDE_MEMBER(struct settings, http),
 	  .value = "127.0.0.1:4318",
 	  .help = "where to listen for OTLP/HTTP, protobuf and JSON; \"\": nowhere" },
-	{ .name = "certificate",
+	{ .name = "certificate_file",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct settings, certificate),
 	  .help = "file with the server's certificate and its chain (PEM); none: no TLS" },
-	{ .name = "key",
+	{ .name = "key_file",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct settings, key),
 	  .help = "file with the certificate's key (PEM)" },
-	{ .name = "client_ca",
+	{ .name = "client_ca_file",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct settings, client_ca),
 	  .help = "file with the authorities that clients' certificates must be of (PEM)" },
@@ -111,7 +111,7 @@ const char settings_manual[] =
 	"Every attribute becomes a column of its own type; those beyond `columns` are kept in one "
 	"map column. Rows that "
 	"are not valid OTLP are left out, counted and told to the sender.\n\n"
-	"Off loopback it wants a certificate and `client_ca`, or `insecure = true`.";
+	"Off loopback it wants a certificate and `client_ca_file`, or `insecure = true`.";
 
 static bool is_loopback(const char *address)
 {
@@ -137,14 +137,16 @@ static void check_address(struct sonde_instance *instance, const struct settings
 		return;
 	if (!settings->certificate)
 		sonde_problem(instance, option,
-			      "%s is not loopback: give a certificate, key and client_ca, or say "
+			      "%s is not loopback: give certificate_file, key_file and "
+			      "client_ca_file, or say "
 			      "insecure = true",
 			      address);
 	else if (!settings->client_ca)
-		sonde_problem(instance, option,
-			      "%s is not loopback, and anybody may send: give a client_ca, or say "
-			      "insecure = true",
-			      address);
+		sonde_problem(
+			instance, option,
+			"%s is not loopback, and anybody may send: give client_ca_file, or say "
+			"insecure = true",
+			address);
 }
 
 void settings_check(struct sonde_instance *instance, const struct settings *settings)
@@ -158,12 +160,14 @@ void settings_check(struct sonde_instance *instance, const struct settings *sett
 	check_address(instance, settings, "grpc", settings->grpc);
 	check_address(instance, settings, "http", settings->http);
 	if (settings->certificate && !settings->key)
-		sonde_problem(instance, "certificate", "its key is missing: give `key`");
+		sonde_problem(instance, "certificate_file", "its key is missing: give `key_file`");
 	if (settings->key && !settings->certificate)
-		sonde_problem(instance, "key", "its certificate is missing: give `certificate`");
+		sonde_problem(instance, "key_file",
+			      "its certificate is missing: give `certificate_file`");
 	if (settings->client_ca && !settings->certificate)
-		sonde_problem(instance, "client_ca", "is only used with TLS: give `certificate`");
-	check_file(instance, "certificate", settings->certificate);
-	check_file(instance, "key", settings->key);
-	check_file(instance, "client_ca", settings->client_ca);
+		sonde_problem(instance, "client_ca_file",
+			      "is only used with TLS: give `certificate_file`");
+	check_file(instance, "certificate_file", settings->certificate);
+	check_file(instance, "key_file", settings->key);
+	check_file(instance, "client_ca_file", settings->client_ca);
 }

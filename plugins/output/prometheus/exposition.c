@@ -163,7 +163,7 @@ static int compare_samples(const void *a, const void *b, void *exposition)
 
 	if (order || !one->series)
 		return order;
-	/* what stays when two cannot be one does not depend on the order of a hash */
+	/* what stays when two cannot be one is the same in each scrape */
 	order = (one->series->start_ns > two->series->start_ns) -
 		(one->series->start_ns < two->series->start_ns);
 	return order ? order : (one->series > two->series) - (one->series < two->series);

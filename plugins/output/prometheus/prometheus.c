@@ -332,7 +332,7 @@ static int prometheus_start(struct sonde_instance *instance)
 		return sonde_fail(instance, -result, "%s", error);
 	if (settings_is_open(settings))
 		sonde_log(instance, SONDE_WARNING,
-			  "others may ask at %s, without TLS; say tls_certificate",
+			  "others may ask at %s, without TLS; say certificate_file",
 			  settings->listen);
 	return sonde_every(instance, TIMER_EXPIRE, expire_every_ns);
 }

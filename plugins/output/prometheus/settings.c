@@ -18,17 +18,17 @@ const struct sonde_option settings_options[] = {
 	  SONDE_MEMBER(struct settings, path),
 	  .value = "/metrics",
 	  .help = "path of the exposition" },
-	{ .name = "tls_certificate",
+	{ .name = "certificate_file",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct settings, certificate),
 	  .value = "",
 	  .help = "file with the certificate and its chain, PEM; none: no TLS" },
-	{ .name = "tls_key",
+	{ .name = "key_file",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct settings, key),
 	  .value = "",
 	  .help = "file with the certificate's key, PEM" },
-	{ .name = "tls_client_ca",
+	{ .name = "client_ca_file",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct settings, client_ca),
 	  .value = "",
@@ -94,7 +94,7 @@ const char settings_manual[] =
 	"by their creation time; what came as cumulative goes on as its source counts.\n"
 	"\n"
 	"It listens on the loopback interface unless it is told otherwise. Off it, say "
-	"tls_certificate and tls_key, and tls_client_ca to let only known scrapers in.";
+	"certificate_file and key_file, and client_ca_file to let only known scrapers in.";
 
 static bool is_loopback(const struct address *address)
 {
@@ -115,12 +115,12 @@ bool settings_is_open(const struct settings *settings)
 static void check_tls(struct sonde_instance *instance, const struct settings *settings)
 {
 	if (*settings->certificate && !*settings->key)
-		sonde_problem(instance, "tls_certificate", "needs its key (say tls_key)");
+		sonde_problem(instance, "certificate_file", "needs its key (say key_file)");
 	if (*settings->key && !*settings->certificate)
-		sonde_problem(instance, "tls_key", "is of no certificate (say tls_certificate)");
+		sonde_problem(instance, "key_file", "is of no certificate (say certificate_file)");
 	if (*settings->client_ca && !*settings->certificate)
-		sonde_problem(instance, "tls_client_ca",
-			      "without tls_certificate nobody shows a certificate");
+		sonde_problem(instance, "client_ca_file",
+			      "without certificate_file nobody shows a certificate");
 }
 
 void settings_check(struct sonde_instance *instance, const struct settings *settings)
@@ -137,6 +137,6 @@ void settings_check(struct sonde_instance *instance, const struct settings *sett
 	if (settings_is_open(settings))
 		sonde_note(instance,
 			   "warning: %s can be asked by others, and without TLS anybody on the way "
-			   "reads along (say tls_certificate, or listen on 127.0.0.1)",
+			   "reads along (say certificate_file, or listen on 127.0.0.1)",
 			   settings->listen);
 }
