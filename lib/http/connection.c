@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client: its socket, what waits to be sent, and how long it may take. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -463,6 +465,12 @@ void connection_pend(struct connection *connection)
 		return; /* it is full, and so readable */
 }
 
+void connection_pend_input(struct connection *connection)
+{
+	if (connection->in.data || (connection->tls && tls_has_input(connection->tls)))
+		connection_pend(connection);
+}
+
 void connection_resume(struct connection *connection)
 {
 	size_t kept;
@@ -505,10 +513,23 @@ static bool is_late(const struct connection *connection)
 	return false;
 }
 
+/* The kernel may hold megabytes of an answer, and say nothing until a good part of them is read. */
+static void sent_look(struct connection *connection)
+{
+	int queued = 0;
+
+	if (!connection->out.data || ioctl(connection->source.fd, SIOCOUTQ, &queued))
+		return;
+	if (queued != connection->queued)
+		pace_move(&connection->sent, connection->server->now_ns, 0);
+	connection->queued = queued;
+}
+
 void connection_tick(struct connection *connection)
 {
 	bool asks = connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY;
 
+	sent_look(connection);
 	if (connection->protocol == PROTOCOL_HTTP2)
 		http2_tick(connection);
 	if (!connection->broken && !is_late(connection))

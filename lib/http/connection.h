@@ -62,6 +62,7 @@ struct connection {
 	int64_t phase_since_ns;
 	struct pace body; /* of HTTP/1 */
 	struct pace sent; /* what waits in `out` */
+	int queued;       /* bytes that the kernel has to send, as of the last look */
 	struct waiting in, out;
 	size_t committed;  /* bytes that its exchanges' bodies hold or may claim */
 	uint32_t interest; /* what epoll watches */
@@ -118,6 +119,9 @@ void connection_resume(struct connection *connection);
 
 /* Has connection_resume() called soon. */
 void connection_pend(struct connection *connection);
+
+/* The same if there is input at hand that epoll does not know of. */
+void connection_pend_input(struct connection *connection);
 
 /* Nothing more is asked or answered: lets the client read its last answer, and throws away what it
  * still sends, for a while; to close at once would have the kernel throw the answer away. */

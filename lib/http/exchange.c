@@ -220,11 +220,43 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
 		http1_answer(exchange, answer);
 }
 
+/* What gRPC calls it: in its answers the status of HTTP is always 200. */
+static const char *grpc_status(uint32_t status)
+{
+	switch (status) {
+	case 408:
+		return "4"; /* deadline exceeded */
+	case 413:
+	case 431:
+		return "8"; /* resource exhausted */
+	case 503:
+		return "14"; /* unavailable: try again */
+	default:
+		return "13"; /* internal */
+	}
+}
+
+static void grpc_refuse(struct exchange *exchange, uint32_t status)
+{
+	const struct http_header trailers[] = { { "grpc-status", grpc_status(status) },
+						{ "grpc-message", status_phrase(status) } };
+
+	http_answer(&exchange->request, &(struct http_answer){ .status = 200,
+							       .content_type = "application/grpc",
+							       .trailers = trailers,
+							       .trailer_count = 2 });
+}
+
 void exchange_refuse(struct exchange *exchange, uint32_t status)
 {
 	const char *phrase = status_phrase(status);
+	const char *type = http_request_header(&exchange->request, "content-type");
 	const struct http_header later = { "retry-after", "1" };
 
+	if (exchange->request.version == 2 && type && !strncmp(type, "application/grpc", 16)) {
+		grpc_refuse(exchange, status);
+		return;
+	}
 	http_answer(&exchange->request, &(struct http_answer){ .status = status,
 							       .content_type = "text/plain",
 							       .body = phrase,

@@ -109,7 +109,7 @@ static void finish(struct connection *connection)
 	http1->exchange = NULL;
 	chunks_release(http1->chunks);
 	http1->chunks = NULL;
-	if (http1->leaves) {
+	if (http1->leaves || (connection->server->draining && !http1->remaining)) {
 		connection_part(connection);
 		return;
 	}
@@ -143,8 +143,8 @@ static void advance(struct connection *connection)
 static void go_on(struct connection *connection)
 {
 	advance(connection);
-	if (!connection->broken && connection->http1->state != STATE_OWNER && connection->in.data)
-		connection_pend(connection);
+	if (!connection->broken && connection->http1->state != STATE_OWNER)
+		connection_pend_input(connection);
 	connection_listen(connection);
 	connection_settle(connection);
 }
@@ -166,15 +166,15 @@ void http1_answer(struct exchange *exchange, const struct http_answer *answer)
 
 void http1_flushed(struct connection *connection)
 {
-	bool busy = connection->busy;
+	struct http1 *http1 = connection->http1;
 
-	if (connection->http1->exchange)
+	if (!http1) /* an answer is the first that it sends */
+		return;
+	if (http1->exchange)
 		advance(connection);
-	else if (connection->http1->leaves)
+	else if (http1->leaves && connection->phase != PHASE_LEAVING)
 		finish(connection);
-	connection->busy = busy;
-	if (connection->in.data)
-		connection_pend(connection);
+	connection_pend_input(connection);
 }
 
 void http1_refuse(struct connection *connection, uint32_t status)

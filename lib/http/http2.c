@@ -31,7 +31,10 @@ enum {
 	CALM_A_REQUEST = 4, /* earned by one that is whole */
 	CALM_BYTES = 4096,  /* of bodies that earn 1 */
 	CALM_INVALID = 8,
-	TINY_BYTES = 32, /* a frame of data this small is paid for */
+	TINY_BYTES = 32,   /* a frame of data this small is paid for */
+	UNSEEN_BYTES = 16, /* of frames of unknown kinds that cost 1 */
+	FRAME_HEAD_BYTES = 9,
+	PREFACE_BYTES = 24,
 };
 
 static int64_t frame_price(const nghttp2_frame_hd *head)
@@ -85,7 +88,10 @@ static void spend(struct connection *connection, int64_t price)
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *data)
 {
-	spend(data, frame_price(head));
+	struct connection *connection = data;
+
+	connection->http2->unseen -= (int64_t)head->length + FRAME_HEAD_BYTES;
+	spend(connection, frame_price(head));
 	return 0;
 }
 
@@ -333,22 +339,23 @@ static size_t window_wanted(const struct connection *connection, size_t most)
 
 /* Bodies without a stated length hold all memory, and none of them is whole: the youngest goes, so
  * that the others can be. */
-static void deadlock_break(struct connection *connection)
+static bool deadlock_break(struct connection *connection)
 {
 	struct exchange *youngest = NULL;
 
 	for (struct exchange *exchange = connection->exchanges; exchange;
 	     exchange = exchange->next) {
 		if (exchange->complete || exchange->answered)
-			return; /* its end gives memory back */
+			return false; /* its end gives memory back */
 		if (!youngest && exchange->request.content_length < 0 && exchange->committed)
 			youngest = exchange;
 	}
 	if (youngest)
-		exchange_refuse(youngest, 503);
+		exchange_refuse(youngest, youngest->committed == connection->committed ? 413 : 503);
+	return youngest;
 }
 
-static void window_give(struct connection *connection)
+bool http2_give_window(struct connection *connection)
 {
 	nghttp2_session *session = connection->http2->session;
 	size_t most = connection->http2->window;
@@ -356,13 +363,12 @@ static void window_give(struct connection *connection)
 	size_t has = left > 0 ? (size_t)left : 0, wanted;
 
 	if (has >= most / 2)
-		return;
+		return false;
 	wanted = window_wanted(connection, most);
 	if (wanted > has && (wanted - has >= most / 8 || has < WINDOW_LOW))
-		(void)nghttp2_submit_window_update(session, NGHTTP2_FLAG_NONE, 0,
-						   (int32_t)(wanted - has));
-	else if (!has && !wanted)
-		deadlock_break(connection);
+		return nghttp2_submit_window_update(session, NGHTTP2_FLAG_NONE, 0,
+						    (int32_t)(wanted - has)) == 0;
+	return !has && !wanted && deadlock_break(connection);
 }
 
 /* ---- the session ------------------------------------------------------------------------- */
@@ -432,10 +438,24 @@ static int http2_create(struct connection *connection)
 		return -1;
 	connection->http2 = http2;
 	http2->calm = CALM_MOST;
+	http2->unseen = -PREFACE_BYTES;
 	http2->calm_ns = connection->server->now_ns;
 	if (session_create(connection, &http2->session) != 0)
 		return -1;
 	return settings_submit(connection);
+}
+
+/* nghttp2 passes over frames of unknown kinds, which are what came beside the frames it tells of.
+ */
+static void unseen_pay(struct connection *connection, size_t length)
+{
+	struct http2 *http2 = connection->http2;
+
+	http2->unseen += (int64_t)length;
+	if (http2->unseen < 4 * UNSEEN_BYTES)
+		return;
+	spend(connection, http2->unseen / UNSEEN_BYTES);
+	http2->unseen %= UNSEEN_BYTES;
 }
 
 void http2_input(struct connection *connection, const unsigned char *data, size_t length)
@@ -447,6 +467,7 @@ void http2_input(struct connection *connection, const unsigned char *data, size_
 		return;
 	}
 	used = nghttp2_session_mem_recv(connection->http2->session, data, length);
+	unseen_pay(connection, length);
 	if (used == NGHTTP2_ERR_FLOODED)
 		terminate(connection, NGHTTP2_ENHANCE_YOUR_CALM);
 	else if (used < 0) {
@@ -454,7 +475,6 @@ void http2_input(struct connection *connection, const unsigned char *data, size_
 		connection->broken = true;
 		return;
 	}
-	window_give(connection);
 	http2_flush(connection);
 }
 

@@ -225,19 +225,22 @@ static void phase_judge(struct connection *connection)
 		connection_enter(connection, PHASE_IDLE);
 }
 
+/* What is sent may end exchanges, and so make room for what others send. */
 void http2_flush(struct connection *connection)
 {
 	unsigned char *buffer = connection->server->outgoing;
 
+	(void)http2_give_window(connection);
 	while (!connection->out.data && !connection->broken) {
 		ssize_t length = gather(connection, buffer);
 		const struct iovec part = { buffer, length > 0 ? (size_t)length : 0 };
 
 		if (length < 0)
 			connection->broken = true;
-		if (length <= 0)
+		if (length < 0 || (length == 0 && !http2_give_window(connection)))
 			break;
-		(void)connection_send(connection, &part, 1);
+		if (length)
+			(void)connection_send(connection, &part, 1);
 	}
 	phase_judge(connection);
 }

@@ -37,14 +37,13 @@ int64_t server_clock(struct http_server *server)
 
 const char *server_date(struct http_server *server)
 {
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	time_t now = time(NULL);
 	struct tm utc;
 
 	if (now == server->date_second)
 		return server->date;
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
 	server->date_second = now;
 	gmtime_r(&now, &utc);
 	(void)snprintf(server->date, sizeof(server->date), "%.3s, %02d %.3s %d %02d:%02d:%02d GMT",

@@ -20,29 +20,34 @@ struct http_request {
 	const char *path;          /* up to the '?', as sent */
 	const char *query;         /* behind it; "" */
 	const char *peer;          /* address and port, or the path of a socket */
-	const char *peer_name;     /* of a verified client certificate; NULL: none */
+	const char *peer_name;     /* of a verified client certificate: its subject's common name,
+				      else its first alternative name (DNS, URI, e-mail); NULL:
+				      none */
 	uint32_t version;          /* 1 or 2 */
-	int64_t content_length;    /* bytes; -1: not said */
+	int64_t content_length;    /* bytes; -1: not said; 0: there is no body */
 	const unsigned char *body; /* whole, in complete(); until the answer */
 	size_t body_length;
 	void *user; /* the owner's; NULL at first */
 };
 
-/* What the owner of a server does. All on the instance's thread. */
+/* What the owner of a server does. All on the instance's thread. In none of these may the server be
+ * drained or released; requests may be answered, any of them. */
 struct http_handler {
 	/* The head is there: 0 to have its body read; else the answer was given (http_answer()),
-	 * and the body is thrown away unread. */
+	 * and the body is thrown away: the rest of a small one is passed over, a client with more
+	 * is sent away. */
 	int (*head)(void *data, struct http_request *request);
 	/* Where to put a body of a length that the head said; NULL: into the server's own memory.
 	 * It is valid until the request is ended. May be NULL. */
 	void *(*place)(void *data, struct http_request *request, size_t length);
 	/* Before more of a body without a stated length is taken in, which then is `length` bytes:
-	 * 0, or as head(). May be NULL. */
+	 * 0, or as head(). May be NULL. Such a body lies in the server's own memory, which may take
+	 * twice its bytes. */
 	int (*grow)(void *data, struct http_request *request, size_t length);
 	/* The body is whole. To be answered now or later. */
 	void (*complete)(void *data, struct http_request *request);
 	/* The request is gone: answered and sent, or its client is. Nothing of it is valid any
-	 * more. */
+	 * more. Comes once for each head(), answered or not. */
 	void (*end)(void *data, struct http_request *request);
 };
 
@@ -50,14 +55,15 @@ struct http_handler {
 struct http_limits {
 	uint32_t connections;    /* at once; more are closed at once [1024] */
 	uint32_t streams;        /* requests at once of one HTTP/2 connection [100] */
-	size_t head_bytes;       /* of one request's head [16 KiB] */
+	size_t head_bytes;       /* of one request's head: 431; at most 64 KiB [16 KiB] */
 	size_t body_bytes;       /* of one request's body as sent: 413 [64 MiB] */
-	size_t connection_bytes; /* that one connection's requests hold at once [body_bytes] */
+	size_t connection_bytes; /* of bodies that one connection's requests hold at once, with what
+				    stated lengths claim: 503; at least body_bytes [body_bytes] */
 	int64_t head_ns;         /* for a head, and for TLS to be agreed on [10 s] */
 	int64_t idle_ns;         /* without a request [120 s] */
-	int64_t stall_ns;        /* without a byte within a body or an answer [30 s] */
-	uint64_t least_rate;     /* bytes/s of a body, averaged from its beginning after stall_ns [1
-				    KiB] */
+	int64_t stall_ns;        /* without a byte within a body or an answer: 408 [30 s] */
+	uint64_t least_rate; /* bytes/s of a body or an answer, averaged from its beginning after
+				stall_ns [1 KiB] */
 };
 
 struct http_tls {
@@ -72,25 +78,32 @@ struct http_answer {
 	const char *content_type; /* NULL: no body */
 	const void *body;         /* copied */
 	size_t body_length;
-	const struct http_header *headers; /* more of them; copied */
+	const struct http_header *headers; /* more of them, without control bytes; copied */
 	uint32_t header_count;
-	const struct http_header *trailers; /* HTTP/2 only; copied */
+	const struct http_header *trailers; /* HTTP/2 only; copied. Without a body they stand in
+					       the head, as gRPC has it */
 	uint32_t trailer_count;
-	bool close; /* no further request on this connection */
+	bool close; /* no further request on this connection; others under way go on */
 };
 
 /* Figures since the start, for `status`. */
 struct http_counts {
-	uint64_t connections, refused_connections, timed_out, requests, malformed, body_bytes,
-		answer_bytes;
-	uint64_t floods; /* connections ended for frames of HTTP/2 that ask for nothing */
+	uint64_t connections;         /* accepted */
+	uint64_t refused_connections; /* over the limit, or there was no memory */
+	uint64_t timed_out; /* connections or requests that were too slow; not idle ones */
+	uint64_t requests;  /* whose head() was called */
+	uint64_t malformed; /* requests, streams and handshakes against the rules */
+	uint64_t floods;    /* connections ended for frames of HTTP/2 that ask for nothing */
+	uint64_t body_bytes, answer_bytes;
 	uint32_t open_connections, open_requests;
 };
 
 /* Listens at "HOST:PORT", "[v6]:PORT", ":PORT" (loopback) or "unix:PATH"; `shared`: with
- * SO_REUSEPORT. Names are resolved. It watches fds and uses the timer `timer` of the instance,
- * whose ready() and timer() pass on what is its own to the two functions below. `data` goes to the
- * handler. -EINVAL and others: said with sonde_fail() wording in `error`. */
+ * SO_REUSEPORT, not for a path. Names are resolved; of several addresses each that this machine
+ * has. It watches an fd and uses the timer `timer` of the instance, whose ready() and timer() pass
+ * on what is its own to the two functions below. `limits` and `tls` may be NULL and are copied, the
+ * handler is not; `data` goes to it. -EINVAL and others: said with sonde_fail() wording in `error`.
+ */
 int http_server_create(struct sonde_instance *instance, const char *address, bool shared,
 		       const struct http_limits *limits, const struct http_tls *tls,
 		       const struct http_handler *handler, void *data, int timer,
@@ -100,11 +113,13 @@ int http_server_create(struct sonde_instance *instance, const char *address, boo
 bool http_server_ready(struct http_server *server, int fd, uint32_t events);
 bool http_server_timer(struct http_server *server, int timer);
 
-/* Answers a request, once. The request stays valid until end(). */
+/* Answers a request, once, at any time between head() and end(). Called within a callback of the
+ * handler, the request stays valid until that returns; elsewhere end() may run before this returns,
+ * of this request and of no other. */
 void http_answer(struct http_request *request, const struct http_answer *answer);
 
 /* Takes no further connection and no further request; http_server_is_idle() when all answers are
- * out. */
+ * out. Begun requests still get their bodies, and clients are told to go elsewhere. */
 void http_server_drain(struct http_server *server);
 bool http_server_is_idle(const struct http_server *server);
 
@@ -116,7 +131,8 @@ uint16_t http_server_port(const struct http_server *server);
 /* Closes everything; end() is called for what is open. NULL is fine. */
 void http_server_release(struct http_server *server);
 
-/* Of the request's head, by lower-case name; NULL: not there. Several are joined by ", ". */
+/* Of the request's head, by lower-case name; NULL: not there. Several are joined by ", ". "host" is
+ * there in HTTP/2, too. */
 const char *http_request_header(const struct http_request *request, const char *name);
 
 #endif

@@ -246,6 +246,11 @@ int64_t tls_read(struct ssl_st *ssl, void *data, size_t size)
 	return (int64_t)count;
 }
 
+bool tls_has_input(struct ssl_st *ssl)
+{
+	return SSL_pending(ssl) > 0;
+}
+
 static int64_t write_one(SSL *ssl, const void *data, size_t length)
 {
 	size_t count = 0;

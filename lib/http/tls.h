@@ -33,6 +33,9 @@ int tls_handshake(struct ssl_st *ssl, uint32_t *ret_interest);
 int64_t tls_read(struct ssl_st *ssl, void *data, size_t size);
 int64_t tls_write(struct ssl_st *ssl, const struct iovec *parts, int count);
 
+/* Whether bytes were received that tls_read() has not handed out; epoll does not know of them. */
+bool tls_has_input(struct ssl_st *ssl);
+
 /* Whom a verified certificate of the client names: its common name, else its first alternative
  * name. NULL: no certificate, or no name. To be freed. */
 char *tls_peer_name(struct ssl_st *ssl);

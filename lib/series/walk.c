@@ -374,6 +374,18 @@ static int walk_long(struct walk *walk, struct place *place)
 	return 0; /* a point without a number */
 }
 
+/* Of a row of which nobody can say whose it is. */
+static int refuse_row(struct walk *walk, struct place *place, int error)
+{
+	struct plan *plan = &walk->table->plan;
+	int result = 0;
+
+	for (uint32_t index = 0; index < plan->measure_count && !result; index++)
+		if (sonde_valid(plan->measures[index].column, place->row))
+			result = refuse_point(walk, place, index, error);
+	return result;
+}
+
 static int walk_row(struct walk *walk, struct place *place)
 {
 	struct series_table *table = walk->table;
@@ -388,7 +400,7 @@ static int walk_row(struct walk *walk, struct place *place)
 		result = plan_list(&table->plan, walk->instance, SONDE_SCOPE_ROW, place->row,
 				   table->seed);
 	if (result)
-		result = refuse_point(walk, place, 0, result);
+		result = refuse_row(walk, place, result);
 	else
 		result = table->plan.metric ? walk_long(walk, place) : walk_wide(walk, place);
 	walk->refused_rows += place->refused;

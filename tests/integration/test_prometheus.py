@@ -284,18 +284,23 @@ class Prometheus:
         self.process.kill()
         self.process.wait()
 
-    def query(self, expression):
-        """The samples that it answers with, or None while it does not answer."""
+    def ask(self, what, **parameters):
+        """The data that it answers with, or None while it does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection):
             try:
-                connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
+                connection.request("GET", f"/api/v1/{what}?" + urllib.parse.urlencode(parameters))
                 answer = connection.getresponse()
                 document = json.loads(answer.read())
             except (OSError, ValueError):
                 assert self.process.poll() is None, self.log.read_text()
                 return None
-        return document["data"]["result"] if document["status"] == "success" else None
+        return document["data"] if document["status"] == "success" else None
+
+    def query(self, expression):
+        """The samples of an instant, or None."""
+        data = self.ask("query", query=expression)
+        return data["result"] if data else None
 
     def number(self, expression):
         result = self.query(expression)
@@ -363,6 +368,19 @@ def test_prometheus_comes_to_the_sums_of_the_ledger(tmp_path, form):
         assert prometheus.query("up")[0]["value"][1] == "1"
         assert "err=" not in "".join(line for line in prometheus.log.read_text().splitlines()
                                      if "scrape" in line.lower()), prometheus.log.read_text()
+
+
+def test_exemplars_of_long_rows_lead_to_their_traces(tmp_path):
+    port = free_port()
+    with Prometheus(tmp_path, port, "--enable-feature=exemplar-storage") as prometheus, \
+            Daemon(tmp_path, body(port).replace("rows =", "points = 50; rows =")) as daemon:
+        daemon.start()
+        all_delivered(daemon, ROWS + 50)
+        prometheus.await_number("meter_sent_bytes_total", 5000)
+        found = wait_for(lambda: prometheus.ask("query_exemplars", query="meter_sent_bytes_total",
+                                                start="2020-01-01T00:00:00Z", end="2100-01-01T00:00:00Z"), "exemplars")
+    assert [(exemplar["labels"], exemplar["value"]) for exemplar in found[0]["exemplars"]] == \
+        [({"trace_id": "ab" * 16}, "100")]
 
 
 def test_counters_begin_anew_after_a_restart_and_prometheus_sees_a_reset(tmp_path):

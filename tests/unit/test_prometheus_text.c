@@ -290,20 +290,55 @@ static void series_of_the_same_labels_are_added_up(void **state)
 	assert_int_equal(exposition.merged_series, 2);
 }
 
+static void histograms_of_other_bounds_are_not_added_to_others(void **state)
+{
+	const struct sonde_field field = { .name = "size",
+					   .type = SONDE_EXPLICIT,
+					   .role = SONDE_ROLE_HISTOGRAM,
+					   .temporality = SONDE_CUMULATIVE };
+
+	for (uint32_t host = 0; host < 3; host++) {
+		struct sonde_explicit head = { .count = 3, .length = 2 };
+		double bound = host < 2 ? 1 : 2;
+		struct sonde_batch *batch = make_row();
+		uint32_t column = table_add(batch, &field);
+		uint64_t *heap = sonde_batch_heap(&instance, batch, column, 3, &head.counts_start);
+
+		heap[0] = 1;
+		heap[1] = 2;
+		memcpy(&heap[2], &bound, sizeof(bound));
+		head.bounds_start = head.counts_start + 2;
+		table_set(batch, column, 0, &head);
+		table_constant(batch,
+			       &(const struct sonde_field){ .name = "service.version",
+							    .type = SONDE_U32,
+							    .scope = SONDE_SCOPE_RESOURCE },
+			       &host);
+		fold(batch);
+	}
+	assert_int_equal(exposition_make(&exposition, &instance, table), 0);
+	assert_int_equal(exposition.merged_series + exposition.unmerged_series, 2);
+	assert_in_range(exposition.unmerged_series, 1, 2); /* the first of them says the bounds */
+}
+
 static void a_metric_with_the_name_of_one_of_another_type_is_left_out(void **state)
 {
 	struct sonde_field other = calls;
 	struct sonde_batch *batch = make_row();
 
+	table_constant(batch, &calls, VALUE(uint64_t, 1));
 	other.name = "calls.total";
 	other.role = SONDE_ROLE_GAUGE;
-	table_constant(batch, &calls, VALUE(uint64_t, 1));
 	table_constant(batch, &other, VALUE(uint64_t, 2));
+	other.name = "calls"; /* as OpenMetrics calls the counter */
+	table_constant(batch, &other, VALUE(uint64_t, 3));
+	other.name = "target";
+	table_constant(batch, &other, VALUE(uint64_t, 4));
 	fold(batch);
 	assert_exposed(false, "# HELP calls_total calls that\\ncame \"back\" \\\\\n"
 			      "# TYPE calls_total counter\n"
 			      "calls_total 1\n");
-	assert_int_equal(exposition.conflicting_metrics, 1);
+	assert_int_equal(exposition.conflicting_metrics, 3);
 }
 
 static void an_empty_table_is_an_empty_exposition(void **state)
@@ -423,6 +458,7 @@ int main(void)
 		CASE(summaries_have_quantiles),
 		CASE(resources_scopes_and_attributes_become_labels),
 		CASE(series_of_the_same_labels_are_added_up),
+		CASE(histograms_of_other_bounds_are_not_added_to_others),
 		CASE(a_metric_with_the_name_of_one_of_another_type_is_left_out),
 		CASE(an_empty_table_is_an_empty_exposition),
 		CASE(a_native_histogram_has_schema_spans_and_deltas),

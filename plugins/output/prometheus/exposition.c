@@ -163,7 +163,7 @@ static int compare_samples(const void *a, const void *b, void *exposition)
 
 	if (order || !one->series)
 		return order;
-	/* what stays when two cannot be one does not depend on the order of a hash */
+	/* what stays when two cannot be one is the same in each scrape */
 	order = (one->series->start_ns > two->series->start_ns) -
 		(one->series->start_ns < two->series->start_ns);
 	return order ? order : (one->series > two->series) - (one->series < two->series);
@@ -301,6 +301,35 @@ static int add_targets(struct exposition *exposition, struct sonde_instance *ins
 	return result ? result : end_family(exposition, family);
 }
 
+/* The order of a name and of another with "_total" behind it. */
+static int compare_total(const char *name, const char *counter)
+{
+	size_t length = strlen(counter);
+	int order = strncmp(name, counter, length);
+
+	return order ? order : strcmp(name + length, "_total");
+}
+
+/* Whether there is a family of a counter whose name, without its "_total", is this one: OpenMetrics
+ * would call both the same. */
+static bool has_counter(const struct exposition *exposition, const struct candidates *candidates,
+			const char *name)
+{
+	uint32_t first = 0, end = candidates->count;
+
+	while (first < end) {
+		uint32_t middle = first + (end - first) / 2;
+		const char *other = exposition_text(exposition, candidates->items[middle].name);
+
+		if (compare_total(other, name) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first < candidates->count && candidates->items[first].type == FAMILY_COUNTER &&
+	       compare_total(exposition_text(exposition, candidates->items[first].name), name) == 0;
+}
+
 static void exposition_clear(struct exposition *exposition)
 {
 	for (uint32_t i = 0; i < exposition->sample_count; i++)
@@ -327,7 +356,8 @@ int exposition_make(struct exposition *exposition, struct sonde_instance *instan
 		for (end = i + 1; end < found.count; end++)
 			if (strcmp(name, exposition_text(exposition, found.items[end].name)))
 				break;
-		if (strcmp(name, "target_info") == 0)
+		if (strcmp(name, "target_info") == 0 || strcmp(name, "target") == 0 ||
+		    has_counter(exposition, &found, name))
 			exposition->conflicting_metrics += end - i;
 		else
 			result = add_family(exposition, instance, &found.items[i], end - i);

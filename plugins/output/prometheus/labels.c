@@ -170,8 +170,7 @@ static int add_attribute(struct exposition *exposition, struct sonde_instance *i
 			   (length == strlen(taken[i]) && memcmp(name, taken[i], length) == 0);
 	is_taken = is_taken || (length >= 11 && memcmp(name, "otel_scope_", 11) == 0) ||
 		   (type == FAMILY_HISTOGRAM && length == 2 && memcmp(name, "le", 2) == 0) ||
-		   (type == FAMILY_SUMMARY && length == 8 && memcmp(name, "quantile", 8) == 0) ||
-		   (length >= 2 && memcmp(name, "__", 2) == 0);
+		   (type == FAMILY_SUMMARY && length == 8 && memcmp(name, "quantile", 8) == 0);
 	texts->length = begin;
 	return add_label(exposition, instance, is_taken ? "exported_" : "", label);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Input `meter`: metrics whose sums anybody can work out. Row n, from 0, belongs to series
  * n % series; it adds n % 7 + 1 items, n % 2 ? -1 : 2 open ones, and latencies of n % 7 + 1 values
- * in the bucket of 2^(n % 20) ns. And rows that are no metrics. */
+ * in the bucket of 2^(n % 20) ns. And rows that are
+ * no metrics; and long rows of 100 bytes each, with an exemplar of the trace abab…ab. */
 #include <errno.h>
+#include <string.h>
 #include <sonde/plugin.h>
 
 enum { BATCH_ROWS = 1000, OCTAVES = 20 };
@@ -12,6 +14,7 @@ struct meter {
 	uint32_t series_count; /* option */
 	int64_t interval_ns;   /* option: between two batches */
 	uint32_t log_count;    /* option: rows of logs, at first */
+	uint32_t point_count;  /* option: long rows, at first, each with an exemplar */
 	uint64_t sent;         /* rows so far; counter */
 	int64_t before_ns;     /* time of the last batch */
 };
@@ -42,6 +45,11 @@ static const struct sonde_option meter_options[] = {
 	  SONDE_MEMBER(struct meter, log_count),
 	  .value = "0",
 	  .help = "rows of logs before all others" },
+	{ .name = "points",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct meter, point_count),
+	  .value = "0",
+	  .help = "long rows before all others" },
 	{ .name = "interval",
 	  .type = SONDE_DURATION,
 	  SONDE_MEMBER(struct meter, interval_ns),
@@ -132,6 +140,77 @@ static void fill(struct sonde_instance *instance, uint64_t number, int64_t now_n
 	row->latency.positive_length = 1;
 }
 
+/* The code of a metric of long rows in a dictionary. */
+static uint32_t add_metric(struct sonde_instance *instance, struct sonde_dictionary *dictionary)
+{
+	const struct sonde_metric metric = { .size = sizeof(metric),
+					     .name = { "meter.sent", 10, 0 },
+					     .unit = { "By", 2, 0 },
+					     .description = { "bytes that were sent", 20, 0 },
+					     .kind = SONDE_METRIC_SUM,
+					     .temporality = SONDE_DELTA,
+					     .monotonic = true };
+	unsigned char buffer[128];
+	int64_t length = sonde_metric_encode(instance, &metric, buffer, sizeof(buffer));
+
+	return sonde_dictionary_add(instance, dictionary, buffer, (size_t)length);
+}
+
+static bool add(struct sonde_instance *instance, struct sonde_batch *batch, const char *name,
+		uint32_t type, uint32_t role, struct sonde_dictionary *dictionary,
+		const void *value)
+{
+	const struct sonde_field field = { .name = name, .type = type, .role = (uint16_t)role };
+
+	return sonde_batch_constant(instance, batch, &field, dictionary, value) != NULL;
+}
+
+/* An exemplar for each row of a batch. */
+static struct sonde_batch *make_exemplars(struct sonde_instance *instance, uint32_t count,
+					  int64_t now_ns)
+{
+	static const struct sonde_field parent = { .name = "row",
+						   .type = SONDE_U32,
+						   .role = SONDE_ROLE_PARENT_ROW };
+	struct sonde_batch *batch =
+		sonde_batch_table(instance, "meter.exemplar", SONDE_SIGNAL_EXEMPLAR, count);
+	struct sonde_column *column;
+	unsigned char trace_id[16];
+	const double value = 100;
+
+	memset(trace_id, 0xab, sizeof(trace_id));
+	column = batch ? sonde_batch_add(instance, batch, &parent, NULL) : NULL;
+	for (uint32_t row = 0; column && row < count; row++)
+		memcpy(column->base + (size_t)row * column->stride, &row, sizeof(row));
+	if (column && add(instance, batch, "value", SONDE_DOUBLE, SONDE_ROLE_VALUE, NULL, &value) &&
+	    add(instance, batch, "time", SONDE_TIME, SONDE_ROLE_TIME, NULL, &now_ns) &&
+	    add(instance, batch, "trace", SONDE_ID16, SONDE_ROLE_TRACE_ID, NULL, trace_id))
+		return batch;
+	sonde_batch_release(instance, batch);
+	return NULL;
+}
+
+static int send_points(struct sonde_instance *instance, uint32_t count, int64_t now_ns)
+{
+	struct sonde_dictionary *dictionary = sonde_dictionary_create(instance, true);
+	struct sonde_batch *batch =
+		sonde_batch_table(instance, "meter.point", SONDE_SIGNAL_METRIC, count);
+	struct sonde_batch *exemplars = make_exemplars(instance, count, now_ns);
+	uint32_t metric = dictionary ? add_metric(instance, dictionary) : 0;
+	const int64_t value = 100;
+	bool made = dictionary && batch && exemplars &&
+		    add(instance, batch, "metric", SONDE_BYTES, SONDE_ROLE_METRIC, dictionary,
+			&metric) &&
+		    add(instance, batch, "value", SONDE_I64, SONDE_ROLE_VALUE, NULL, &value) &&
+		    add(instance, batch, "time", SONDE_TIME, SONDE_ROLE_TIME, NULL, &now_ns);
+
+	sonde_dictionary_release(instance, dictionary);
+	if (made && sonde_batch_adopt(instance, batch, exemplars) == 0)
+		return sonde_emit_batch(instance, batch);
+	sonde_batch_release(instance, batch);
+	return sonde_fail(instance, ENOMEM, "no memory for points");
+}
+
 static int meter_timer(struct sonde_instance *instance, int timer)
 {
 	struct meter *meter = instance->self;
@@ -145,6 +224,13 @@ static int meter_timer(struct sonde_instance *instance, int timer)
 
 		row->time_ns = now_ns;
 		row->body = sonde_text(instance, "a line", 6);
+	}
+	if (meter->point_count) {
+		int result = send_points(instance, meter->point_count, now_ns);
+
+		meter->point_count = 0;
+		if (result < 0)
+			return result;
 	}
 	if (!count)
 		return 0;
