@@ -93,7 +93,7 @@ static const char *node_name(uint8_t kind)
 
 static size_t written(const struct maker *maker)
 {
-	return (size_t)(maker->memory + maker->capacity - maker->writer.at);
+	return maker->memory ? (size_t)(maker->memory + maker->capacity - maker->writer.at) : 0;
 }
 
 static int make_room(struct maker *maker, size_t bytes)

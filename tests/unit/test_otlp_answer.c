@@ -233,6 +233,18 @@ static void a_head_replaces_that_of_a_proxy(void **state)
 	assert_string_equal(answer.text, "HTTP 429: slow down");
 }
 
+static void what_a_head_shows_has_no_control_characters(void **state)
+{
+	struct response response = response_of("HTTP/1.1 200 OK\r\n"
+					       "content-type: a\tb\033c\r\n");
+	struct answer answer;
+
+	(void)state;
+	assert_int_equal(response_body(&response, "x", 1), 0);
+	answer = answer_of(&response, PROTOCOL_HTTP);
+	assert_string_equal(answer.text, "it answers with a body of a b c that cannot be read");
+}
+
 static void a_body_without_end_takes_no_memory_without_end(void **state)
 {
 	struct response response = response_of("HTTP/1.1 200 OK\r\n"
@@ -279,6 +291,7 @@ int main(void)
 		cmocka_unit_test(what_is_said_becomes_one_line_of_whole_characters),
 		cmocka_unit_test(trailers_of_grpc_make_the_answer),
 		cmocka_unit_test(a_head_replaces_that_of_a_proxy),
+		cmocka_unit_test(what_a_head_shows_has_no_control_characters),
 		cmocka_unit_test(a_body_without_end_takes_no_memory_without_end),
 		cmocka_unit_test(timeouts_of_grpc_have_eight_digits_at_most),
 	};

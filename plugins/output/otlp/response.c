@@ -68,6 +68,10 @@ void response_header(struct response *response, const char *line, size_t length)
 		    strncasecmp(wanted[i].name, line, (size_t)(colon - line)))
 			continue;
 		(void)snprintf(wanted[i].value, wanted[i].size, "%.*s", (int)(end - value), value);
+		for (char *at = wanted[i].value; *at; at++) {
+			if ((unsigned char)*at < ' ' || *at == 0x7f)
+				*at = ' '; /* some of them are shown */
+		}
 	}
 }
 
