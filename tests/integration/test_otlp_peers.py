@@ -87,7 +87,7 @@ def test_a_client_that_nobody_answers_fails(tmp_path):
 class Between:
     """sonde, taking OTLP and handing it on to a port."""
 
-    def __init__(self, directory, protocol, port):
+    def __init__(self, directory, protocol, port, compression="none"):
         needed_plugin("input")
         needed_plugin("output")
         self.ports = {"grpc": free_port(), "http": free_port()}
@@ -95,7 +95,7 @@ class Between:
         self.daemon = Daemon(directory, f'''
             inputs:    {{ apps:    {{ plugin = "otlp"; grpc = "127.0.0.1:{self.ports['grpc']}";
                                       http = "127.0.0.1:{self.ports['http']}"; }}; }};
-            outputs:   {{ backend: {{ plugin = "otlp"; protocol = "{protocol}";
+            outputs:   {{ backend: {{ plugin = "otlp"; protocol = "{protocol}"; compression = "{compression}";
                                       endpoint = "http://127.0.0.1:{port}"; }}; }};
             pipelines: {{ main:    {{ from = ["apps"]; to = ["backend"]; }}; }};
             ''')
@@ -115,7 +115,10 @@ class Between:
             ledger.assert_closes()
             route = ledger.route("main > backend")
             return route.rows("in") and route.rows("in") == route.rows("out")
-        wait_for(all_gone, "all rows are handed over")
+        try:
+            wait_for(all_gone, "all rows are handed over")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.daemon.ask('status').stdout}{self.daemon.log()}") from None
         assert self.daemon.stop() == 0, self.daemon.log()
 
 
@@ -128,9 +131,11 @@ def test_what_an_sdk_sends_through_sonde_reaches_the_collector_as_it_was(client,
     assert_same([sent], collector.files)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_sonde_hands_on_is_the_same_in_every_protocol(protocol, tmp_path):
-    with Collector(tmp_path) as collector, Between(tmp_path, protocol, collector.ports[protocol]) as sonde:
+@pytest.mark.parametrize("protocol, compression", [("grpc", "none"), ("grpc", "gzip"), ("http", "none"), ("http", "gzip"),
+                                                   ("http", "zstd"), ("http_json", "none"), ("http_json", "gzip")])
+def test_what_sonde_hands_on_is_the_same_in_every_protocol(protocol, compression, tmp_path):
+    with Collector(tmp_path) as collector, \
+            Between(tmp_path, protocol, collector.ports[protocol], compression) as sonde:
         sents = [client_run(tmp_path, client, "grpc", sonde.ports["grpc"]) for client in ("python", "node", "go")]
         sonde.stop()
         collector.stop()
@@ -138,7 +143,7 @@ def test_what_sonde_hands_on_is_the_same_in_every_protocol(protocol, tmp_path):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_a_collector_sends_through_sonde_is_as_it_was(protocol, tmp_path):
+def test_what_a_collector_sends_through_sonde_is_as_it_was(protocol, tmp_path):        # packed by gzip, as it comes
     with Collector(tmp_path, name="last") as last, Between(tmp_path, "grpc", last.ports["grpc"]) as sonde, \
             Collector(tmp_path, to=(protocol, sonde.ports[protocol]), name="first") as first:
         sent = client_run(tmp_path, "node", "http", first.ports["http"])       # which sends no -0.0: see above
