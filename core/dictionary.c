@@ -3,21 +3,24 @@
  * of those that can be found again. One thread appends; any number read what was published. */
 #include "dictionary.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "memory.h"
+#include "storage.h"
 
 enum {
-	CHUNK_SHIFT = 6, /* the first chunk holds 64 entries */
-	BLOCK_BYTES_FIRST = 1 << 10,
+	CHUNK_SHIFT = 6,             /* the first chunk holds 64 entries */
+	BLOCK_BYTES_FIRST = 1 << 10, /* of a block with its head */
 	BLOCK_BYTES_LAST = 1 << 16,
 	SLOT_COUNT_FIRST = 128,
 	LENGTH_LIMIT = 0xffffffbf - 1, /* the last code that sonde_entry() reads, less one */
 };
 
+/* From the recycled blocks, as chunks are: dictionaries of requests come and go by the thousand. */
 struct block {
 	struct block *next;
 	size_t size; /* this included */
@@ -132,37 +135,56 @@ void dictionary_release(struct sonde_dictionary *head)
 		return;
 	for (block = dictionary->blocks; block; block = next) {
 		next = block->next;
-		memory_free(block, block->size);
+		storage_give(block, block->size);
 	}
 	for (uint32_t i = 0; i < dictionary->chunk_count; i++)
-		memory_free(head->chunks[i], chunk_bytes(i));
+		storage_give(head->chunks[i], chunk_bytes(i));
 	memory_free(dictionary->slots, dictionary->slot_count * sizeof(struct slot));
 	memory_free(dictionary, sizeof(*dictionary));
+}
+
+/* A block of at least `size` bytes, its head included. NULL: no memory. */
+static struct block *block_add(struct dictionary *dictionary, size_t size)
+{
+	size_t block_bytes;
+	struct block *block = storage_take(size, &block_bytes);
+
+	if (!block)
+		return NULL;
+	*block = (struct block){ .next = dictionary->blocks, .size = block_bytes };
+	dictionary->blocks = block;
+	bytes_count(dictionary, block_bytes);
+	return block;
+}
+
+void *dictionary_memory(struct sonde_dictionary *head, size_t size)
+{
+	struct block *block;
+
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	block = block_add((struct dictionary *)head, sizeof(*block) + size);
+	return block ? block + 1 : NULL;
 }
 
 /* A copy of a text in the blocks; a long one has a block of its own. NULL: no memory. */
 static const char *bytes_copy(struct dictionary *dictionary, const void *data, size_t length)
 {
-	size_t size;
 	struct block *block;
 	char *copy;
-	bool own = length > dictionary->block_bytes / 4;
 
 	if (!length)
 		return "";
 	if (length > dictionary->room_bytes) {
-		size = sizeof(*block) + (own ? length : dictionary->block_bytes);
-		block = memory_allocate(size);
+		if (length > dictionary->block_bytes / 4) {
+			copy = dictionary_memory(&dictionary->head, length);
+			return copy ? memcpy(copy, data, length) : NULL;
+		}
+		block = block_add(dictionary, dictionary->block_bytes);
 		if (!block)
 			return NULL;
-		block->size = size;
-		block->next = dictionary->blocks;
-		dictionary->blocks = block;
-		bytes_count(dictionary, size);
-		if (own)
-			return memcpy(block + 1, data, length);
 		dictionary->room = (char *)(block + 1);
-		dictionary->room_bytes = dictionary->block_bytes;
+		dictionary->room_bytes = block->size - sizeof(*block);
 		if (dictionary->block_bytes < BLOCK_BYTES_LAST)
 			dictionary->block_bytes *= 2;
 	}
@@ -172,15 +194,18 @@ static const char *bytes_copy(struct dictionary *dictionary, const void *data, s
 	return copy;
 }
 
-/* Where the entry of a code goes; makes its chunk. NULL: no memory. */
-static struct sonde_text *entry_place(struct dictionary *dictionary, uint32_t code)
+/* Where the entry of a code goes, and how many fit from there on; makes its chunk. NULL: no memory.
+ */
+static struct sonde_text *entry_place(struct dictionary *dictionary, uint32_t code,
+				      uint32_t *ret_count)
 {
 	uint32_t place = code + (1u << CHUNK_SHIFT);
 	uint32_t shift = 31u - (uint32_t)__builtin_clz(place);
-	uint32_t chunk = shift - CHUNK_SHIFT;
+	uint32_t chunk = shift - CHUNK_SHIFT, first = 1u << shift;
 
 	if (chunk == dictionary->chunk_count) {
-		struct sonde_text *entries = memory_allocate(chunk_bytes(chunk));
+		size_t bytes;
+		struct sonde_text *entries = storage_take(chunk_bytes(chunk), &bytes);
 
 		if (!entries)
 			return NULL;
@@ -188,19 +213,20 @@ static struct sonde_text *entry_place(struct dictionary *dictionary, uint32_t co
 		dictionary->chunk_count++;
 		bytes_count(dictionary, chunk_bytes(chunk));
 	}
-	return &dictionary->head.chunks[chunk][place - (1u << shift)];
+	*ret_count = first - (place - first);
+	return &dictionary->head.chunks[chunk][place - first];
 }
 
 static uint32_t append(struct dictionary *dictionary, const void *data, size_t length,
 		       uint32_t hash)
 {
-	uint32_t code = dictionary->head.length;
+	uint32_t code = dictionary->head.length, room;
 	struct sonde_text *entry;
 	const char *copy;
 
 	if (length > DICTIONARY_TEXT_LIMIT || code >= LENGTH_LIMIT)
 		return UINT32_MAX;
-	entry = entry_place(dictionary, code);
+	entry = entry_place(dictionary, code, &room);
 	if (!entry)
 		return UINT32_MAX;
 	copy = bytes_copy(dictionary, data, length);
@@ -279,6 +305,32 @@ uint32_t dictionary_add(struct sonde_dictionary *head, const void *data, size_t 
 	if (head->distinct)
 		return dictionary_intern(head, data, length);
 	return append((struct dictionary *)head, data, length, 0);
+}
+
+struct sonde_text *dictionary_room(struct sonde_dictionary *head, uint32_t *ret_count)
+{
+	struct sonde_text *place;
+	uint32_t room;
+
+	if (head->distinct || head->length >= LENGTH_LIMIT)
+		return NULL;
+	place = entry_place((struct dictionary *)head, head->length, &room);
+	if (place)
+		*ret_count =
+			room < LENGTH_LIMIT - head->length ? room : LENGTH_LIMIT - head->length;
+	return place;
+}
+
+int dictionary_grow(struct sonde_dictionary *head, uint32_t count)
+{
+	uint32_t room;
+
+	if (!count)
+		return 0;
+	if (!dictionary_room(head, &room) || count > room)
+		return -ERANGE;
+	__atomic_store_n(&head->length, head->length + count, __ATOMIC_RELEASE);
+	return 0;
 }
 
 uint32_t dictionary_length(const struct sonde_dictionary *head)

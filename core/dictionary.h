@@ -19,6 +19,11 @@ uint32_t dictionary_add(struct sonde_dictionary *dictionary, const void *data, s
  * were added by this function. */
 uint32_t dictionary_intern(struct sonde_dictionary *dictionary, const void *data, size_t length);
 
+/* As the services of the plugin header; the owner's thread only. */
+void *dictionary_memory(struct sonde_dictionary *dictionary, size_t size);
+struct sonde_text *dictionary_room(struct sonde_dictionary *dictionary, uint32_t *ret_count);
+int dictionary_grow(struct sonde_dictionary *dictionary, uint32_t count);
+
 /* Entries that any thread may read from now on. */
 uint32_t dictionary_length(const struct sonde_dictionary *dictionary);
 

@@ -392,6 +392,9 @@ static const struct sonde_host services = {
 	.metric_metadata = metric_metadata,
 	.batch_bytes = host_batch_bytes,
 	.need = host_need,
+	.dictionary_memory = dictionary_memory,
+	.dictionary_room = dictionary_room,
+	.dictionary_grow = dictionary_grow,
 };
 
 const struct sonde_host *host_services(void)

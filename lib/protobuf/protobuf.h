@@ -135,7 +135,7 @@ static inline int message_next(struct message_reader *reader, struct message_fie
 		return -EBADMSG;
 	}
 	if (result)
-		return result;
+		return -EBADMSG;
 	*ret_field = field;
 	return 1;
 }

@@ -169,6 +169,17 @@ static uint32_t test_dictionary_add(struct sonde_dictionary *dictionary, const v
 	return refused() ? UINT32_MAX : dictionary_add(dictionary, data, length);
 }
 
+static void *test_dictionary_memory(struct sonde_dictionary *dictionary, size_t size)
+{
+	return refused() ? NULL : dictionary_memory(dictionary, size);
+}
+
+static struct sonde_text *test_dictionary_room(struct sonde_dictionary *dictionary,
+					       uint32_t *ret_count)
+{
+	return refused() ? NULL : dictionary_room(dictionary, ret_count);
+}
+
 static struct sonde_batch *test_batch_create(struct sonde_instance *instance, uint32_t schema,
 					     uint32_t row_capacity)
 {
@@ -281,6 +292,8 @@ static void services_fill(struct sonde_host *services)
 	services->heap = test_heap;
 	services->dictionary_create = test_dictionary_create;
 	services->dictionary_add = test_dictionary_add;
+	services->dictionary_memory = test_dictionary_memory;
+	services->dictionary_room = test_dictionary_room;
 	services->batch_create = test_batch_create;
 	services->batch_table = test_batch_table;
 	services->batch_derive = test_batch_derive;

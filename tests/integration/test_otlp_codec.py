@@ -5,7 +5,6 @@ import os
 import random
 import subprocess
 
-from official import official
 
 BUILD = os.environ.get("SONDE_BUILD", "build")
 ENCODE_TABLES = os.path.join(BUILD, "tests/unit/encode_tables")

@@ -5,8 +5,6 @@ import os
 import random
 import subprocess
 
-from official import official
-
 BUILD = os.environ.get("SONDE_BUILD", "build")
 RECODE = os.path.join(BUILD, "tests/unit/recode_value")
 

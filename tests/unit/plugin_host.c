@@ -191,6 +191,9 @@ static const struct sonde_host services = {
 	.any_decode = any_decode,
 	.metric_encode = metric_encode,
 	.metric_decode = metric_decode,
+	.dictionary_memory = dictionary_memory,
+	.dictionary_room = dictionary_room,
+	.dictionary_grow = dictionary_grow,
 };
 
 /* ---- the instance ------------------------------------------------------------------------ */

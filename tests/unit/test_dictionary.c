@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 
 #include "dictionary.h"
+#include "memory.h"
 
 static void assert_entry(const struct sonde_dictionary *dictionary, uint32_t code, const void *data,
 			 size_t length)
@@ -211,6 +213,98 @@ static void others_read_what_is_published_while_its_owner_appends(void **state)
 	dictionary_release(dictionary);
 }
 
+/* A place and the number that it says. */
+static struct sonde_text *room(struct sonde_dictionary *dictionary, uint32_t *ret_count)
+{
+	struct sonde_text *place = dictionary_room(dictionary, ret_count);
+
+	assert_non_null(place);
+	assert_true(*ret_count >= 1);
+	return place;
+}
+
+static void entries_filled_in_place_are_published_together(void **state)
+{
+	struct sonde_dictionary *dictionary = dictionary_create(false);
+	char *memory = dictionary_memory(dictionary, 100000);
+	uint32_t code = 0, count;
+
+	assert_non_null(memory);
+	memset(memory, 'x', 100000);
+	while (code < 100000) {
+		struct sonde_text *place = room(dictionary, &count);
+
+		for (uint32_t i = 0; i < count; i++)
+			place[i] = (struct sonde_text){ .data = memory + code,
+							.length = (code + i) % 7 };
+		assert_int_equal(dictionary_length(dictionary), code);
+		assert_int_equal(dictionary_grow(dictionary, count), 0);
+		code += count;
+		assert_int_equal(dictionary_length(dictionary), code);
+	}
+	for (uint32_t i = 0; i < code; i++)
+		assert_entry(dictionary, i, memory, i % 7);
+	dictionary_release(dictionary);
+}
+
+static void entries_filled_and_entries_added_take_turns(void **state)
+{
+	struct sonde_dictionary *dictionary = dictionary_create(false);
+	char *memory = dictionary_memory(dictionary, 3);
+	uint32_t count;
+
+	memcpy(memory, "GET", 3);
+	for (uint32_t code = 0; code < 1000; code += 3) {
+		struct sonde_text *place = room(dictionary, &count);
+
+		place[0] = (struct sonde_text){ .data = memory, .length = 3 };
+		assert_int_equal(dictionary_grow(dictionary, 1), 0);
+		assert_int_equal(dictionary_add(dictionary, "PUT", 3), code + 1);
+		assert_int_equal(dictionary_intern(dictionary, memory, 3), code ? 2 : code + 2);
+		if (code)
+			assert_int_equal(dictionary_add(dictionary, memory, 3), code + 2);
+		assert_entry(dictionary, code, "GET", 3);
+		assert_entry(dictionary, code + 1, "PUT", 3);
+	}
+	dictionary_release(dictionary);
+}
+
+static void more_entries_than_fit_and_those_of_distinct_dictionaries_are_not_published(void **state)
+{
+	struct sonde_dictionary *dictionary = dictionary_create(false);
+	struct sonde_dictionary *distinct = dictionary_create(true);
+	uint32_t count = 77;
+
+	room(dictionary, &count);
+	assert_int_equal(dictionary_grow(dictionary, count + 1), -ERANGE);
+	assert_int_equal(dictionary_length(dictionary), 0);
+	assert_int_equal(dictionary_grow(dictionary, 0), 0);
+	count = 77;
+	assert_null(dictionary_room(distinct, &count));
+	assert_int_equal(count, 77);
+	assert_int_equal(dictionary_grow(distinct, 1), -ERANGE);
+	assert_int_equal(dictionary_length(distinct), 0);
+	dictionary_release(dictionary);
+	dictionary_release(distinct);
+}
+
+static void its_memory_is_counted_and_refused_beyond_the_bound(void **state)
+{
+	struct sonde_dictionary *dictionary = dictionary_create(false);
+	size_t before = dictionary_bytes(dictionary), counted = memory_counted_bytes();
+
+	memset(dictionary_memory(dictionary, 3000000), 1, 3000000);
+	assert_true(dictionary_bytes(dictionary) - before >= 3000000);
+	assert_true(memory_counted_bytes() - counted >= 3000000);
+	before = dictionary_bytes(dictionary);
+	assert_null(dictionary_memory(dictionary, SIZE_MAX));
+	assert_null(dictionary_memory(dictionary, SIZE_MAX / 2));
+	assert_int_equal(dictionary_bytes(dictionary), before);
+	assert_non_null(dictionary_memory(dictionary, 0));
+	dictionary_release(dictionary);
+	assert_true(memory_counted_bytes() < counted + 3000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +318,11 @@ int main(void)
 		cmocka_unit_test(the_empty_text_is_an_entry_like_others),
 		cmocka_unit_test(long_texts_are_kept_whole_and_too_long_ones_refused_whole),
 		cmocka_unit_test(its_bytes_grow_with_what_it_holds_and_are_shared_by_who_holds_it),
+		cmocka_unit_test(entries_filled_in_place_are_published_together),
+		cmocka_unit_test(entries_filled_and_entries_added_take_turns),
+		cmocka_unit_test(
+			more_entries_than_fit_and_those_of_distinct_dictionaries_are_not_published),
+		cmocka_unit_test(its_memory_is_counted_and_refused_beyond_the_bound),
 		cmocka_unit_test(others_read_what_is_published_while_its_owner_appends),
 	};
 

@@ -13,7 +13,7 @@
  * durations ns. Strings are UTF-8. Every table ends with an entry of zeros. Pointers that a plugin
  * hands over stay its own unless a comment says otherwise.
  *
- * Interface version 1.0. Within a major version members and services are only added, at the end
+ * Interface version 1.1. Within a major version members and services are only added, at the end
  * of a struct: one that grows carries its own size or is walked by the size that its owner states.
  * The small value structs (texts, groups, histograms, sonde_any) never change. In C++ say `struct`
  * before the names that are also functions: sonde_text, sonde_column, sonde_report.
@@ -33,7 +33,7 @@ extern "C" {
 
 #define SONDE_MAGIC     0x646e6f73u /* the first bytes of a descriptor: "sond" in memory */
 #define SONDE_ABI_MAJOR 1
-#define SONDE_ABI_MINOR 0
+#define SONDE_ABI_MINOR 1
 
 /* ---- types and roles --------------------------------------------------------------------- */
 
@@ -635,6 +635,11 @@ struct sonde_host {
 	int64_t (*metric_metadata)(const void *data, size_t length, void *buffer, size_t capacity);
 	size_t (*batch_bytes)(struct sonde_batch *);
 	int (*need)(struct sonde_instance *, uint32_t capability, uint32_t when);
+
+	/* since 1.1 */
+	void *(*dictionary_memory)(struct sonde_dictionary *, size_t size);
+	struct sonde_text *(*dictionary_room)(struct sonde_dictionary *, uint32_t *ret_count);
+	int (*dictionary_grow)(struct sonde_dictionary *, uint32_t count);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -796,6 +801,32 @@ static inline uint32_t sonde_dictionary_add(struct sonde_instance *instance,
 					    size_t length)
 {
 	return instance->host->dictionary_add(dictionary, data, length);
+}
+
+/* Memory that lives as long as the dictionary, aligned for any value, not zeroed: for what its
+ * entries point into, such as a request that is read into it whole. Since 1.1. NULL: no memory. */
+static inline void *sonde_dictionary_memory(struct sonde_instance *instance,
+					    struct sonde_dictionary *dictionary, size_t size)
+{
+	return instance->host->dictionary_memory(dictionary, size);
+}
+
+/* Where the next entries go, for many that need no copy: filled in place, with data in memory of
+ * the dictionary, at most 64 MiB each, and hash 0. The first one's code is the length of the
+ * dictionary. *ret_count, at least 1, says how many fit; the place is the caller's until entries
+ * are added or published. Since 1.1. NULL: no memory, or the dictionary is distinct. */
+static inline struct sonde_text *sonde_dictionary_room(struct sonde_instance *instance,
+						       struct sonde_dictionary *dictionary,
+						       uint32_t *ret_count)
+{
+	return instance->host->dictionary_room(dictionary, ret_count);
+}
+
+/* Publishes the first `count` of the entries filled there. Since 1.1. -ERANGE: more than fit. */
+static inline int sonde_dictionary_grow(struct sonde_instance *instance,
+					struct sonde_dictionary *dictionary, uint32_t count)
+{
+	return instance->host->dictionary_grow(dictionary, count);
 }
 
 /* Gives up the creator's reference; batches that use it keep it. NULL is fine. */

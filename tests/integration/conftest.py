@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A python that has the official generated classes of OTLP."""
+"""What tests of OTLP share: the official generated classes, to compare with."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import venv
 import pytest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def official(tmp_path_factory):
     """A python that has the official classes."""
     directory = tmp_path_factory.mktemp("official")
