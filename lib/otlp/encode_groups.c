@@ -299,7 +299,9 @@ int groups_make(struct groups *groups, const struct sonde_batch *batch, uint32_t
 		return 0;
 	if (reserve(groups, end_row - first_row, batch->column_count) < 0)
 		return -ENOMEM;
-	for (uint32_t row = first_row; row < end_row; row++) {
+	for (uint32_t row = first_row; row < end_row && !batch->selected; row++)
+		groups->rows[groups->row_count++] = row;
+	for (uint32_t row = first_row; row < end_row && batch->selected; row++) {
 		groups->rows[groups->row_count] = row;
 		groups->row_count += sonde_selected(batch, row);
 	}

@@ -17,6 +17,13 @@ static void put_double(struct message_writer *writer, uint32_t number, double va
 	message_put_tag(writer, number, MESSAGE_FIXED64);
 }
 
+/* A double that is left out if it is the default, which -0.0 is not. */
+static void put_some_double(struct message_writer *writer, uint32_t number, double value)
+{
+	if (value != 0 || signbit(value))
+		put_double(writer, number, value);
+}
+
 static void put_fixed(struct message_writer *writer, uint32_t number, uint64_t value)
 {
 	if (!value)
@@ -167,8 +174,7 @@ static bool put_exponential(const struct sonde_column *column, const void *value
 	memcpy(&head, value, sizeof(head));
 	if (!output_room(output, FIELDS_SIZE))
 		return false;
-	if (head.zero_threshold != 0)
-		put_double(writer, EXPONENTIAL_ZERO_THRESHOLD, head.zero_threshold);
+	put_some_double(writer, EXPONENTIAL_ZERO_THRESHOLD, head.zero_threshold);
 	if (head.flags & SONDE_HAS_MAXIMUM)
 		put_double(writer, EXPONENTIAL_MAXIMUM, head.maximum);
 	if (head.flags & SONDE_HAS_MINIMUM)
@@ -205,15 +211,12 @@ static bool put_quantiles(const struct sonde_column *column, const void *value, 
 		size_t end = output_length(output);
 
 		memcpy(pair, &column->heap[head.pairs_start + 2 * (size_t)place], sizeof(pair));
-		if (pair[1] != 0 || signbit(pair[1]))
-			put_double(writer, QUANTILE_VALUE, pair[1]);
-		if (pair[0] != 0 || signbit(pair[0]))
-			put_double(writer, QUANTILE_QUANTILE, pair[0]);
+		put_some_double(writer, QUANTILE_VALUE, pair[1]);
+		put_some_double(writer, QUANTILE_QUANTILE, pair[0]);
 		output_put_head(output, SUMMARY_QUANTILES, end);
 	}
 	head.sum *= weight;
-	if (head.sum != 0 || signbit(head.sum))
-		put_double(writer, SUMMARY_SUM, head.sum);
+	put_some_double(writer, SUMMARY_SUM, head.sum);
 	put_fixed(writer, SUMMARY_COUNT, scale(head.count, weight));
 	return true;
 }

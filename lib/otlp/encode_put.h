@@ -23,13 +23,14 @@ static inline uint32_t load32(const unsigned char *from)
 	return value;
 }
 
-/* The seven-bit groups of 56 bits, a byte each. */
+/* The seven-bit groups of the lower 56 bits, a byte each: upper halves are moved up by four, two
+ * and one bits, by adding them times 15, 3 and 1 to what holds them once. */
 static inline uint64_t spread_groups(uint64_t value)
 {
-	value = (value & UINT64_C(0x0fffffff)) | (value & UINT64_C(0xfffffff0000000)) << 4;
-	value = (value & UINT64_C(0x00003fff00003fff)) | (value & UINT64_C(0x0fffc0000fffc000))
-								 << 2;
-	return (value & UINT64_C(0x007f007f007f007f)) | (value & UINT64_C(0x3f803f803f803f80)) << 1;
+	value &= (UINT64_C(1) << 56) - 1;
+	value += (value >> 28 << 28) * 15;
+	value += (value & UINT64_C(0x0fffc0000fffc000)) * 3;
+	return value + (value & UINT64_C(0x3f803f803f803f80));
 }
 
 static inline void store64(unsigned char *at, uint64_t value)

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reads "SIGNAL COLUMNS HEX" a line, an OTLP request, and prints the HEX of the request that our
+ * encoder makes of the batch that our decoder makes of it, split in two where there are rows. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode.h"
+#include "encode.h"
+#include "otlp_host.h"
+
+static unsigned char *hex_read(const char *hex, struct sonde_dictionary *dictionary,
+			       size_t *ret_length)
+{
+	unsigned char *bytes =
+		sonde_dictionary_memory(&otlp_instance, dictionary, strlen(hex) / 2 + 1);
+	size_t length = 0;
+	unsigned byte;
+
+	for (; bytes && sscanf(hex, "%2x", &byte) == 1; hex += 2)
+		bytes[length++] = (unsigned char)byte;
+	*ret_length = length;
+	return bytes;
+}
+
+/* The rows in two parts, the second one first, as the request grows to its front. */
+static int encode_parts(struct otlp_encoder *encoder, const struct sonde_batch *batch,
+			struct otlp_request *request)
+{
+	uint32_t half = batch->row_count / 2;
+	int result = otlp_encode(encoder, batch, half, batch->row_count, request);
+
+	return result ? result : otlp_encode(encoder, batch, 0, half, request);
+}
+
+static int recode(const char *line, struct otlp_encoder *encoder, struct otlp_request *request)
+{
+	struct sonde_dictionary *dictionary = sonde_dictionary_create(&otlp_instance, false);
+	struct otlp_decoder_options options;
+	struct otlp_decoder *decoder = NULL;
+	struct otlp_decoded decoded = { 0 };
+	const char *why = "";
+	unsigned char *data;
+	size_t length, offset = 0;
+	unsigned signal;
+	int used = 0, result = -EINVAL;
+
+	if (sscanf(line, "%u %u %n", &signal, &options.column_limit, &used) == 2)
+		decoder = otlp_decoder_create(&otlp_instance, &options);
+	data = hex_read(line + used, dictionary, &length);
+	if (decoder && data)
+		result = otlp_decode(decoder, (enum sonde_signal)signal, dictionary, data, length,
+				     &decoded, &why, &offset);
+	if (decoded.batch) {
+		otlp_host_finish(decoded.batch);
+		result = encode_parts(encoder, decoded.batch, request);
+		sonde_batch_release(&otlp_instance, decoded.batch);
+	}
+	sonde_dictionary_release(&otlp_instance, dictionary);
+	otlp_decoder_release(decoder);
+	return result;
+}
+
+int main(void)
+{
+	struct otlp_encoder *encoder = otlp_encoder_create();
+	struct otlp_request request = { 0 };
+	char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, stdin) > 0) {
+		const unsigned char *data;
+
+		otlp_request_clear(&request);
+		if (recode(line, encoder, &request)) {
+			printf("refused\n");
+			continue;
+		}
+		data = otlp_request_data(&request);
+		for (size_t i = 0; i < request.length; i++)
+			printf("%02x", data[i]);
+		printf("\n");
+	}
+	free(line);
+	otlp_request_release(&request);
+	otlp_encoder_release(encoder);
+	return 0;
+}
