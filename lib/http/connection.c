@@ -454,15 +454,14 @@ void connection_ready(struct connection *connection, uint32_t events)
 void connection_pend(struct connection *connection)
 {
 	struct http_server *server = connection->server;
-	const uint64_t one = 1;
 
 	if (connection->pending || connection->closed)
 		return;
 	connection->pending = true;
 	connection->next_pending = server->pending;
 	server->pending = connection;
-	if (!server->dispatches && write(server->kick.fd, &one, sizeof(one)) < 0)
-		return; /* it is full, and so readable */
+	if (!server->dispatches)
+		server_kick(server);
 }
 
 void connection_pend_input(struct connection *connection)

@@ -171,6 +171,9 @@ bool pace_is_slow(const struct pace *pace, const struct http_limits *limits, int
 
 int64_t server_clock(struct http_server *server);
 
+/* Has pending connections worked on as soon as the instance's thread is free. */
+void server_kick(struct http_server *server);
+
 /* Now as heads of answers say it. */
 const char *server_date(struct http_server *server);
 

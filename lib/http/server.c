@@ -205,7 +205,6 @@ static void dead_free(struct http_server *server)
 static void pending_run(struct http_server *server)
 {
 	struct connection *connection = server->pending;
-	const uint64_t one = 1;
 
 	server->pending = NULL;
 	while (connection) {
@@ -215,8 +214,23 @@ static void pending_run(struct http_server *server)
 		connection_resume(connection);
 		connection = next;
 	}
-	if (server->pending && write(server->kick.fd, &one, sizeof(one)) < 0)
+}
+
+void server_kick(struct http_server *server)
+{
+	const uint64_t one = 1;
+
+	if (write(server->kick.fd, &one, sizeof(one)) < 0)
 		return; /* it is full, and so readable */
+}
+
+/* After connections were worked on. */
+static void dispatch_end(struct http_server *server)
+{
+	server->dispatches = false;
+	if (server->pending)
+		server_kick(server);
+	dead_free(server);
 }
 
 static void source_run(struct http_server *server, struct source *source, uint32_t events)
@@ -250,10 +264,8 @@ bool http_server_ready(struct http_server *server, int fd, uint32_t ready_events
 	server->dispatches = true;
 	for (int i = 0; i < count; i++)
 		source_run(server, events[i].data.ptr, events[i].events);
-	if (server->pending)
-		pending_run(server);
-	server->dispatches = false;
-	dead_free(server);
+	pending_run(server);
+	dispatch_end(server);
 	timer_set(server);
 	return true;
 }
@@ -282,8 +294,7 @@ bool http_server_timer(struct http_server *server, int timer)
 		next = connection->next;
 		connection_tick(connection);
 	}
-	server->dispatches = false;
-	dead_free(server);
+	dispatch_end(server);
 	if (server->pauses && !server->draining)
 		listeners_watch(server, EPOLLIN);
 	if (server->tls)
@@ -430,8 +441,7 @@ void http_server_drain(struct http_server *server)
 		next = connection->next;
 		connection_drain(connection);
 	}
-	server->dispatches = false;
-	dead_free(server);
+	dispatch_end(server);
 	timer_set(server);
 }
 

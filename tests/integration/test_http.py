@@ -252,19 +252,19 @@ SMUGGLED = {
 }
 
 
-@pytest.mark.parametrize("what", SMUGGLED)
-def test_a_request_that_two_could_read_in_two_ways_is_refused(mirror, what):
-    answer = raw(mirror.connect(), b"POST /echo HTTP/1.1\r\nHost: x\r\n" + SMUGGLED[what] + request("/close"))
-    assert len(statuses(answer)) == 1 and statuses(answer)[0] in (400, 501), answer
-    assert b"Connection: close" in answer
-    assert mirror.is_well()["malformed"] == 1
+def test_a_request_that_two_could_read_in_two_ways_is_refused(mirror):
+    for what, rest in SMUGGLED.items():
+        answer = raw(mirror.connect(), b"POST /echo HTTP/1.1\r\nHost: x\r\n" + rest + request("/close"))
+        assert statuses(answer) in ([400], [501]), f"{what}: {answer}"
+        assert b"Connection: close" in answer, what
+    assert mirror.is_well()["malformed"] == len(SMUGGLED)
 
 
-@pytest.mark.parametrize("line", [b"GET / HTTP/1.1", b"GET /echo HTTP/2.0\r\nHost: x", b"GET /\r\nHost: x", b"\x16\x03\x01",
-                                  b"NONSENSE / HTTP/1.1\r\nHost: x", b"GET  HTTP/1.1\r\nHost: x", b"GET / HTTP/1.1 "])
-def test_a_first_line_that_is_none_is_refused(mirror, line):
-    answer = raw(mirror.connect(), line + b"\r\n\r\n")
-    assert statuses(answer) in ([400], [505])
+def test_a_first_line_that_is_none_is_refused(mirror):
+    for line in (b"GET / HTTP/1.1", b"GET /echo HTTP/2.0\r\nHost: x", b"GET /\r\nHost: x", b"\x16\x03\x01",
+                 b"NONSENSE / HTTP/1.1\r\nHost: x", b"GET  HTTP/1.1\r\nHost: x", b"GET / HTTP/1.1 "):
+        answer = raw(mirror.connect(), line + b"\r\n\r\n")
+        assert statuses(answer) in ([400], [505]), line
 
 
 def test_heads_and_bodies_are_bounded(tmp_path):

@@ -112,8 +112,7 @@ def test_large_bodies_and_answers_pass(tmp_path, authority):
     data = os.urandom(5_000_000)
     with started(tmp_path, authority, place=True) as mirror:
         with connect(mirror, mirror.context) as connection:
-            answer = raw(connection, b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" %
-                         len(data) + data)
+            answer = raw(connection, b"POST /close HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
         assert answer.split(b"\r\n\r\n", 1)[1] == data
         with connect(mirror, mirror.context) as connection:
             many = b"GET /status/404 HTTP/1.1\r\nHost: x\r\n\r\n" * 3000
