@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OTLP with those who define it: the SDKs of three languages and the Collector, every item counted and compared."""
+"""OTLP with those who define it: the SDKs of three languages and the Collector, every item counted and compared.
+
+What needs the Collector or the SDK for Go, which are built from their sources, takes minutes at first and is `long`.
+"""
 
 import base64
 import os
@@ -7,11 +10,13 @@ import struct
 
 import pytest
 
+from otlp_receiver import Receiver
 from peers import CLIENTS, PEERS_S, Collector, assert_same, client_run, compare, free_port, needed_plugin
 from sonde import Daemon, wait_for
 
 pytestmark = pytest.mark.timeout(PEERS_S)
 PROTOCOLS = ["grpc", "http", "http_json"]
+SOON = [pytest.param(*pair, marks=[pytest.mark.long] if pair[0] == "go" else []) for pair in CLIENTS]
 KINDS = ["exponential_histogram", "gauge", "histogram", "sum"]
 
 
@@ -30,6 +35,7 @@ def received_write(directory, requests):
 
 # --- that the peers and their comparison can be believed ------------------------------------------------------------
 
+@pytest.mark.long
 @pytest.mark.parametrize("client, protocol", CLIENTS)
 def test_what_an_sdk_sends_reaches_the_collector_as_it_was(client, protocol, tmp_path):
     with Collector(tmp_path) as collector:
@@ -41,6 +47,7 @@ def test_what_an_sdk_sends_reaches_the_collector_as_it_was(client, protocol, tmp
     assert found["points"]["exemplars"] > 0 or client == "node"       # its SDK has none
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_what_a_collector_passes_on_is_as_it_was(protocol, tmp_path):
     with Collector(tmp_path, name="last") as last, \
@@ -55,6 +62,7 @@ def test_what_a_collector_passes_on_is_as_it_was(protocol, tmp_path):
         assert those["sent"] == those["received"] == sent.counts[name]
 
 
+@pytest.mark.long
 def test_the_comparison_finds_what_is_missing_changed_and_repeated(tmp_path):
     with Collector(tmp_path) as collector:
         sent = client_run(tmp_path, "python", "grpc", collector.ports["grpc"])
@@ -122,6 +130,17 @@ class Between:
         assert self.daemon.stop() == 0, self.daemon.log()
 
 
+@pytest.mark.parametrize("client, protocol", SOON)
+def test_what_an_sdk_sends_is_what_sonde_hands_on(client, protocol, tmp_path):
+    with Receiver() as receiver, Between(tmp_path, "http", receiver.port) as sonde:
+        sent = client_run(tmp_path, client, protocol, sonde.ports[protocol])
+        sonde.stop()
+        requests = [{"signal": request.path.removeprefix("/v1/"), "protobuf": base64.b64encode(request.body)}
+                    for request in receiver.taken()]
+    assert_same([sent], received_write(tmp_path, requests))
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("client, protocol", CLIENTS)
 def test_what_an_sdk_sends_through_sonde_reaches_the_collector_as_it_was(client, protocol, tmp_path):
     with Collector(tmp_path) as collector, Between(tmp_path, "http", collector.ports["http"]) as sonde:
@@ -131,6 +150,7 @@ def test_what_an_sdk_sends_through_sonde_reaches_the_collector_as_it_was(client,
     assert_same([sent], collector.files)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol, compression", [("grpc", "none"), ("grpc", "gzip"), ("http", "none"), ("http", "gzip"),
                                                    ("http", "zstd"), ("http_json", "none"), ("http_json", "gzip")])
 def test_what_sonde_hands_on_is_the_same_in_every_protocol(protocol, compression, tmp_path):
@@ -142,6 +162,7 @@ def test_what_sonde_hands_on_is_the_same_in_every_protocol(protocol, compression
     assert_same(sents, collector.files)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_what_a_collector_sends_through_sonde_is_as_it_was(protocol, tmp_path):        # packed by gzip, as it comes
     with Collector(tmp_path, name="last") as last, Between(tmp_path, "grpc", last.ports["grpc"]) as sonde, \
