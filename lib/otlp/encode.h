@@ -32,8 +32,9 @@ void otlp_encoder_release(struct otlp_encoder *encoder); /* NULL is fine */
 /* The signal that a batch goes out as: LOG, SPAN or METRIC; AUTO: it is a child table. */
 enum sonde_signal otlp_signal(const struct sonde_batch *batch);
 
-/* Adds ResourceX messages with the selected rows of [first_row, end_row) to the request, which is
- * as it was on failure. -ENOMEM; -EINVAL: the batch is a child table. */
+/* Adds ResourceX messages with the selected rows of [first_row, end_row) to the front of the
+ * request, which is as it was on failure: who wants batches in order adds the last one first. Spans
+ * without ids get random ones, each time others. -ENOMEM; -EINVAL: the batch is a child table. */
 int otlp_encode(struct otlp_encoder *encoder, const struct sonde_batch *batch, uint32_t first_row,
 		uint32_t end_row, struct otlp_request *request);
 

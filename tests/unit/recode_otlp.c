@@ -10,16 +10,20 @@
 #include "encode.h"
 #include "otlp_host.h"
 
+static uint32_t digit_value(char digit)
+{
+	return (uint32_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
 static unsigned char *hex_read(const char *hex, struct sonde_dictionary *dictionary,
 			       size_t *ret_length)
 {
-	unsigned char *bytes =
-		sonde_dictionary_memory(&otlp_instance, dictionary, strlen(hex) / 2 + 1);
-	size_t length = 0;
-	unsigned byte;
+	size_t length = strspn(hex, "0123456789abcdef") / 2;
+	unsigned char *bytes = sonde_dictionary_memory(&otlp_instance, dictionary, length + 1);
 
-	for (; bytes && sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		bytes[length++] = (unsigned char)byte;
+	for (size_t i = 0; bytes && i < length; i++)
+		bytes[i] =
+			(unsigned char)(digit_value(hex[2 * i]) << 4 | digit_value(hex[2 * i + 1]));
 	*ret_length = length;
 	return bytes;
 }
