@@ -143,6 +143,26 @@ int otlp_table_end(struct table *table, struct sonde_batch **ret_batch);
 void otlp_table_clear(struct table *table);   /* lets go of the batch */
 void otlp_table_release(struct table *table); /* and of all memory */
 
+static inline bool type_is_coded(uint32_t type)
+{
+	return type == SONDE_TEXT || type == SONDE_BYTES || type == SONDE_ANY;
+}
+
+/* Adds the column to the batch, or puts it in the place of what it was there. -EINVAL: over the
+ * budget, and no reason was said. */
+int otlp_column_create(struct table *table, struct column *column, const struct sonde_field *field,
+		       uint64_t *budget_bytes);
+/* Makes it a column of any type, and encodes the values that it has; -EINVAL as above. */
+int otlp_column_convert(struct table *table, struct column *column, const struct sonde_field *field,
+			uint64_t *budget_bytes);
+/* The rows up to there that have no value yet are null. */
+int otlp_column_skip(struct table *table, struct column *column, uint32_t row);
+/* Writes a value of the column's type, or any into a column of any. */
+int otlp_value_write(struct table *table, struct column *column, struct value *value, uint32_t row);
+
+int otlp_keys_begin(struct keys *keys, uint64_t budget_bytes);
+void otlp_keys_release(struct keys *keys);
+
 /* For column_place() and the like: the column has another row next. */
 int otlp_column_reach(struct table *table, struct column *column, const struct sonde_field *field,
 		      uint32_t row);
