@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "memory.h"
+#include "storage.h"
 #include "otlp_decode_fixture.h"
 
 /* ---- what is refused --------------------------------------------------------------------- */
@@ -316,6 +317,64 @@ static void a_key_of_its_own_in_each_row_makes_no_column_for_each(void **state)
 	assert_true(memory_counted_bytes() - before < 12 * items.length + (1 << 20));
 }
 
+/* Under a bound that leaves `room_bytes` more than there is; what was held before is held after. */
+static int decode_bounded(const struct built *request, size_t room_bytes)
+{
+	struct sonde_dictionary *texts = sonde_dictionary_create(&otlp_instance, false);
+	void *data = sonde_dictionary_memory(&otlp_instance, texts, request->length);
+	struct otlp_decoded result = { 0 };
+	int status;
+
+	assert_non_null(data);
+	memcpy(data, request->data, request->length);
+	storage_flush();
+	memory_limit(memory_counted_bytes() + room_bytes);
+	status = otlp_decode(decoder, SONDE_SIGNAL_SPAN, texts, data, request->length, &result,
+			     &why, &offset);
+	memory_limit(SIZE_MAX);
+	assert_true(status == 0 || status == -ENOMEM);
+	assert_true(status == 0 || !result.batch);
+	sonde_batch_release(&otlp_instance, result.batch);
+	sonde_dictionary_release(&otlp_instance, texts);
+	return status;
+}
+
+static void where_memory_is_refused_a_request_fails_whole(void **state)
+{
+	static struct built request;
+	struct built resource = { .length = 0 }, items = { .length = 0 };
+	uint32_t refused_count = 0;
+	size_t before;
+
+	request.length = 0;
+	for (int row = 0; row < 30; row++) {
+		struct built item = { .length = 0 }, event = { .length = 0 };
+
+		build_text(&item, SPAN_NAME, "span \xff");
+		add_text_pair(&item, SPAN_ATTRIBUTES, "a", "text");
+		if (row > 20)
+			add_integer_pair(&item, SPAN_ATTRIBUTES, "a", 7);
+		if (row % 3 == 1)
+			add_integer_pair(&item, SPAN_ATTRIBUTES, "b", row);
+		if (row == 25)
+			add_text_pair(&item, SPAN_ATTRIBUTES, "b", "text");
+		build_text(&event, EVENT_NAME, "event");
+		build_message(&item, SPAN_EVENTS, &event);
+		add_item(&items, &item);
+	}
+	build_message(&resource, RESOURCE_SCOPES, &items);
+	build_message(&request, REQUEST_RESOURCES, &resource);
+	storage_flush();
+	before = memory_counted_bytes();
+	for (size_t room = 0; decode_bounded(&request, room); room += 512) {
+		refused_count++;
+		assert_in_range(room, 0, 1 << 20);
+	}
+	storage_flush();
+	assert_int_equal(memory_counted_bytes(), before);
+	assert_true(refused_count > 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +391,7 @@ int main(void)
 		TEST(unknown_fields_and_tags_written_long_are_understood),
 		TEST(a_small_request_makes_no_large_table),
 		TEST(a_key_of_its_own_in_each_row_makes_no_column_for_each),
+		TEST(where_memory_is_refused_a_request_fails_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
