@@ -285,6 +285,41 @@ struct point {
 
 int otlp_point_field(struct otlp_decoder *decoder, enum part part, struct message_reader *reader);
 
+/* The content of a field of bytes of that number (below 16) where one begins; NULL: none does, or
+ * it is not as such fields usually are. */
+static inline const unsigned char *item_read(const unsigned char *at, const unsigned char *end,
+					     uint32_t number, size_t *ret_length)
+{
+	size_t length;
+
+	if (end - at < 3 || at[0] != (number << 3 | MESSAGE_BYTES))
+		return NULL;
+	length = at[1];
+	at += 2;
+	if (length >= 0x80) {
+		if (*at >= 0x80)
+			return NULL;
+		length = (length & 0x7f) | (size_t)*at++ << 7;
+	}
+	if (length > (size_t)(end - at))
+		return NULL;
+	*ret_length = length;
+	return at;
+}
+
+/* Reads over such fields that come one after the other; how many there were. */
+static inline uint64_t items_count(struct message_reader *reader, uint32_t number)
+{
+	const unsigned char *at = reader->at, *item;
+	uint64_t count = 0;
+	size_t length;
+
+	for (; (item = item_read(at, reader->end, number, &length)) != NULL; at = item + length)
+		count++;
+	reader->at = at;
+	return count;
+}
+
 /* A Metric: adds a row for each of its points; how many it has at most. */
 int otlp_metric_decode(struct otlp_decoder *decoder, const unsigned char *data, size_t length);
 int otlp_metric_count(struct otlp_decoder *decoder, const unsigned char *data, size_t length,
