@@ -28,31 +28,11 @@ int otlp_record_is_refused(struct otlp_decoder *decoder, const char *why)
 	return -EINVAL;
 }
 
-/* The content of the item of a scope that begins there, if it does; NULL: look again slowly. */
-static inline const unsigned char *item_read(const unsigned char *at, const unsigned char *end,
-					     size_t *ret_length)
-{
-	size_t length;
-
-	if (end - at < 3 || at[0] != (SCOPE_ITEMS << 3 | MESSAGE_BYTES))
-		return NULL;
-	length = at[1];
-	at += 2;
-	if (length >= 0x80) {
-		if (*at >= 0x80)
-			return NULL;
-		length = (length & 0x7f) | (size_t)*at++ << 7;
-	}
-	if (length > (size_t)(end - at))
-		return NULL;
-	*ret_length = length;
-	return at;
-}
-
 /* The next field of a ScopeX message: as message_next(), with items looked for first. */
 static inline int scope_next(struct message_reader *reader, struct message_field *ret_field)
 {
-	const unsigned char *item = item_read(reader->at, reader->end, &ret_field->length);
+	const unsigned char *item =
+		item_read(reader->at, reader->end, SCOPE_ITEMS, &ret_field->length);
 
 	if (__builtin_expect(!item, 0))
 		return message_next(reader, ret_field);
@@ -64,19 +44,6 @@ static inline int scope_next(struct message_reader *reader, struct message_field
 }
 
 /* ---- counting ---------------------------------------------------------------------------- */
-
-/* Those that come one after the other. */
-static void items_count(struct message_reader *reader, uint64_t *count)
-{
-	const unsigned char *at = reader->at, *item;
-	uint64_t items = 0;
-	size_t length;
-
-	for (; (item = item_read(at, reader->end, &length)) != NULL; at = item + length)
-		items++;
-	reader->at = at;
-	*count += items;
-}
 
 static int scope_count(struct otlp_decoder *decoder, const struct message_field *scope,
 		       struct tally *tally)
@@ -96,7 +63,7 @@ static int scope_count(struct otlp_decoder *decoder, const struct message_field 
 			continue;
 		}
 		tally->row_count++;
-		items_count(&reader, &tally->row_count);
+		tally->row_count += items_count(&reader, SCOPE_ITEMS);
 	}
 	if (!result && next)
 		result = otlp_request_is_bad(decoder, reader.at, "a scope is cut off");

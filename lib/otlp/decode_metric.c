@@ -343,8 +343,11 @@ int otlp_metric_count(struct otlp_decoder *decoder, const unsigned char *data, s
 	reader = data_reader(&metric, data + length);
 	while (data_next(&metric, &reader, &field) > 0) {
 		points = message_read(field.data, field.length);
-		while ((next = message_next(&points, &point)) > 0)
+		*count += items_count(&points, DATA_POINTS);
+		while ((next = message_next(&points, &point)) > 0) {
 			*count += point.number == DATA_POINTS && point.wire == MESSAGE_BYTES;
+			*count += items_count(&points, DATA_POINTS);
+		}
 		if (next)
 			return otlp_request_is_bad(decoder, points.at, POINT_IS_CUT_OFF);
 	}
@@ -359,6 +362,7 @@ static void metric_read(struct metric *metric, const unsigned char *end)
 
 	while (data_next(metric, &reader, &field) > 0) {
 		inner = message_read(field.data, field.length);
+		items_count(&inner, DATA_POINTS); /* they are read later */
 		while (message_next(&inner, &part) > 0) {
 			if (part.wire != MESSAGE_VARINT)
 				continue;

@@ -338,19 +338,6 @@ static int other_decode(struct table *table, struct rule rule, uint64_t tag,
 	return result == -EBADMSG ? otlp_request_is_bad(decoder, *at, FIELD_IS_CUT_OFF) : result;
 }
 
-static int content_decode(struct table *table, const struct rules *rules, struct rule rule,
-			  const unsigned char *data, size_t length)
-{
-	switch (rule.operation) {
-	case ATTRIBUTE:
-		return attribute_decode(table, data, length);
-	case CHILD:
-		return child_note(table->decoder, rule.column, data, length);
-	default:
-		return nested_decode(table, rules, rule.column, data, length);
-	}
-}
-
 static int fields_decode(struct table *table, const struct rules *rules, const unsigned char *data,
 			 size_t length)
 {
@@ -418,13 +405,16 @@ static int fields_decode(struct table *table, const struct rules *rules, const u
 			break;
 		case ATTRIBUTE:
 			next = attributes_decode_quickly(table, start, end);
-			if (next != start) {
+			if (next == start)
+				result = attribute_decode(table, content, size);
+			else
 				at = next;
-				break;
-			}
-			/* fall through */
+			break;
+		case CHILD:
+			result = child_note(table->decoder, rule.column, content, size);
+			break;
 		default:
-			result = content_decode(table, rules, rule, content, size);
+			result = nested_decode(table, rules, rule.column, content, size);
 		}
 	}
 	return result;

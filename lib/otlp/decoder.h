@@ -143,6 +143,26 @@ int otlp_table_end(struct table *table, struct sonde_batch **ret_batch);
 void otlp_table_clear(struct table *table);   /* lets go of the batch */
 void otlp_table_release(struct table *table); /* and of all memory */
 
+static inline bool type_is_coded(uint32_t type)
+{
+	return type == SONDE_TEXT || type == SONDE_BYTES || type == SONDE_ANY;
+}
+
+/* Adds the column to the batch, or puts it in the place of what it was there. -EINVAL: over the
+ * budget, and no reason was said. */
+int otlp_column_create(struct table *table, struct column *column, const struct sonde_field *field,
+		       uint64_t *budget_bytes);
+/* Makes it a column of any type, and encodes the values that it has; -EINVAL as above. */
+int otlp_column_convert(struct table *table, struct column *column, const struct sonde_field *field,
+			uint64_t *budget_bytes);
+/* The rows up to there that have no value yet are null. */
+int otlp_column_skip(struct table *table, struct column *column, uint32_t row);
+/* Writes a value of the column's type, or any into a column of any. */
+int otlp_value_write(struct table *table, struct column *column, struct value *value, uint32_t row);
+
+int otlp_keys_begin(struct keys *keys, uint64_t budget_bytes);
+void otlp_keys_release(struct keys *keys);
+
 /* For column_place() and the like: the column has another row next. */
 int otlp_column_reach(struct table *table, struct column *column, const struct sonde_field *field,
 		      uint32_t row);
@@ -264,6 +284,41 @@ struct point {
 };
 
 int otlp_point_field(struct otlp_decoder *decoder, enum part part, struct message_reader *reader);
+
+/* The content of a field of bytes of that number (below 16) where one begins; NULL: none does, or
+ * it is not as such fields usually are. */
+static inline const unsigned char *item_read(const unsigned char *at, const unsigned char *end,
+					     uint32_t number, size_t *ret_length)
+{
+	size_t length;
+
+	if (end - at < 3 || at[0] != (number << 3 | MESSAGE_BYTES))
+		return NULL;
+	length = at[1];
+	at += 2;
+	if (length >= 0x80) {
+		if (*at >= 0x80)
+			return NULL;
+		length = (length & 0x7f) | (size_t)*at++ << 7;
+	}
+	if (length > (size_t)(end - at))
+		return NULL;
+	*ret_length = length;
+	return at;
+}
+
+/* Reads over such fields that come one after the other; how many there were. */
+static inline uint64_t items_count(struct message_reader *reader, uint32_t number)
+{
+	const unsigned char *at = reader->at, *item;
+	uint64_t count = 0;
+	size_t length;
+
+	for (; (item = item_read(at, reader->end, number, &length)) != NULL; at = item + length)
+		count++;
+	reader->at = at;
+	return count;
+}
 
 /* A Metric: adds a row for each of its points; how many it has at most. */
 int otlp_metric_decode(struct otlp_decoder *decoder, const unsigned char *data, size_t length);

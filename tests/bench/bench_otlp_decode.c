@@ -2,8 +2,9 @@
 /* What decoding an item of OTLP costs: requests of 500 made into batches, and let go.
  *
  * floor: the same bytes copied. peer: the code that protoc-c makes of the same messages, into
- * structs of its own and freed; it looks at no text. All find the request in the cache, as it is
- * when it was received just now. */
+ * structs of its own and freed; it looks at no text. Benchmarks of _cpp have the code of protoc for
+ * C++ as their peer, into an arena. All find the request in the cache, as it is when it was
+ * received just now. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,14 +19,37 @@
 
 enum { RUNS = 9, REQUEST_COUNT = 16, ROUNDS = 12 };
 
-static const struct {
-	const char *name;
-	enum sonde_signal signal;
-} kinds[OTLP_KIND_COUNT] = {
-	[OTLP_KIND_LOGS] = { "otlp_decode.logs", SONDE_SIGNAL_LOG },
-	[OTLP_KIND_SPANS] = { "otlp_decode.spans", SONDE_SIGNAL_SPAN },
-	[OTLP_KIND_NUMBERS] = { "otlp_decode.numbers", SONDE_SIGNAL_METRIC },
-	[OTLP_KIND_HISTOGRAMS] = { "otlp_decode.histograms", SONDE_SIGNAL_METRIC },
+#ifndef WITH_PROTOBUF_C
+#define otlp_peer_decode_c NULL
+#endif
+#ifndef WITH_PROTOBUF_CPP
+#define otlp_peer_decode_cpp NULL
+#endif
+
+static const enum sonde_signal signals[OTLP_KIND_COUNT] = {
+	[OTLP_KIND_LOGS] = SONDE_SIGNAL_LOG,
+	[OTLP_KIND_SPANS] = SONDE_SIGNAL_SPAN,
+	[OTLP_KIND_NUMBERS] = SONDE_SIGNAL_METRIC,
+	[OTLP_KIND_HISTOGRAMS] = SONDE_SIGNAL_METRIC,
+};
+
+static const char *const kind_names[OTLP_KIND_COUNT] = {
+	[OTLP_KIND_LOGS] = "logs",
+	[OTLP_KIND_SPANS] = "spans",
+	[OTLP_KIND_NUMBERS] = "numbers",
+	[OTLP_KIND_HISTOGRAMS] = "histograms",
+};
+
+struct peer {
+	const char *group, *name, *package;
+	bool (*decode)(enum otlp_kind kind, const void *data, size_t length); /* NULL: not here */
+};
+
+static const struct peer peers[] = {
+	{ "otlp_decode", "protobuf-c", "libprotobuf-c-dev and protobuf-c-compiler",
+	  otlp_peer_decode_c },
+	{ "otlp_decode_cpp", "protobuf C++", "libprotobuf-dev, protobuf-compiler and g++",
+	  otlp_peer_decode_cpp },
 };
 
 static struct otlp_decoder *decoder;
@@ -60,8 +84,8 @@ static double sonde_ns(enum otlp_kind kind, const struct otlp_bytes *request)
 		fail("no memory");
 	memcpy(data, request->data, request->length);
 	begin = now_ns();
-	if (otlp_decode(decoder, kinds[kind].signal, dictionary, data, request->length, &decoded,
-			&why, &offset) ||
+	if (otlp_decode(decoder, signals[kind], dictionary, data, request->length, &decoded, &why,
+			&offset) ||
 	    decoded.row_count != OTLP_ITEM_COUNT)
 		fail("a request is not decoded");
 	sonde_batch_release(&otlp_instance, decoded.batch);
@@ -84,13 +108,14 @@ static double floor_ns(const struct otlp_bytes *request)
 	return now_ns() - begin;
 }
 
-static double peer_ns(enum otlp_kind kind, const struct otlp_bytes *request)
+static double peer_ns(const struct peer *peer, enum otlp_kind kind,
+		      const struct otlp_bytes *request)
 {
 	double begin;
 
 	memcpy(received, request->data, request->length);
 	begin = now_ns();
-	if (!otlp_peer_decode(kind, received, request->length))
+	if (!peer->decode(kind, received, request->length))
 		fail("the peer does not decode a request");
 	return now_ns() - begin;
 }
@@ -105,67 +130,76 @@ static double spread_with(double spread, double *values)
 	return own > spread ? own : spread;
 }
 
-static void measure(enum otlp_kind kind)
+static void measure(enum otlp_kind kind, const struct peer *other)
 {
-	double sonde[RUNS], least[RUNS], peer[RUNS], to_least[RUNS], to_peer[RUNS], spread;
+	double sonde[RUNS], least[RUNS], peer[RUNS], to_least[RUNS], to_peer[RUNS];
+	const double items = (double)REQUEST_COUNT * ROUNDS * OTLP_ITEM_COUNT;
 	struct otlp_bytes requests[REQUEST_COUNT];
-	bool with_peer = otlp_peer_name != NULL;
-	size_t bytes = 0;
 
-	for (uint32_t i = 0; i < REQUEST_COUNT; i++) {
+	for (uint32_t i = 0; i < REQUEST_COUNT; i++)
 		requests[i] = otlp_request_make(kind, i + 1);
-		bytes += requests[i].length;
-	}
 	for (int run = 0; run < RUNS; run++) {
-		double items = (double)REQUEST_COUNT * ROUNDS * OTLP_ITEM_COUNT;
-
 		sonde[run] = least[run] = peer[run] = 0;
 		for (uint32_t i = 0; i < REQUEST_COUNT * ROUNDS; i++) {
 			const struct otlp_bytes *request = &requests[i % REQUEST_COUNT];
 
 			sonde[run] += sonde_ns(kind, request) / items;
 			least[run] += floor_ns(request) / items;
-			if (with_peer)
-				peer[run] += peer_ns(kind, request) / items;
+			peer[run] += peer_ns(other, kind, request) / items;
 		}
 		to_least[run] = sonde[run] / least[run];
-		to_peer[run] = with_peer ? sonde[run] / peer[run] : 0;
-		fprintf(stderr, "%s: sonde %.1f, floor %.1f, peer %.1f ns an item of %zu bytes\n",
-			kinds[kind].name, sonde[run], least[run], peer[run],
-			bytes / REQUEST_COUNT / OTLP_ITEM_COUNT);
+		to_peer[run] = sonde[run] / peer[run];
+		fprintf(stderr, "%s.%s: sonde %.1f, floor %.1f, %s %.1f ns an item of %zu bytes\n",
+			other->group, kind_names[kind], sonde[run], least[run], other->name,
+			peer[run], requests[0].length / OTLP_ITEM_COUNT);
 	}
-	spread = spread_with(spread_with(0, sonde), least);
-	printf("{\"name\":\"%s\",\"unit\":\"ns/item\",\"sonde\":%.4g,\"floor\":%.4g,",
-	       kinds[kind].name, middle(sonde, RUNS), middle(least, RUNS));
-	if (with_peer)
-		printf("\"peer\":%.4g,\"peer_name\":\"%s\",\"vs_peer\":%.3g,", middle(peer, RUNS),
-		       otlp_peer_name, middle(to_peer, RUNS));
-	else
-		printf("\"peer\":null,\"peer_name\":null,\"vs_peer\":null,");
-	printf("\"vs_floor\":%.3g,\"better\":\"less\",\"spread\":%.3g,\"runs\":%d}\n",
-	       middle(to_least, RUNS), with_peer ? spread_with(spread, peer) : spread, RUNS);
+	printf("{\"name\":\"%s.%s\",\"unit\":\"ns/item\",\"sonde\":%.4g,\"floor\":%.4g,"
+	       "\"peer\":%.4g,\"peer_name\":\"%s\",\"vs_floor\":%.3g,\"vs_peer\":%.3g,"
+	       "\"better\":\"less\",\"spread\":%.3g,\"runs\":%d}\n",
+	       other->group, kind_names[kind], middle(sonde, RUNS), middle(least, RUNS),
+	       middle(peer, RUNS), other->name, middle(to_least, RUNS), middle(to_peer, RUNS),
+	       spread_with(spread_with(spread_with(0, sonde), least), peer), RUNS);
 	fflush(stdout);
 	for (uint32_t i = 0; i < REQUEST_COUNT; i++)
 		free(requests[i].data);
+}
+
+static void measure_or_skip(enum otlp_kind kind, const struct peer *peer)
+{
+	if (peer->decode)
+		measure(kind, peer);
+	else
+		printf("{\"name\":\"%s.%s\",\"skipped\":\"built without %s\"}\n", peer->group,
+		       kind_names[kind], peer->package);
+}
+
+static bool is_wanted(int argc, char **argv, const char *name)
+{
+	bool wanted = argc < 2;
+
+	for (int at = 1; at < argc; at++)
+		wanted = wanted || !strcmp(argv[at], name);
+	return wanted;
 }
 
 int main(int argc, char **argv)
 {
 	const struct otlp_decoder_options options = { .column_limit = 128 };
 	bool list = argc > 1 && !strcmp(argv[1], "--list");
+	char name[64];
 
 	decoder = otlp_decoder_create(&otlp_instance, &options);
 	if (!decoder)
 		fail("no memory");
-	for (int kind = 0; kind < OTLP_KIND_COUNT; kind++) {
-		bool wanted = argc < 2;
-
-		for (int at = 1; at < argc; at++)
-			wanted = wanted || !strcmp(argv[at], kinds[kind].name);
-		if (list)
-			puts(kinds[kind].name);
-		else if (wanted)
-			measure((enum otlp_kind)kind);
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+		for (int kind = 0; kind < OTLP_KIND_COUNT; kind++) {
+			(void)snprintf(name, sizeof(name), "%s.%s", peers[i].group,
+				       kind_names[kind]);
+			if (list)
+				puts(name);
+			else if (is_wanted(argc, argv, name))
+				measure_or_skip((enum otlp_kind)kind, &peers[i]);
+		}
 	}
 	otlp_decoder_release(decoder);
 	return 0;
