@@ -47,8 +47,9 @@ void otlp_encoder_release(struct otlp_encoder *encoder)
 	program_release(&encoder->row);
 	for (uint32_t kind = 0; kind < MESSAGE_KIND_COUNT; kind++)
 		program_release(&encoder->points[kind]);
-	for (uint32_t i = 0; i < ENCODE_CHILD_LIMIT; i++)
+	for (uint32_t i = 0; i < encoder->child_capacity; i++)
 		program_release(&encoder->children[i]);
+	free(encoder->children);
 	program_release(&encoder->wide);
 	output_release(&encoder->common);
 	free(encoder->measures);
@@ -106,6 +107,23 @@ static bool child_message(uint32_t signal, uint32_t child, enum message_kind *re
 	return true;
 }
 
+/* Programs of as many child tables as there are, before a step points at any of them. */
+static int grow_children(struct otlp_encoder *encoder, uint32_t count)
+{
+	struct program *children;
+
+	if (count <= encoder->child_capacity)
+		return 0;
+	children = realloc(encoder->children, count * sizeof(*children));
+	if (!children)
+		return -ENOMEM;
+	memset(children + encoder->child_capacity, 0,
+	       (count - encoder->child_capacity) * sizeof(*children));
+	encoder->children = children;
+	encoder->child_capacity = count;
+	return 0;
+}
+
 static int compile_children(struct otlp_encoder *encoder, const struct sonde_batch *batch)
 {
 	enum message_kind kind;
@@ -113,8 +131,9 @@ static int compile_children(struct otlp_encoder *encoder, const struct sonde_bat
 	uint32_t number;
 
 	encoder->child_count = 0;
-	for (uint32_t i = 0; i < batch->child_count && encoder->child_count < ENCODE_CHILD_LIMIT;
-	     i++) {
+	if (grow_children(encoder, batch->child_count) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < batch->child_count; i++) {
 		const struct sonde_batch *table = batch->children[i];
 
 		if (!table->row_count ||

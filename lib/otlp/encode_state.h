@@ -8,7 +8,6 @@
 #include "encode_program.h"
 
 enum {
-	ENCODE_CHILD_LIMIT = 8,        /* child tables of a batch; more are not OTLP */
 	ENCODE_LANES = 32,             /* rows that are written at once, column by column */
 	ENCODE_SLOT_BYTES = 128 << 10, /* of all their slots */
 };
@@ -30,8 +29,8 @@ struct otlp_encoder {
 	struct groups groups;
 	struct program resource, scope, row;
 	struct program points[MESSAGE_KIND_COUNT]; /* of the kinds of data points */
-	struct program children[ENCODE_CHILD_LIMIT];
-	uint32_t child_count;
+	struct program *children;                  /* of child tables */
+	uint32_t child_count, child_capacity;
 	struct measure *measures; /* wide: metrics of a row; long: columns of values */
 	uint32_t measure_count, measure_capacity;
 	const struct sonde_column *weight, *metric; /* of metrics */

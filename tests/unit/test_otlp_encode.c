@@ -113,6 +113,22 @@ static void a_child_table_is_refused_and_the_request_stays(void **state)
 	assert_int_equal(request.item_count, 1);
 }
 
+static void any_number_of_child_tables_goes_out(void **state)
+{
+	struct sonde_batch *batch = sonde_batch_table(&instance, "spans", SONDE_SIGNAL_SPAN, 1);
+
+	for (uint64_t i = 0; i < 20; i++) {
+		struct sonde_batch *child =
+			sonde_batch_table(&instance, "events", SONDE_SIGNAL_SPAN_EVENT, 1);
+
+		table_constant(child, FIELD("parent", SONDE_U32, SONDE_ROLE_PARENT_ROW, ROW),
+			       VALUE(uint32_t, 0));
+		assert_int_equal(sonde_batch_adopt(&instance, batch, child), 0);
+	}
+	encode(batch);
+	assert_int_equal(count_of(field_of(scope_at(0, 0), SCOPE_ITEMS, 0), SPAN_EVENTS), 20);
+}
+
 static void batches_are_added_in_front(void **state)
 {
 	encode(sonde_batch_table(&instance, "logs", SONDE_SIGNAL_LOG, 3));
@@ -306,6 +322,7 @@ int main(void)
 		TEST(a_table_without_rows_adds_nothing),
 		TEST(a_row_without_columns_is_an_empty_record),
 		TEST(a_child_table_is_refused_and_the_request_stays),
+		TEST(any_number_of_child_tables_goes_out),
 		TEST(batches_are_added_in_front),
 		TEST(the_ledger_goes_out_as_metrics),
 		TEST(rows_apart_with_equal_texts_under_different_codes_are_one_resource),
