@@ -12,7 +12,6 @@ import struct
 import subprocess
 import threading
 import time
-import venv
 
 import pytest
 
@@ -234,25 +233,6 @@ def json_sequences(body):
 
 
 # --- the official implementations --------------------------------------------------------------------------------------
-
-def python_with(directory, *packages):
-    """A python of its own that has these packages, or a skip with the reason."""
-    try:
-        venv.create(directory, with_pip=True)
-    except (subprocess.CalledProcessError, SystemExit):     # Debian's venv ends the program without its package
-        pytest.skip("a virtual environment cannot be made: apt install python3-venv")
-    python = os.path.join(directory, "bin/python")
-    try:
-        installed = subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                                    "--only-binary", "grpcio", "--retries", "1", "--timeout", "30", *packages],
-                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"{' '.join(packages)} cannot be installed: the package index takes too long")
-    if installed.returncode != 0:
-        complaint = installed.stderr.strip().splitlines() or ["pip does not say why"]
-        pytest.skip(f"{' '.join(packages)} cannot be installed: {complaint[-1]}")
-    return python
-
 
 DECODE = """
 import json, sys

@@ -8,9 +8,8 @@ import subprocess
 
 import pytest
 
-from official_classes import official       # noqa: F401  pylint: disable=unused-import
 from otlp_receiver import (OK, Answer, GrpcReceiver, Receiver, decoded, json_sequences, partial_success,
-                           python_with, retry_info, sequences, status)
+                           retry_info, sequences, status)
 from sonde import TREE, Daemon, run, wait_for
 
 ROWS = 3000
@@ -53,9 +52,9 @@ def assert_all_came_once(receiver, rows=ROWS):
     assert all_sequences(receiver.taken()) == list(range(rows))
 
 
-@pytest.fixture(scope="module")
-def grpc(tmp_path_factory):
-    return python_with(tmp_path_factory.mktemp("grpc"), "grpcio")
+@pytest.fixture
+def grpc(official):
+    return official
 
 
 # --- all is well -------------------------------------------------------------------------------------------------------
