@@ -426,6 +426,23 @@ void batch_finish(struct sonde_batch *head)
 	batch->finished = true;
 }
 
+int batch_describe(struct sonde_batch *head, const struct sonde_field *field,
+		   struct sonde_dictionary *dictionary, const void *value)
+{
+	struct batch *batch = batch_of(head);
+	bool finished = batch->finished;
+	struct sonde_column *column;
+
+	if (__atomic_load_n(&batch->references, __ATOMIC_ACQUIRE) > 1)
+		return 0;
+	batch->finished = false;
+	column = batch_constant(head, field, dictionary, value);
+	if (column && dictionary)
+		column->dictionary_length = dictionary_length(dictionary);
+	batch->finished = finished;
+	return column ? 0 : -ENOMEM;
+}
+
 size_t batch_bytes(const struct sonde_batch *head)
 {
 	return ((const struct batch *)(const void *)head)->bytes;

@@ -38,6 +38,12 @@ int batch_adopt(struct sonde_batch *batch, struct sonde_batch *child);
  * counts. Idempotent. From here on the batch is read-only. */
 void batch_finish(struct sonde_batch *batch);
 
+/* Adds a constant to a batch that only its sender has, even if it is finished; batch_bytes() stays
+ * what it was, as its sender may have asked for that much room. Nothing is added where others hold
+ * the batch too. -ENOMEM. */
+int batch_describe(struct sonde_batch *batch, const struct sonde_field *field,
+		   struct sonde_dictionary *dictionary, const void *value);
+
 /* Memory that holding this batch keeps from being freed: rows, columns, heaps, parents, children,
  * and of each dictionary the part that falls to it among all who held one then. Cheap: computed by
  * batch_finish(); 0 before. */

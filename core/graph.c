@@ -10,6 +10,7 @@
 #include "leave.h"
 #include "log.h"
 #include "processor.h"
+#include "resource.h"
 
 /* ---- building ---------------------------------------------------------------------------- */
 
@@ -331,7 +332,11 @@ int graph_create(struct config *config, struct ledger *ledger, struct graph *for
 	graph->former = former;
 	graph->nodes = calloc(config->instance_count + 1, sizeof(*graph->nodes));
 	graph->pipelines = calloc(config->pipeline_count + 1, sizeof(*graph->pipelines));
-	result = graph->nodes && graph->pipelines ? graph_build(graph) : -ENOMEM;
+	result = graph->nodes && graph->pipelines ? 0 : -ENOMEM;
+	if (!result)
+		result = resource_create(&config->daemon.resource, &graph->resource);
+	if (!result)
+		result = graph_build(graph);
 	graph->leave = result ? NULL : leave_create(graph);
 	if (!result && !graph->leave)
 		result = -ENOMEM;
@@ -416,6 +421,7 @@ void graph_release(struct graph *graph)
 		config_release(graph->configs[i]);
 	free(graph->configs);
 	leave_release(graph->leave);
+	resource_release(graph->resource);
 	free(graph->starts);
 	free(graph->inherited);
 	free(graph->routes);

@@ -61,7 +61,8 @@ struct graph {
 	struct ledger *ledger;
 	struct graph_loop *loops; /* [0]: shared by inputs without threads of their own */
 	uint32_t loop_count;
-	struct graph_node *nodes; /* as the config's instances; unrouted ones have no replica */
+	struct resource *resource; /* of what its inputs send; NULL: nothing is said */
+	struct graph_node *nodes;  /* as the config's instances; unrouted ones have no replica */
 	struct graph_pipeline *pipelines;
 	struct graph_route *routes;
 	uint32_t route_count;

@@ -74,6 +74,7 @@ struct instance {
 		     struct sonde_batch *); /* where its rows go; takes the reference */
 	void *owner;       /* of emit: the fan-out, pipeline or output that it is part of */
 	uint32_t position; /* of a processor in its pipeline */
+	const struct resource *resource; /* of an input: what all its rows are said to come from */
 
 	struct rows rows;
 	struct loop_timer linger; /* sends committed rows that wait */

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include "batch.h"
+#include "log.h"
 #include "memory.h"
 #include "pipeline.h"
 #include "processor.h"
+#include "resource.h"
 
 enum { PIPELINE_BATCHES_PER_TURN = 16 };
 
@@ -161,6 +163,9 @@ void input_emit(struct instance *instance, struct sonde_batch *batch)
 {
 	uint64_t rows, events;
 
+	if (resource_add(instance->resource, batch))
+		log_write(SONDE_WARNING, instance->base.name,
+			  "memory is refused: rows go without what `sonde.resource` says");
 	batch_finish(batch);
 	rows = batch->selected_count;
 	events = batch->event_count;

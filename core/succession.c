@@ -28,10 +28,12 @@ static void sources_install(struct sources *sources, struct graph_links *links)
 	links->sources = (struct sources){ 0 };
 }
 
-static void node_install(struct graph_node *node)
+static void node_install(const struct graph *graph, struct graph_node *node)
 {
-	for (uint32_t r = 0; node->fans && r < node->count; r++)
+	for (uint32_t r = 0; node->fans && r < node->count; r++) {
 		fan_install(&node->fans[r], &node->links[r]);
+		node->instances[r]->resource = graph->resource;
+	}
 	for (uint32_t r = 0; node->outputs && r < node->count; r++)
 		sources_install(&node->outputs[r].sources, &node->links[r]);
 }
@@ -53,7 +55,7 @@ void graph_install(struct graph *graph)
 {
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 		if (!graph->nodes[i].adopted && !graph->nodes[i].late)
-			node_install(&graph->nodes[i]);
+			node_install(graph, &graph->nodes[i]);
 	}
 	for (uint32_t i = 0; i < graph->config->pipeline_count; i++) {
 		if (!graph->pipelines[i].adopted)
@@ -74,7 +76,7 @@ static void graph_install_rest(struct graph *graph)
 {
 	for (uint32_t i = 0; i < graph->config->instance_count; i++) {
 		if (graph->nodes[i].adopted || graph->nodes[i].late)
-			node_install(&graph->nodes[i]);
+			node_install(graph, &graph->nodes[i]);
 	}
 	for (uint32_t i = 0; i < graph->config->pipeline_count; i++) {
 		if (graph->pipelines[i].adopted)
