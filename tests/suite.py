@@ -23,7 +23,7 @@ PYTEST_STAGES = {"abi": "tests/abi", "integration": "tests/integration", "kernel
 STAGES = ["style", "unit", "abi", "integration", "kernel", "examples", "asan", "tsan", "fuzz"]
 BUDGET_S = 25 * 60          # of a run without --long, on two cores
 LINES_MAXIMUM = 600         # of a source file
-FUZZ_S = {False: 12, True: 300}   # a target, without and with --long
+FUZZ_S = {False: 8, True: 300}   # a target, without and with --long
 
 
 @dataclasses.dataclass
@@ -242,7 +242,8 @@ def sanitized(stage, selection, arguments, sanitizers):
     }
     try:
         yield from units(stage, directory, selection, environment, slower=5)
-        yield from pytests(stage, list(PYTEST_STAGES.values()), selection, "sanitizers", arguments,
+        marks = "sanitizers or asan" if stage == "asan" else "sanitizers"
+        yield from pytests(stage, list(PYTEST_STAGES.values()), selection, marks, arguments,
                            {**environment, "SONDE_BUILD": os.path.join(TREE, directory)})
         for path in sorted(glob.glob(f"{reports}/*")):
             with open(path, errors="replace") as file:

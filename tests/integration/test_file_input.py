@@ -108,7 +108,7 @@ def test_what_was_written_is_read_and_written_alike(place):
         assert (again / f"{name}.json").read_text() == (place / "out" / f"{name}.json").read_text()
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_a_bad_line_is_named_and_left_out(place):
     path = place / "in" / "a.json"
     path.write_text(logs(1) + '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"012"}]}]}]}\n' + "no\n" +

@@ -18,7 +18,7 @@ import pytest
 import sonde
 from http_mirror import Mirror, raw, read_all
 
-pytestmark = pytest.mark.sanitizers
+pytestmark = pytest.mark.asan
 
 MIB = 1 << 20
 

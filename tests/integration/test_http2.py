@@ -16,7 +16,7 @@ from http_mirror import (ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREA
                          FLOW_CONTROL_ERROR, GOAWAY, HEADERS, NO_ERROR, PING, PREFACE, PRIORITY, PROTOCOL_ERROR,
                          RST, SETTINGS, WINDOW, Http2, Mirror, frame, head, literal, raw)
 
-pytestmark = pytest.mark.sanitizers
+pytestmark = pytest.mark.asan
 
 MIB = 1 << 20
 

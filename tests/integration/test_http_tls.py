@@ -15,7 +15,7 @@ import pytest
 import sonde
 from http_mirror import DATA, END_STREAM, HEADERS, END_HEADERS, Http2, Mirror, frame, head, raw, read_all
 
-pytestmark = pytest.mark.sanitizers
+pytestmark = pytest.mark.asan
 
 
 class Authority:

@@ -59,7 +59,7 @@ def grpc(official):
 
 # --- all is well -------------------------------------------------------------------------------------------------------
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
 def test_rows_arrive_over_http(tmp_path, compression):
     with Receiver() as receiver, \
@@ -159,7 +159,7 @@ def test_what_may_not_be_tried_again_is_lost_for_a_reason(tmp_path, code):
         assert f"rows were rejected: HTTP {code}: because of the receiver" in daemon.log()
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_any_mixture_of_answers_closes_the_books(tmp_path):
     count = 0
 
@@ -229,7 +229,7 @@ def test_a_warning_loses_nothing(tmp_path):
 
 # --- connections -------------------------------------------------------------------------------------------------------
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 @pytest.mark.parametrize("first", ["reset", "hang"])
 def test_a_connection_that_ends_without_an_answer_may_repeat_rows(tmp_path, first):
     with Receiver(Answer(first=first)) as receiver, \
@@ -254,7 +254,7 @@ def test_who_is_not_there_is_waited_for(tmp_path):
 
 # --- sizes -------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_requests_are_split_until_the_receiver_takes_them(tmp_path):
     with Receiver(limit=20000) as receiver, \
             Daemon(tmp_path, body(f'endpoint = "{receiver.url}";')).start() as daemon:

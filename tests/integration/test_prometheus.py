@@ -96,7 +96,7 @@ def all_delivered(daemon, rows=ROWS):
 
 # --- what everybody can read ----------------------------------------------------------------------------------------
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_sums_are_those_of_the_rows_and_the_ledger_has_each_of_them(tmp_path):
     port = free_port()
     wanted = totals()
@@ -120,7 +120,7 @@ def test_sums_are_those_of_the_rows_and_the_ledger_has_each_of_them(tmp_path):
         assert daemon.status().counter("prom", "scrapes") == 2
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_buckets_end_at_exact_powers_of_two(tmp_path):
     port = free_port()
     with Daemon(tmp_path, body(port, series=1)).start() as daemon:
@@ -133,7 +133,7 @@ def test_buckets_end_at_exact_powers_of_two(tmp_path):
     assert buckets[float("inf")] == totals()["items"]
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_promtool_has_no_complaint(tmp_path):
     if not shutil.which("promtool"):
         pytest.skip("promtool is not installed")
@@ -146,7 +146,7 @@ def test_promtool_has_no_complaint(tmp_path):
     assert (result.returncode, result.stdout) == (0, b"")
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_what_is_not_a_scrape_is_answered_so(tmp_path):
     port = free_port()
     with Daemon(tmp_path, body(port)).start() as daemon:
@@ -163,7 +163,7 @@ def test_what_is_not_a_scrape_is_answered_so(tmp_path):
         assert scrape(port, encoding="gzip;q=0")[2] == plain
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_rows_that_are_no_metrics_are_rejected_and_that_is_said_once(tmp_path):
     port = free_port()
     with Daemon(tmp_path, body(port).replace("rows =", "logs = 30; rows =")).start() as daemon:
@@ -191,7 +191,7 @@ def certificate(directory, name, authority=None):
     return path, key
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_with_tls_only_known_scrapers_are_let_in(tmp_path):
     if not shutil.which("openssl"):
         pytest.skip("openssl is not installed")
@@ -211,7 +211,7 @@ def test_with_tls_only_known_scrapers_are_let_in(tmp_path):
 
 # --- bounds and time ------------------------------------------------------------------------------------------------
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_ten_times_the_series_that_there_is_room_for_add_up_all_the_same(tmp_path):
     limit, port, rows = 400, free_port(), 40000      # 100 series of each of the four metrics
     options = f"series_limit = {limit};"
@@ -232,7 +232,7 @@ def test_ten_times_the_series_that_there_is_room_for_add_up_all_the_same(tmp_pat
     assert "no room for more series" in daemon.log()
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 def test_a_bound_of_memory_holds_as_one_of_series_does(tmp_path):
     port, rows, bound = free_port(), 40000, 1 << 20
     with Daemon(tmp_path, body(port, rows, series=rows, options='memory_limit = "1MiB";')).start() as daemon:
@@ -347,7 +347,7 @@ def plain_text_of(port):
         server.shutdown()
 
 
-@pytest.mark.sanitizers
+@pytest.mark.asan
 @pytest.mark.parametrize("form", ["text", "openmetrics", "native"])
 def test_prometheus_comes_to_the_sums_of_the_ledger(tmp_path, form):
     port = free_port()
