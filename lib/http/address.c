@@ -167,6 +167,18 @@ static uint16_t port_of(int fd)
 						: ((struct sockaddr_in *)(void *)&name)->sin_port);
 }
 
+bool address_is_loopback(const struct address *address)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (address->path || !*address->host || !strcmp(address->host, "localhost"))
+		return true;
+	if (inet_pton(AF_INET, address->host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	return inet_pton(AF_INET6, address->host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
 /* What is set on the listening socket holds for those that it accepts. */
 static int host_listen(const struct addrinfo *info, bool shared, int *ret_fd)
 {

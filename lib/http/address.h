@@ -20,6 +20,10 @@ struct address {
 /* -EINVAL: `error` says what is wrong and what would be right. */
 int address_parse(const char *text, struct address *ret_address, char *error, size_t error_size);
 
+/* Whether nobody from another host can come there, going by the text alone: a path, the name
+ * localhost, or an address of loopback as digits. */
+bool address_is_loopback(const struct address *address);
+
 /* Listens at all that the address stands for: for a name each of its addresses, of which one must
  * work. The sockets do not block; `ret_port` is the port of all of them, 0 for a path. A socket
  * that nobody listens at any more is taken out of the way. -EINVAL and others with `error`. */

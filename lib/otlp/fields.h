@@ -10,6 +10,13 @@ enum { REQUEST_RESOURCES = 1 };
 enum { RESPONSE_PARTIAL_SUCCESS = 1 };
 enum { PARTIAL_REJECTED = 1, PARTIAL_MESSAGE = 2 };
 
+/* google.rpc.Status, its details (google.protobuf.Any), google.rpc.RetryInfo and
+ * google.protobuf.Duration. */
+enum { RPC_CODE = 1, RPC_MESSAGE = 2, RPC_DETAILS = 3 };
+enum { DETAIL_TYPE = 1, DETAIL_VALUE = 2 };
+enum { RETRY_DELAY = 1 };
+enum { DURATION_SECONDS = 1, DURATION_NS = 2 };
+
 /* ResourceLogs, ResourceSpans, ResourceMetrics; ScopeLogs, ScopeSpans, ScopeMetrics. */
 enum { RESOURCE_RESOURCE = 1, RESOURCE_SCOPES = 2, RESOURCE_SCHEMA_URL = 3 };
 enum { SCOPE_SCOPE = 1, SCOPE_ITEMS = 2, SCOPE_SCHEMA_URL = 3 };

@@ -15,18 +15,13 @@ import time
 
 import pytest
 from otlp_receiver import OK, Answer, Receiver, field, fields, of, status
+from peers import free_port
 from sonde import Daemon, run, wait_for
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asan]
 
 PROTOBUF = "application/x-protobuf"
 SERVICES = {"logs": "logs.v1.LogsService", "metrics": "metrics.v1.MetricsService", "traces": "trace.v1.TraceService"}
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def pair(key, value):
@@ -493,6 +488,8 @@ def test_replicas_share_the_port(tmp_path):
 
 @pytest.mark.parametrize("options,words", [
     ('http = "0.0.0.0:4318";', "is not loopback"),
+    ('http = "127.example.com:4318";', "is not loopback"),
+    ('http = "127.0.0.1";', "inputs.apps.http"),
     ('http = "0.0.0.0:4318"; certificate_file = "CERTIFICATE"; key_file = "CERTIFICATE";', "anybody may send"),
     ('http = ""; grpc = "";', "listens nowhere"),
     ('certificate_file = "CERTIFICATE";', "its key is missing"),

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from otlp_receiver import field, varint
 from sonde import BUILD, TREE, wait_for
 
 sys.path.insert(0, os.path.join(TREE, "tests/bench"))
@@ -26,18 +27,6 @@ UNSENT, UNANSWERED, TAKEN, REFUSED, PARTLY = range(5)
 
 def send(port, signal="logs", requests=40, *options):
     return load_end(load_start(BUILD, port, signal, "--requests", requests, "--seconds", 60, *options))
-
-
-def varint(value):
-    out = b""
-    while value >= 0x80:
-        out += bytes([value & 0x7f | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def field(number, content):
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def numbered(number, value_first=False):

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
@@ -18,6 +17,7 @@ import urllib.parse
 
 import pytest
 
+from peers import free_port
 from sonde import PLUGINS, Daemon, run, wait_for
 
 ROWS = 20000
@@ -25,12 +25,6 @@ SERIES = 12
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 LINE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)(?: # .*)?$')
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def body(port, rows=ROWS, series=SERIES, options=""):

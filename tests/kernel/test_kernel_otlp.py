@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 
@@ -143,17 +142,11 @@ pipelines: {{ all: {{ from = ["calls", "rows", "own"]; to = ["out"]; }}; }};
     assert [p for p in points if p.get("name", "").startswith("sonde.") and p["temporality"] == 2]
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def test_the_sidecar_sees_its_application_and_nobody_else(tmp_path, make_cgroup, official):
     application, neighbour = make_cgroup(), make_cgroup()
     with open(os.path.join(TREE, "conf/sidecar.conf")) as file:
         text = file.read()
-    grpc, port = free_port(), free_port()
+    grpc, port = peers.free_port(), peers.free_port()
     text = text.replace("sonde:\n{", f'sonde:\n{{\n\tstate = "{tmp_path}/state";')     # of the test's own daemon
     text = text.replace('application: { plugin = "otlp"; }',
                         f'application: {{ plugin = "otlp"; grpc = "127.0.0.1:{grpc}"; http = "127.0.0.1:{port}"; }}')

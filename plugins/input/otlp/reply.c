@@ -12,12 +12,6 @@
 
 enum { MESSAGE_LIMIT = 256, BODY_SIZE = 1024, FRAME_SIZE = 5 };
 
-/* google.rpc.Status, its details (google.protobuf.Any), RetryInfo and Duration. */
-enum { RPC_CODE = 1, RPC_MESSAGE = 2, RPC_DETAILS = 3 };
-enum { DETAIL_TYPE = 1, DETAIL_VALUE = 2 };
-enum { RETRY_DELAY = 1 };
-enum { DURATION_SECONDS = 1, DURATION_NS = 2 };
-
 /* A message, written from the end of its room. */
 struct body {
 	unsigned char room[BODY_SIZE];

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
+
 static const char *const acks[] = { "received", "delivered", NULL };
 
 const struct sonde_option settings_options[] = {
@@ -113,17 +115,6 @@ const char settings_manual[] =
 	"are not valid OTLP are left out, counted and told to the sender.\n\n"
 	"Off loopback it wants a certificate and `client_ca_file`, or `insecure = true`.";
 
-static bool is_loopback(const char *address)
-{
-	static const char *const prefixes[] = { "127.", "localhost:", "[::1]:", ":", "unix:" };
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		if (!strncmp(address, prefixes[i], strlen(prefixes[i])))
-			return true;
-	}
-	return !*address;
-}
-
 static void check_file(struct sonde_instance *instance, const char *option, const char *path)
 {
 	if (path && access(path, R_OK))
@@ -131,22 +122,29 @@ static void check_file(struct sonde_instance *instance, const char *option, cons
 }
 
 static void check_address(struct sonde_instance *instance, const struct settings *settings,
-			  const char *option, const char *address)
+			  const char *option, const char *text)
 {
-	if (is_loopback(address) || settings->insecure)
+	struct address address;
+	char error[160];
+
+	if (!*text)
+		return;
+	if (address_parse(text, &address, error, sizeof(error)) < 0) {
+		sonde_problem(instance, option, "%s", error);
+		return;
+	}
+	if (address_is_loopback(&address) || settings->insecure)
 		return;
 	if (!settings->certificate)
 		sonde_problem(instance, option,
 			      "%s is not loopback: give certificate_file, key_file and "
-			      "client_ca_file, or say "
-			      "insecure = true",
-			      address);
+			      "client_ca_file, or say insecure = true",
+			      text);
 	else if (!settings->client_ca)
-		sonde_problem(
-			instance, option,
-			"%s is not loopback, and anybody may send: give client_ca_file, or say "
-			"insecure = true",
-			address);
+		sonde_problem(instance, option,
+			      "%s is not loopback, and anybody may send: give client_ca_file, or "
+			      "say insecure = true",
+			      text);
 }
 
 void settings_check(struct sonde_instance *instance, const struct settings *settings)

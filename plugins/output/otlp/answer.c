@@ -9,12 +9,6 @@
 #include "fields.h"
 #include "protobuf.h"
 
-/* google.rpc.Status, google.protobuf.Any, google.rpc.RetryInfo, google.protobuf.Duration. */
-enum { RPC_CODE = 1, RPC_MESSAGE = 2, RPC_DETAILS = 3 };
-enum { DETAIL_TYPE_URL = 1, DETAIL_VALUE = 2 };
-enum { RETRY_DELAY = 1 };
-enum { DURATION_SECONDS = 1, DURATION_NANOS = 2 };
-
 enum {
 	GRPC_CANCELLED = 1,
 	GRPC_DEADLINE_EXCEEDED = 4,
@@ -165,7 +159,7 @@ static int read_duration(const void *data, size_t length, int64_t *ret_ns)
 			continue;
 		if (field.number == DURATION_SECONDS)
 			seconds = (int64_t)field.value;
-		else if (field.number == DURATION_NANOS)
+		else if (field.number == DURATION_NS)
 			ns = (int64_t)field.value;
 	}
 	if (result < 0 || seconds < 0 || ns < 0 || ns > 999999999)
@@ -205,7 +199,7 @@ static int read_detail(struct answer *answer, const void *data, size_t length)
 	while ((result = message_next(&reader, &field)) > 0) {
 		if (field.wire != MESSAGE_BYTES)
 			continue;
-		if (field.number == DETAIL_TYPE_URL)
+		if (field.number == DETAIL_TYPE)
 			is_retry_info = field.length >= name_length &&
 					!memcmp(field.data + field.length - name_length, retry_info,
 						name_length);

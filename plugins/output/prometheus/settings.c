@@ -96,12 +96,6 @@ const char settings_manual[] =
 	"It listens on the loopback interface unless it is told otherwise. Off it, say "
 	"certificate_file and key_file, and client_ca_file to let only known scrapers in.";
 
-static bool is_loopback(const struct address *address)
-{
-	return address->path || !*address->host || strcmp(address->host, "localhost") == 0 ||
-	       strcmp(address->host, "::1") == 0 || strncmp(address->host, "127.", 4) == 0;
-}
-
 bool settings_is_open(const struct settings *settings)
 {
 	struct address address;
@@ -109,7 +103,7 @@ bool settings_is_open(const struct settings *settings)
 
 	return !*settings->certificate &&
 	       address_parse(settings->listen, &address, error, sizeof(error)) == 0 &&
-	       !is_loopback(&address);
+	       !address_is_loopback(&address);
 }
 
 static void check_tls(struct sonde_instance *instance, const struct settings *settings)
