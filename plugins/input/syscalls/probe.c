@@ -264,6 +264,12 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 	int error;
 
 	control->plain = SONDE_SYSCALLS_NOT_PLAIN;
+	if (!need_exit) { /* the filters stay: a call that is under way is still held against them
+			   */
+		error = hooks_apply(probe, false, false);
+		control->mode = 0;
+		return error;
+	}
 	error = filters_apply(probe, settings);
 	if (error)
 		return error;
@@ -276,15 +282,11 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 	control->detail = settings->detail;
 	control->errors_only = settings->errors_only;
 	control->per_process = settings->per_process;
-	if (need_exit)
-		control->mode = settings->mode;
+	control->mode = settings->mode;
 	probe->plain = settings->mode == SONDE_SYSCALLS_AGGREGATE && !settings->errors_only &&
 		       !settings->minimum_duration_ns;
 	probe_renew(probe);
-	error = hooks_apply(probe, need_exit, need_enter);
-	if (!need_exit)
-		control->mode = 0;
-	return error;
+	return hooks_apply(probe, need_exit, need_enter);
 }
 
 void probe_ledger(const struct probe *probe, struct sonde_syscalls_cpu *ret_sum)
