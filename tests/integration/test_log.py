@@ -26,6 +26,11 @@ def chatter(tmp_path, options="", settings=""):
     return Daemon(tmp_path, CHATTER.replace("OPTIONS", options), settings)
 
 
+def chattered(daemon):
+    """Waits for the first tick of the plugin's timer: a daemon is ready before it, and may be stopped before it."""
+    wait_for(lambda: "chatters" in daemon.log(), "the plugin chatters")
+
+
 def windows(daemon):
     """How many windows of 10 s the daemon may have lived in: by the log's own summaries, and the last one."""
     return len(re.findall("… [0-9]+ more", daemon.log())) + 1
@@ -33,6 +38,7 @@ def windows(daemon):
 
 def test_text_has_time_level_and_instance(tmp_path):
     with chatter(tmp_path).start() as daemon:
+        chattered(daemon)
         assert daemon.stop() == 0
         lines = daemon.log().splitlines()
         assert all(re.match(r"\d\d:\d\d:\d\d (error|warning|info) ", line) for line in lines)
@@ -42,6 +48,7 @@ def test_text_has_time_level_and_instance(tmp_path):
 @pytest.mark.sanitizers
 def test_json_is_one_object_a_line(tmp_path):
     with chatter(tmp_path, settings='log_format = "json"; log = "debug";').start() as daemon:
+        chattered(daemon)
         assert daemon.stop() == 0
         lines = [json.loads(line) for line in daemon.log().splitlines()]
         assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$", line["time"]) for line in lines)
