@@ -337,7 +337,8 @@ def fuzz(selection, arguments):
                 ["setarch", "--addr-no-randomize", program, f"-max_total_time={seconds}", "-timeout=10",
                  "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix=build-fuzz/{name}-", found,
                  *([seeds] if os.path.isdir(seeds) else [])],
-                seconds + 300, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                seconds + 300, {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT)
         inputs = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
         if status == 0 and inputs and int(inputs[1]) > 0:
             print(f"    {int(inputs[1]):,} inputs", flush=True)

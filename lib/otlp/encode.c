@@ -282,9 +282,12 @@ int otlp_encode(struct otlp_encoder *encoder, const struct sonde_batch *batch, u
 						       metrics && points_are_long(batch)) < 0)
 		return -ENOMEM;
 	encoder->item_count = encoder->left_out_count = 0;
-	encoder->output.start = request->memory;
-	encoder->output.end = request->memory + request->capacity;
-	encoder->output.writer.at = encoder->output.end - request->length;
+	encoder->output = (struct output){ 0 };
+	if (request->memory) {
+		encoder->output.start = request->memory;
+		encoder->output.end = request->memory + request->capacity;
+		encoder->output.writer.at = encoder->output.end - request->length;
+	}
 	fine = put_runs(encoder, metrics);
 	request->memory = encoder->output.start; /* grown, what is in it is the same */
 	request->capacity = (size_t)(encoder->output.end - encoder->output.start);

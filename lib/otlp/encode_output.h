@@ -35,7 +35,8 @@ static inline size_t output_length(const struct output *output)
 /* Forgets what was written since the length was that. */
 static inline void output_cut(struct output *output, size_t length)
 {
-	output->writer.at = output->end - length;
+	if (output->end) /* it has memory */
+		output->writer.at = output->end - length;
 }
 
 /* The tag (of a number up to 15) and length of a field whose content is what lies up to `end`. */

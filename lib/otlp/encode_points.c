@@ -181,7 +181,9 @@ static struct step no_step(void)
 {
 	static const unsigned char nothing[OUTPUT_SLACK];
 
-	return (struct step){ .kind = STEP_LITERAL, .end = nothing + OUTPUT_SLACK };
+	return (struct step){ .kind = STEP_LITERAL,
+			      .end = nothing + OUTPUT_SLACK,
+			      .base = step_no_value };
 }
 
 /* Makes the steps that are a metric's: its value (NULL: in several columns), the first one if it is

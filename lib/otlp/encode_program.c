@@ -14,6 +14,8 @@ enum {
 	REMEMBERED_ROWS = 64,            /* it is not worth it for fewer */
 };
 
+const unsigned char step_no_value[1];
+
 struct step *program_add(struct program *program, enum step_kind kind, uint32_t number)
 {
 	struct step *steps, *step;
@@ -28,7 +30,9 @@ struct step *program_add(struct program *program, enum step_kind kind, uint32_t 
 		program->step_capacity = capacity;
 	}
 	step = &program->steps[program->step_count++];
-	*step = (struct step){ .kind = (uint8_t)kind, .number = (uint8_t)number };
+	*step = (struct step){ .kind = (uint8_t)kind,
+			       .number = (uint8_t)number,
+			       .base = step_no_value };
 	program->fixed_bytes += STEP_BYTES;
 	return step;
 }
@@ -399,7 +403,9 @@ static bool fold_constants(struct program *program, struct otlp_encoder *encoder
 	uint32_t count = 0;
 
 	for (uint32_t i = 0, next; i < program->step_count; i = next) {
-		struct step literal = { .kind = STEP_LITERAL, .number = program->steps[i].number };
+		struct step literal = { .kind = STEP_LITERAL,
+					.number = program->steps[i].number,
+					.base = step_no_value };
 
 		next = i + 1;
 		if (!step_is_constant(&program->steps[i])) {

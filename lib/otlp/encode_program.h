@@ -84,6 +84,9 @@ struct step {
 	};
 };
 
+/* Where a step without a column has its values, which nobody reads: a place to reckon from. */
+extern const unsigned char step_no_value[1];
+
 /* The columns of a table that steps of several columns look at; NULL: there is none. */
 struct program_columns {
 	const struct sonde_column *status_code, *status_message, *start, *end, *time, *duration,

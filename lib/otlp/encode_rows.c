@@ -292,7 +292,7 @@ static bool put_lanes(const struct program *program, struct otlp_encoder *encode
 {
 	for (uint32_t lane = lanes->count; lane--;) {
 		uint32_t row = lanes->rows[lane];
-		struct series *series = &encoder->series[row];
+		struct series *series = encoder->series ? &encoder->series[row] : NULL;
 		size_t end = output_length(output);
 		bool odd = lanes->odd[lane];
 
