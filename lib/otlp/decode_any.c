@@ -215,6 +215,11 @@ int otlp_value_encode(struct otlp_decoder *decoder, struct value *value)
 
 /* ---- pairs ------------------------------------------------------------------------------- */
 
+static int attribute_is_too_deep(struct otlp_decoder *decoder)
+{
+	return otlp_record_is_refused(decoder, "an attribute is nested more than 31 deep");
+}
+
 int otlp_pair_read(struct otlp_decoder *decoder, const unsigned char *data, size_t length,
 		   struct pair *ret_pair)
 {
@@ -241,6 +246,8 @@ int otlp_pair_read(struct otlp_decoder *decoder, const unsigned char *data, size
 	if (!result)
 		result = otlp_value_read(decoder, value.data ? value.data : data, value.length,
 					 &pair.value);
+	if (!result && pair.value.depth > DEPTH_LIMIT_IN_PAIR)
+		result = attribute_is_too_deep(decoder);
 	if (result)
 		return result;
 	/* what a second key or value took the place of was not looked at */
@@ -254,8 +261,8 @@ int otlp_pair_check(struct otlp_decoder *decoder, const unsigned char *data, siz
 	struct walk walk = { .decoder = decoder };
 	int result = message_walk(&walk, KIND_PAIR, data, length, 0);
 
-	if (!result && walk.deepest > DEPTH_LIMIT_IN_MAP)
-		result = otlp_record_is_refused(decoder, "a value is nested more than 31 deep");
+	if (!result && walk.deepest > DEPTH_LIMIT_IN_PAIR)
+		result = attribute_is_too_deep(decoder);
 	return result;
 }
 
@@ -265,9 +272,6 @@ int otlp_pair_append(struct otlp_decoder *decoder, struct pair *pair, uint32_t n
 	size_t start, part;
 	int result;
 
-	if (pair->value.depth > DEPTH_LIMIT_IN_MAP)
-		return otlp_record_is_refused(decoder,
-					      "a value is nested more than 31 deep in a map");
 	result = otlp_scratch_open(list, number, &start);
 	if (!result && !pair->repaired) {
 		result = otlp_scratch_add(list, pair->message, pair->message_length);

@@ -15,7 +15,7 @@
 
 enum {
 	DEPTH_LIMIT = 32,           /* of an AnyValue, as whoever reads one bounds it */
-	DEPTH_LIMIT_IN_MAP = 31,    /* where it may come to lie in a map of what has no column */
+	DEPTH_LIMIT_IN_PAIR = 31,   /* as it may come to lie in a map of what has no column */
 	TEXT_LIMIT = 64 << 20,      /* bytes of an entry of a dictionary */
 	REQUEST_LIMIT = TEXT_LIMIT, /* so that no text of it is over that */
 	COLUMN_LIMIT_MOST = 1024,   /* looking for columns by name is linear in the batch */
