@@ -215,8 +215,7 @@ static bool put_quantiles(const struct sonde_column *column, const void *value, 
 		put_some_double(writer, QUANTILE_QUANTILE, pair[0]);
 		output_put_head(output, SUMMARY_QUANTILES, end);
 	}
-	head.sum *= weight;
-	put_some_double(writer, SUMMARY_SUM, head.sum);
+	put_some_double(writer, SUMMARY_SUM, weight == 1 ? head.sum : head.sum * weight);
 	put_fixed(writer, SUMMARY_COUNT, scale(head.count, weight));
 	return true;
 }

@@ -230,6 +230,22 @@ static void buckets_that_do_not_lie_in_the_heap_are_left_out(void **state)
 	assert_int_equal(count_of(point, EXPLICIT_COUNTS), 0);
 }
 
+static void a_sum_that_signals_is_the_same_number_afterwards(void **state)
+{
+	static const uint64_t signalling = UINT64_C(0x7ff0000000000001);
+	struct sonde_batch *batch = sonde_batch_table(&instance, "m", SONDE_SIGNAL_METRIC, 1);
+	struct sonde_quantiles value = { .count = 1 };
+	struct message_field point;
+
+	memcpy(&value.sum, &signalling, sizeof(signalling));
+	table_set(batch, table_add(batch, FIELD("q", SONDE_QUANTILES, SONDE_ROLE_HISTOGRAM, ROW)),
+		  0, &value);
+	encode(batch);
+	point = field_of(field_of(field_of(scope_at(0, 0), SCOPE_ITEMS, 0), METRIC_SUMMARY, 0),
+			 DATA_POINTS, 0);
+	assert_int_equal(field_of(point, SUMMARY_SUM, 0).value, signalling);
+}
+
 /* ---- values ------------------------------------------------------------------------------ */
 
 static void long_texts_and_keys_are_written_whole(void **state)
@@ -330,6 +346,7 @@ int main(void)
 		TEST(a_measure_without_values_is_no_metric),
 		TEST(rows_that_no_metric_can_say_are_counted),
 		TEST(buckets_that_do_not_lie_in_the_heap_are_left_out),
+		TEST(a_sum_that_signals_is_the_same_number_afterwards),
 		TEST(long_texts_and_keys_are_written_whole),
 		TEST(spans_without_ids_get_ids_that_differ),
 		TEST(weights_become_rejection_thresholds),
