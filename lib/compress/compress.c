@@ -6,7 +6,7 @@
 #include <strings.h>
 #include <libdeflate.h>
 #include <zstd.h>
-#include "buffer.h"
+#include "compress.h"
 
 enum { GZIP_LEVEL_LIMIT = 12, ZSTD_LEVEL_LIMIT = 19 };
 
@@ -22,26 +22,6 @@ static const char *const names[] = {
 	[COMPRESS_GZIP] = "gzip",
 	[COMPRESS_ZSTD] = "zstd",
 };
-
-int buffer_reserve(struct compress_buffer *buffer, size_t capacity)
-{
-	unsigned char *data;
-
-	if (buffer->capacity >= capacity)
-		return 0;
-	data = realloc(buffer->data, capacity);
-	if (!data)
-		return -ENOMEM;
-	buffer->data = data;
-	buffer->capacity = capacity;
-	return 0;
-}
-
-void compress_buffer_release(struct compress_buffer *buffer)
-{
-	free(buffer->data);
-	*buffer = (struct compress_buffer){ 0 };
-}
 
 const char *compress_name(enum compress_coding coding)
 {
@@ -97,7 +77,7 @@ void compressor_release(struct compressor *compressor)
 }
 
 int compressor_run(struct compressor *compressor, const void *data, size_t length,
-		   struct compress_buffer *buffer)
+		   struct buffer *buffer)
 {
 	size_t bound = compressor->gzip ? libdeflate_gzip_compress_bound(compressor->gzip, length)
 					: ZSTD_compressBound(length);

@@ -7,19 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buffer.h"
+
 enum compress_coding {
 	COMPRESS_NONE, /* "identity" */
 	COMPRESS_GZIP,
 	COMPRESS_ZSTD,
 };
-
-/* What is written; zeroed, it is empty, and its memory is used again. */
-struct compress_buffer {
-	unsigned char *data;
-	size_t length, capacity;
-};
-
-void compress_buffer_release(struct compress_buffer *buffer);
 
 /* As HTTP's Content-Encoding and gRPC's grpc-encoding call it. */
 const char *compress_name(enum compress_coding coding);
@@ -37,7 +31,7 @@ void compressor_release(struct compressor *compressor); /* NULL is fine */
 
 /* Puts the compressed body in the place of what the buffer held. -ENOMEM. */
 int compressor_run(struct compressor *compressor, const void *data, size_t length,
-		   struct compress_buffer *buffer);
+		   struct buffer *buffer);
 
 /* What one thread expands with: contexts that are made when first needed. NULL: no memory. */
 struct expander;
@@ -48,6 +42,6 @@ void expander_release(struct expander *expander); /* NULL is fine */
  * are one body. -EMSGSIZE: it is larger than limit_bytes, or wants a window of more than 8 MiB;
  * -EBADMSG: not such data, or cut off; -ENOMEM. */
 int expander_run(struct expander *expander, enum compress_coding coding, const void *data,
-		 size_t length, size_t limit_bytes, struct compress_buffer *buffer);
+		 size_t length, size_t limit_bytes, struct buffer *buffer);
 
 #endif

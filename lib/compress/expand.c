@@ -8,7 +8,7 @@
 #include <libdeflate.h>
 #include <zstd.h>
 #include <zstd_errors.h>
-#include "buffer.h"
+#include "compress.h"
 
 enum {
 	WINDOW_LOG_LIMIT = 23,    /* what RFC 8878 asks receivers of zstd to support: 8 MiB */
@@ -38,7 +38,7 @@ void expander_release(struct expander *expander)
 }
 
 /* Makes room for more, at least doubled, up to the limit. -EMSGSIZE: it is there already. */
-static int buffer_grow(struct compress_buffer *buffer, size_t limit_bytes)
+static int buffer_grow(struct buffer *buffer, size_t limit_bytes)
 {
 	size_t capacity = buffer->capacity + EXPAND_STEP;
 
@@ -65,7 +65,7 @@ static size_t gzip_size(const unsigned char *data, size_t length, size_t limit_b
 /* The decoder has no memory of its own between calls: a member that does not fit begins anew in
  * twice the room, so the work is at most twice that of the bound. */
 static int gzip_member(struct expander *expander, const unsigned char **at,
-		       const unsigned char *end, size_t limit_bytes, struct compress_buffer *buffer)
+		       const unsigned char *end, size_t limit_bytes, struct buffer *buffer)
 {
 	size_t read, written;
 	enum libdeflate_result result;
@@ -91,7 +91,7 @@ static int gzip_member(struct expander *expander, const unsigned char **at,
 }
 
 static int gzip_expand(struct expander *expander, const unsigned char *data, size_t length,
-		       size_t limit_bytes, struct compress_buffer *buffer)
+		       size_t limit_bytes, struct buffer *buffer)
 {
 	const unsigned char *at = data, *end = data + length;
 	int error;
@@ -110,7 +110,7 @@ static int gzip_expand(struct expander *expander, const unsigned char *data, siz
 }
 
 static int zstd_expand(struct expander *expander, const void *data, size_t length,
-		       size_t limit_bytes, struct compress_buffer *buffer)
+		       size_t limit_bytes, struct buffer *buffer)
 {
 	ZSTD_inBuffer in = { .src = data, .size = length };
 	size_t wanted = 1; /* 0: a frame has ended */
@@ -145,7 +145,7 @@ static int zstd_expand(struct expander *expander, const void *data, size_t lengt
 	return 0;
 }
 
-static int copy(const void *data, size_t length, size_t limit_bytes, struct compress_buffer *buffer)
+static int copy(const void *data, size_t length, size_t limit_bytes, struct buffer *buffer)
 {
 	if (length > limit_bytes)
 		return -EMSGSIZE;
@@ -159,7 +159,7 @@ static int copy(const void *data, size_t length, size_t limit_bytes, struct comp
 }
 
 int expander_run(struct expander *expander, enum compress_coding coding, const void *data,
-		 size_t length, size_t limit_bytes, struct compress_buffer *buffer)
+		 size_t length, size_t limit_bytes, struct buffer *buffer)
 {
 	buffer->length = 0;
 	switch (coding) {

@@ -447,8 +447,8 @@ static int choose(struct maker *maker, enum otlp_message *ret_message)
 
 /* message: NULL: the one that *ret_message becomes. */
 static int make(const enum otlp_message *message, const char *json, size_t length,
-		size_t memory_limit_bytes, enum otlp_message *ret_message,
-		struct otlp_buffer *buffer, struct otlp_json_error *ret_error)
+		size_t memory_limit_bytes, enum otlp_message *ret_message, struct buffer *buffer,
+		struct otlp_json_error *ret_error)
 {
 	struct otlp_json_error error = { 0 };
 	struct maker maker = { .memory = buffer->data, .capacity = buffer->capacity };
@@ -482,21 +482,15 @@ static int make(const enum otlp_message *message, const char *json, size_t lengt
 }
 
 int otlp_from_json(enum otlp_message message, const char *json, size_t length,
-		   size_t memory_limit_bytes, struct otlp_buffer *buffer,
+		   size_t memory_limit_bytes, struct buffer *buffer,
 		   struct otlp_json_error *ret_error)
 {
 	return make(&message, json, length, memory_limit_bytes, NULL, buffer, ret_error);
 }
 
 int otlp_data_from_json(const char *json, size_t length, size_t memory_limit_bytes,
-			enum otlp_message *ret_message, struct otlp_buffer *buffer,
+			enum otlp_message *ret_message, struct buffer *buffer,
 			struct otlp_json_error *ret_error)
 {
 	return make(NULL, json, length, memory_limit_bytes, ret_message, buffer, ret_error);
-}
-
-void otlp_buffer_release(struct otlp_buffer *buffer)
-{
-	free(buffer->data);
-	*buffer = (struct otlp_buffer){ 0 };
 }

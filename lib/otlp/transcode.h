@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buffer.h"
 #include "json.h"
 
 /* The messages that stand alone. */
@@ -35,27 +36,19 @@ struct otlp_json_error {
 	char text[200]; /* resourceLogs[0].resource: an array stands where an object should */
 };
 
-/* What is decoded; zeroed, it is empty, and its memory is used again. */
-struct otlp_buffer {
-	unsigned char *data;
-	size_t length, capacity;
-};
-
-void otlp_buffer_release(struct otlp_buffer *buffer);
-
 /* JSON to protobuf. memory_limit_bytes bounds what parsing takes, exactly; some 5 times
  * the text is usual. The buffer comes on top of that: the message is smaller than the text, but for
  * arrays of short numbers, where it may have 4 times as much. -EBADMSG: not such JSON; -EMSGSIZE:
  * it would take more memory than that; -ENOMEM. ret_error says where and why, of -ENOMEM nothing.
  */
 int otlp_from_json(enum otlp_message message, const char *json, size_t length,
-		   size_t memory_limit_bytes, struct otlp_buffer *buffer,
+		   size_t memory_limit_bytes, struct buffer *buffer,
 		   struct otlp_json_error *ret_error);
 
 /* The same of a request whose signal only its text tells, by its one member: *ret_message is
  * OTLP_LOGS, OTLP_SPANS or OTLP_METRICS. -EBADMSG: it has none of the three, or several. */
 int otlp_data_from_json(const char *json, size_t length, size_t memory_limit_bytes,
-			enum otlp_message *ret_message, struct otlp_buffer *buffer,
+			enum otlp_message *ret_message, struct buffer *buffer,
 			struct otlp_json_error *ret_error);
 
 /* Protobuf to JSON on one line, appended to `json`, which is as it was on failure. Texts that are

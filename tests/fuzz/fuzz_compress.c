@@ -12,7 +12,7 @@ static void check_round_trip(struct expander *expander, enum compress_coding cod
 			     const uint8_t *data, size_t size)
 {
 	static struct compressor *compressors[COMPRESS_ZSTD + 1];
-	struct compress_buffer small = { 0 }, large = { 0 };
+	struct buffer small = { 0 }, large = { 0 };
 
 	if (!compressors[coding])
 		compressors[coding] = compressor_create(coding, 1);
@@ -20,14 +20,14 @@ static void check_round_trip(struct expander *expander, enum compress_coding cod
 	assert(!compressor_run(compressors[coding], data, size, &small));
 	assert(!expander_run(expander, coding, small.data, small.length, size, &large));
 	assert(large.length == size && (!size || !memcmp(large.data, data, size)));
-	compress_buffer_release(&small);
-	compress_buffer_release(&large);
+	buffer_release(&small);
+	buffer_release(&large);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct expander *expander;
-	struct compress_buffer large = { 0 };
+	struct buffer large = { 0 };
 
 	if (!expander)
 		expander = expander_create();
@@ -41,6 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (size <= 4096)
 			check_round_trip(expander, (enum compress_coding)coding, data, size);
 	}
-	compress_buffer_release(&large);
+	buffer_release(&large);
 	return 0;
 }

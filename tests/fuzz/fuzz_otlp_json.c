@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* JSON to protobuf, in a block of its own size, so that the sanitizer sees what is behind it. */
 static int read_json(enum otlp_message message, const void *json, size_t length, size_t limit_bytes,
-		     struct otlp_buffer *buffer)
+		     struct buffer *buffer)
 {
 	struct otlp_json_error error = { 0 };
 	char *text = malloc(length);
@@ -35,9 +35,9 @@ static int read_json(enum otlp_message message, const void *json, size_t length,
 }
 
 /* Protobuf of ours is JSON that is the same protobuf. */
-static void check_message(enum otlp_message message, const struct otlp_buffer *buffer)
+static void check_message(enum otlp_message message, const struct buffer *buffer)
 {
-	struct otlp_buffer again = { 0 };
+	struct buffer again = { 0 };
 	struct json json = { 0 };
 
 	assert(!otlp_to_json(message, buffer->data, buffer->length, &json));
@@ -46,12 +46,12 @@ static void check_message(enum otlp_message message, const struct otlp_buffer *b
 	assert(again.length == buffer->length);
 	assert(!again.length || !memcmp(again.data, buffer->data, again.length));
 	json_release(&json);
-	otlp_buffer_release(&again);
+	buffer_release(&again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct otlp_buffer buffer = { 0 };
+	struct buffer buffer = { 0 };
 	struct json json = { 0 };
 	enum otlp_message message;
 
@@ -69,6 +69,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(!json.length);
 	}
 	json_release(&json);
-	otlp_buffer_release(&buffer);
+	buffer_release(&buffer);
 	return 0;
 }

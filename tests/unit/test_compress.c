@@ -26,10 +26,10 @@ static unsigned char *data_make(size_t length)
 	return data;
 }
 
-static struct compress_buffer packed(enum compress_coding coding, const void *data, size_t length)
+static struct buffer packed(enum compress_coding coding, const void *data, size_t length)
 {
 	struct compressor *compressor = compressor_create(coding, 1);
-	struct compress_buffer buffer = { 0 };
+	struct buffer buffer = { 0 };
 
 	assert_non_null(compressor);
 	assert_int_equal(compressor_run(compressor, data, length, &buffer), 0);
@@ -38,7 +38,7 @@ static struct compress_buffer packed(enum compress_coding coding, const void *da
 }
 
 static int unpack(enum compress_coding coding, const void *data, size_t length, size_t limit,
-		  struct compress_buffer *buffer)
+		  struct buffer *buffer)
 {
 	struct expander *expander = expander_create();
 	int result;
@@ -58,14 +58,14 @@ static void what_is_compressed_comes_back(void **state)
 		enum compress_coding coding = codings[i % 2];
 		size_t length = lengths[i / 2];
 		unsigned char *data = data_make(length);
-		struct compress_buffer small = packed(coding, data, length), large = { 0 };
+		struct buffer small = packed(coding, data, length), large = { 0 };
 
 		assert_int_equal(unpack(coding, small.data, small.length, length, &large), 0);
 		assert_int_equal(large.length, length);
 		if (length)
 			assert_memory_equal(large.data, data, length);
-		compress_buffer_release(&small);
-		compress_buffer_release(&large);
+		buffer_release(&small);
+		buffer_release(&large);
 		free(data);
 	}
 }
@@ -73,7 +73,7 @@ static void what_is_compressed_comes_back(void **state)
 static void every_level_can_be_read_and_a_buffer_is_used_again(void **state)
 {
 	unsigned char *data = data_make(100000);
-	struct compress_buffer small = { 0 }, large = { 0 };
+	struct buffer small = { 0 }, large = { 0 };
 
 	(void)state;
 	for (uint32_t i = 0; i < 2; i++) {
@@ -89,8 +89,8 @@ static void every_level_can_be_read_and_a_buffer_is_used_again(void **state)
 			compressor_release(compressor);
 		}
 	}
-	compress_buffer_release(&small);
-	compress_buffer_release(&large);
+	buffer_release(&small);
+	buffer_release(&large);
 	free(data);
 }
 
@@ -101,15 +101,14 @@ static void a_bomb_ends_at_the_bound(void **state)
 	(void)state;
 	assert_non_null(zeros);
 	for (uint32_t i = 0; i < 2; i++) {
-		struct compress_buffer small = packed(codings[i], zeros, 64 * 1024 * 1024),
-				       large = { 0 };
+		struct buffer small = packed(codings[i], zeros, 64 * 1024 * 1024), large = { 0 };
 
 		assert_true(small.length < 100000);
 		assert_int_equal(unpack(codings[i], small.data, small.length, 1024 * 1024, &large),
 				 -EMSGSIZE);
 		assert_true(large.capacity <= 1024 * 1024 + 1);
-		compress_buffer_release(&small);
-		compress_buffer_release(&large);
+		buffer_release(&small);
+		buffer_release(&large);
 	}
 	free(zeros);
 }
@@ -120,14 +119,14 @@ static void one_byte_over_the_bound_is_too_much(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 2; i++) {
-		struct compress_buffer small = packed(codings[i], data, 300001), large = { 0 };
+		struct buffer small = packed(codings[i], data, 300001), large = { 0 };
 
 		assert_int_equal(unpack(codings[i], small.data, small.length, 300000, &large),
 				 -EMSGSIZE);
-		compress_buffer_release(&large);
+		buffer_release(&large);
 		assert_int_equal(unpack(codings[i], small.data, small.length, 300001, &large), 0);
-		compress_buffer_release(&small);
-		compress_buffer_release(&large);
+		buffer_release(&small);
+		buffer_release(&large);
 	}
 	free(data);
 }
@@ -138,9 +137,8 @@ static void several_members_are_one_body(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 2; i++) {
-		struct compress_buffer first = packed(codings[i], data, 600000),
-				       second = packed(codings[i], data + 600000, 100000),
-				       large = { 0 };
+		struct buffer first = packed(codings[i], data, 600000),
+			      second = packed(codings[i], data + 600000, 100000), large = { 0 };
 		unsigned char *both = malloc(first.length + second.length);
 
 		memcpy(both, first.data, first.length);
@@ -150,9 +148,9 @@ static void several_members_are_one_body(void **state)
 		assert_int_equal(large.length, 700000);
 		assert_memory_equal(large.data, data, 700000);
 		free(both);
-		compress_buffer_release(&first);
-		compress_buffer_release(&second);
-		compress_buffer_release(&large);
+		buffer_release(&first);
+		buffer_release(&second);
+		buffer_release(&large);
 	}
 	free(data);
 }
@@ -163,7 +161,7 @@ static void what_is_cut_off_or_changed_is_refused(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 2; i++) {
-		struct compress_buffer small = packed(codings[i], data, 3000), large = { 0 };
+		struct buffer small = packed(codings[i], data, 3000), large = { 0 };
 
 		for (size_t length = 0; length < small.length; length++) {
 			int result = unpack(codings[i], small.data, length, 10000, &large);
@@ -173,8 +171,8 @@ static void what_is_cut_off_or_changed_is_refused(void **state)
 		small.data[0] ^= 1;
 		assert_int_equal(unpack(codings[i], small.data, small.length, 10000, &large),
 				 -EBADMSG);
-		compress_buffer_release(&small);
-		compress_buffer_release(&large);
+		buffer_release(&small);
+		buffer_release(&large);
 	}
 	free(data);
 }
@@ -183,21 +181,21 @@ static void what_is_cut_off_or_changed_is_refused(void **state)
 static void a_size_that_is_a_lie_costs_no_memory(void **state)
 {
 	unsigned char *data = data_make(3000);
-	struct compress_buffer small = packed(COMPRESS_GZIP, data, 3000), large = { 0 };
+	struct buffer small = packed(COMPRESS_GZIP, data, 3000), large = { 0 };
 
 	(void)state;
 	memset(small.data + small.length - 4, 0xff, 4);
 	assert_int_equal(unpack(COMPRESS_GZIP, small.data, small.length, (size_t)1 << 40, &large),
 			 -EBADMSG);
 	assert_true(large.capacity < 4 * 1024 * 1024);
-	compress_buffer_release(&small);
-	compress_buffer_release(&large);
+	buffer_release(&small);
+	buffer_release(&large);
 	free(data);
 }
 
 static void what_is_not_compressed_is_copied_up_to_the_bound(void **state)
 {
-	struct compress_buffer large = { 0 };
+	struct buffer large = { 0 };
 
 	(void)state;
 	assert_int_equal(unpack(COMPRESS_NONE, "abc", 3, 3, &large), 0);
@@ -206,7 +204,7 @@ static void what_is_not_compressed_is_copied_up_to_the_bound(void **state)
 	assert_int_equal(unpack(COMPRESS_NONE, "abc", 3, 2, &large), -EMSGSIZE);
 	assert_int_equal(unpack(COMPRESS_NONE, "", 0, 0, &large), 0);
 	assert_int_equal(large.length, 0);
-	compress_buffer_release(&large);
+	buffer_release(&large);
 }
 
 static void codings_are_found_by_the_names_of_http(void **state)

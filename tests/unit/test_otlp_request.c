@@ -251,7 +251,7 @@ static void rejected_items_are_shared_out_exactly(void **state)
 
 static void compressed_bodies_are_made_of_the_same_rows(void **state)
 {
-	struct compress_buffer expanded = { 0 };
+	struct buffer expanded = { 0 };
 	struct expander *expander = expander_create();
 	struct bench bench;
 
@@ -269,7 +269,7 @@ static void compressed_bodies_are_made_of_the_same_rows(void **state)
 	assert_memory_equal(expanded.data, otlp_request_data(&bench.request.protobuf),
 			    expanded.length);
 	request_put_back(&bench.request, false);
-	compress_buffer_release(&expanded);
+	buffer_release(&expanded);
 	expander_release(expander);
 	close_bench(&bench);
 }

@@ -78,7 +78,7 @@ void *__wrap_realloc(void *memory, size_t size)
 
 /* ---- helpers ----------------------------------------------------------------------------- */
 
-static struct otlp_buffer buffer;
+static struct buffer buffer;
 static struct otlp_json_error error;
 
 static int read_json(enum otlp_message message, const char *text)
@@ -450,7 +450,7 @@ static void what_parsing_takes_stays_within_the_bound(void **state)
 		size_t length = strlen(text), limit = 1000, before, refusals = 0;
 		int result;
 
-		otlp_buffer_release(&buffer);
+		buffer_release(&buffer);
 		for (;; limit += limit / 3) {
 			before = live_bytes;
 			peak_bytes = before;
@@ -463,7 +463,7 @@ static void what_parsing_takes_stays_within_the_bound(void **state)
 			assert_int_equal(live_bytes, before);
 			refusals++;
 		}
-		otlp_buffer_release(&buffer);
+		buffer_release(&buffer);
 		assert_true(refusals > 5);
 		/* and the bound is not refused for what is not taken */
 		assert_true(peak_bytes - before + length >= limit / 2);
@@ -477,7 +477,7 @@ static void refused_memory_is_an_error_and_leaks_nothing(void **state)
 	size_t blocks = live_blocks;
 	int result = -ENOMEM;
 
-	otlp_buffer_release(&buffer);
+	buffer_release(&buffer);
 	for (uint64_t grants = 0; result; grants++) {
 		refuse_after = grants;
 		result = otlp_from_json(OTLP_LOGS, text, strlen(text), PLENTY_BYTES, &buffer,
@@ -486,7 +486,7 @@ static void refused_memory_is_an_error_and_leaks_nothing(void **state)
 		if (result)
 			assert_int_equal(result, -ENOMEM);
 		assert_true(grants < 1000);
-		otlp_buffer_release(&buffer);
+		buffer_release(&buffer);
 		assert_int_equal(live_blocks, blocks);
 	}
 	free(text);
@@ -517,6 +517,6 @@ int main(void)
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	otlp_buffer_release(&buffer);
+	buffer_release(&buffer);
 	return failed;
 }

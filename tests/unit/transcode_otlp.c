@@ -20,7 +20,7 @@ static size_t hex_read(const char *hex, unsigned char *ret_bytes)
 	return length;
 }
 
-static void from_json(enum otlp_message message, const char *text, struct otlp_buffer *buffer)
+static void from_json(enum otlp_message message, const char *text, struct buffer *buffer)
 {
 	struct otlp_json_error error;
 	int result =
@@ -51,7 +51,7 @@ static void to_json(enum otlp_message message, const char *hex, struct json *jso
 
 int main(void)
 {
-	struct otlp_buffer buffer = { 0 };
+	struct buffer buffer = { 0 };
 	struct json json = { 0 };
 	char *line = NULL;
 	size_t size = 0;
@@ -66,7 +66,7 @@ int main(void)
 		else
 			to_json(message, text, &json);
 	}
-	otlp_buffer_release(&buffer);
+	buffer_release(&buffer);
 	json_release(&json);
 	free(line);
 	return 0;

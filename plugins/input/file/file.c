@@ -38,7 +38,7 @@ struct file {
 
 	struct follow follow;
 	struct otlp_decoder *decoder;
-	struct otlp_buffer buffer;   /* a line as protobuf */
+	struct buffer buffer;        /* a line as protobuf */
 	struct sonde_batch *pending; /* of a line; there is no room for it yet */
 	struct line *pending_line;
 	uint64_t pending_rows;
@@ -508,7 +508,7 @@ static void file_stop(struct sonde_instance *instance)
 	save(instance);
 	follow_close(&file->follow);
 	otlp_decoder_release(file->decoder);
-	otlp_buffer_release(&file->buffer);
+	buffer_release(&file->buffer);
 	file->decoder = NULL;
 	file->has_looked = file->waits = file->ended = false;
 }

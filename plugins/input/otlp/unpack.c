@@ -15,8 +15,8 @@ enum {
 void unpacker_release(struct unpacker *unpacker)
 {
 	expander_release(unpacker->expander);
-	compress_buffer_release(&unpacker->plain);
-	otlp_buffer_release(&unpacker->protobuf);
+	buffer_release(&unpacker->plain);
+	buffer_release(&unpacker->protobuf);
 	*unpacker = (struct unpacker){ 0 };
 }
 
@@ -24,9 +24,9 @@ void unpacker_release(struct unpacker *unpacker)
 static void unpacker_trim(struct unpacker *unpacker)
 {
 	if (unpacker->plain.capacity > KEPT_BYTES)
-		compress_buffer_release(&unpacker->plain);
+		buffer_release(&unpacker->plain);
 	if (unpacker->protobuf.capacity > KEPT_BYTES)
-		otlp_buffer_release(&unpacker->protobuf);
+		buffer_release(&unpacker->protobuf);
 }
 
 static int refuse_memory(struct refusal *refusal)

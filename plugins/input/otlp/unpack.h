@@ -14,8 +14,8 @@ struct message {
 /* What is unpacked with, for all calls of an instance; zeroed, it is empty. */
 struct unpacker {
 	struct expander *expander;
-	struct compress_buffer plain;
-	struct otlp_buffer protobuf;
+	struct buffer plain;
+	struct buffer protobuf;
 };
 
 void unpacker_release(struct unpacker *unpacker);

@@ -93,8 +93,8 @@ static void read_details(const struct response *response, struct answer *answer)
 static bool read_message(const struct response *response, struct expander *expander,
 			 struct answer *answer)
 {
-	const struct compress_buffer *body = &response->body;
-	struct compress_buffer expanded = { 0 };
+	const struct buffer *body = &response->body;
+	struct buffer expanded = { 0 };
 	enum compress_coding coding = COMPRESS_NONE;
 	uint32_t length;
 	bool readable;
@@ -109,7 +109,7 @@ static bool read_message(const struct response *response, struct expander *expan
 	readable = !expander_run(expander, coding, body->data + GRPC_PREFIX_SIZE,
 				 body->length - GRPC_PREFIX_SIZE, RESPONSE_BODY_LIMIT, &expanded) &&
 		   !answer_read_response(answer, expanded.data, expanded.length);
-	compress_buffer_release(&expanded);
+	buffer_release(&expanded);
 	return readable;
 }
 

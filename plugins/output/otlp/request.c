@@ -295,6 +295,6 @@ void request_release(struct transport *transport, struct request *request)
 	transfer_release(transport, &request->transfer);
 	otlp_request_release(&request->protobuf);
 	json_release(&request->json);
-	compress_buffer_release(&request->compressed);
+	buffer_release(&request->compressed);
 	*request = (struct request){ 0 };
 }

@@ -24,7 +24,7 @@ struct request {
 	struct transfer transfer; /* first */
 	struct otlp_request protobuf;
 	struct json json;
-	struct compress_buffer compressed;
+	struct buffer compressed;
 	struct piece pieces[REQUEST_PIECES];
 	uint32_t piece_count;
 	uint64_t row_count;        /* that it says */

@@ -12,7 +12,7 @@ enum { JSON_MEMORY_LIMIT = 4 * 1024 * 1024 };
 
 void response_clear(struct response *response)
 {
-	struct compress_buffer body = response->body;
+	struct buffer body = response->body;
 
 	body.length = 0;
 	*response = (struct response){ .body = body };
@@ -20,7 +20,7 @@ void response_clear(struct response *response)
 
 void response_release(struct response *response)
 {
-	compress_buffer_release(&response->body);
+	buffer_release(&response->body);
 }
 
 static void status_line(struct response *response, const char *line, size_t length)
@@ -77,7 +77,7 @@ void response_header(struct response *response, const char *line, size_t length)
 
 int response_body(struct response *response, const void *data, size_t length)
 {
-	struct compress_buffer *body = &response->body;
+	struct buffer *body = &response->body;
 
 	if (!body->data) {
 		body->data = malloc(RESPONSE_BODY_LIMIT);
@@ -106,7 +106,7 @@ static bool is_of_type(const struct response *response, const char *type)
 
 /* The body as protobuf: as it is, or made of JSON. -EBADMSG: it is neither. */
 static int body_as_protobuf(const struct response *response, enum otlp_message message,
-			    const struct compress_buffer *body, struct otlp_buffer *ret_made,
+			    const struct buffer *body, struct buffer *ret_made,
 			    const void **ret_data, size_t *ret_length)
 {
 	struct otlp_json_error error;
@@ -126,12 +126,12 @@ static int body_as_protobuf(const struct response *response, enum otlp_message m
 }
 
 static void read_success(const struct response *response, enum signal signal,
-			 const struct compress_buffer *body, struct answer *answer)
+			 const struct buffer *body, struct answer *answer)
 {
 	static const enum otlp_message messages[SIGNAL_COUNT] = { OTLP_LOGS_RESPONSE,
 								  OTLP_METRICS_RESPONSE,
 								  OTLP_SPANS_RESPONSE };
-	struct otlp_buffer made = { 0 };
+	struct buffer made = { 0 };
 	const void *data;
 	size_t length;
 
@@ -146,14 +146,14 @@ static void read_success(const struct response *response, enum signal signal,
 			       "it answers with a body of %s that cannot be read",
 			       *response->type ? response->type : "no type");
 	}
-	otlp_buffer_release(&made);
+	buffer_release(&made);
 }
 
 /* The reason: "HTTP 400" with the words of the Status in the body, or of a text. */
-static void read_refusal(const struct response *response, const struct compress_buffer *body,
+static void read_refusal(const struct response *response, const struct buffer *body,
 			 struct answer *answer)
 {
-	struct otlp_buffer made = { 0 };
+	struct buffer made = { 0 };
 	struct answer status = { 0 };
 	const void *data;
 	size_t length;
@@ -164,12 +164,12 @@ static void read_refusal(const struct response *response, const struct compress_
 		answer_say(status.text, (const char *)body->data, body->length);
 	(void)snprintf(answer->text, sizeof(answer->text), "HTTP %u%s%.200s", response->status,
 		       *status.text ? ": " : "", status.text);
-	otlp_buffer_release(&made);
+	buffer_release(&made);
 }
 
 /* The body as it was before it was compressed. Nobody asked for that, but it can be. */
 static int body_expand(const struct response *response, struct expander *expander,
-		       struct compress_buffer *ret_body)
+		       struct buffer *ret_body)
 {
 	enum compress_coding coding;
 
@@ -182,7 +182,7 @@ static int body_expand(const struct response *response, struct expander *expande
 void response_read(const struct response *response, enum protocol protocol, enum signal signal,
 		   struct expander *expander, int64_t now_ns, struct answer *answer)
 {
-	struct compress_buffer body = { 0 };
+	struct buffer body = { 0 };
 
 	if (protocol == PROTOCOL_GRPC) {
 		grpc_read(response, expander, answer);
@@ -196,5 +196,5 @@ void response_read(const struct response *response, enum protocol protocol, enum
 		read_success(response, signal, &body, answer);
 	else
 		read_refusal(response, &body, answer);
-	compress_buffer_release(&body);
+	buffer_release(&body);
 }

@@ -12,7 +12,7 @@ enum { RESPONSE_BODY_LIMIT = 64 * 1024, RESPONSE_HEADER_LIMIT = 8 * 1024 };
 /* Zeroed, nothing came; its memory is used again. */
 struct response {
 	uint32_t status; /* of HTTP; 0: none came */
-	struct compress_buffer body;
+	struct buffer body;
 	bool is_cut; /* the body was longer than the limit */
 	char type[64];
 	char coding[32];

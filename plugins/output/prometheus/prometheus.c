@@ -27,7 +27,7 @@ struct prometheus {
 	struct exposition exposition;
 	struct json body;
 	struct compressor *compressor;
-	struct compress_buffer compressed;
+	struct buffer compressed;
 	struct http_server *server;
 	bool has_told_filtered, has_told_full, has_told_conflict;
 };
@@ -350,7 +350,7 @@ static void prometheus_stop(struct sonde_instance *instance)
 	json_release(&prometheus->body);
 	compressor_release(prometheus->compressor);
 	prometheus->compressor = NULL;
-	compress_buffer_release(&prometheus->compressed);
+	buffer_release(&prometheus->compressed);
 	prometheus->has_told_full = prometheus->has_told_conflict = false;
 }
 
