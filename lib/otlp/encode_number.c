@@ -148,7 +148,6 @@ static bool put_buckets(const struct sonde_column *column, uint32_t number, int3
 			uint32_t start, uint32_t length, double weight, struct output *output)
 {
 	size_t end = output_length(output);
-	const uint64_t *words = column->heap + start;
 
 	if (!in_heap(column, start, length))
 		length = 0;
@@ -157,7 +156,8 @@ static bool put_buckets(const struct sonde_column *column, uint32_t number, int3
 	if (!output_room(output, (size_t)length * MESSAGE_VARINT_SIZE + FIELDS_SIZE))
 		return false;
 	for (uint32_t place = length; place--;)
-		message_put_varint(&output->writer, scale(words[place], weight));
+		message_put_varint(&output->writer,
+				   scale(column->heap[start + (size_t)place], weight));
 	if (length)
 		output_put_head(output, BUCKETS_COUNTS, end);
 	put_zigzag(&output->writer, BUCKETS_OFFSET, offset);
