@@ -358,7 +358,7 @@ static int server_begin(struct http_server *server, const struct http_tls *tls, 
 		(void)snprintf(error, error_size, "cannot begin to serve: %s", strerror(-result));
 		return result;
 	}
-	return tls && tls->certificate ? tls_create(tls, &server->tls, error, error_size) : 0;
+	return tls && tls_is_wanted(tls) ? tls_create(tls, &server->tls, error, error_size) : 0;
 }
 
 int http_server_create(struct sonde_instance *instance, const char *address, bool shared,

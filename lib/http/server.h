@@ -66,11 +66,11 @@ struct http_limits {
 				stall_ns [1 KiB] */
 };
 
+/* Files, PEM; NULL or "": none. */
 struct http_tls {
-	const char *certificate; /* file, PEM, with its chain; NULL: no TLS */
-	const char *key;         /* file, PEM */
-	const char *
-		client_ca; /* file, PEM: clients must show a certificate of these; NULL: need not */
+	const char *certificate; /* with its chain; none: no TLS */
+	const char *key;
+	const char *client_ca; /* clients must show a certificate of these; none: they need not */
 };
 
 struct http_answer {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tls.h"
 
@@ -35,6 +36,46 @@ static const char *reason(void)
 
 	ERR_clear_error();
 	return text ? text : "OpenSSL gives no reason";
+}
+
+/* ---- options ----------------------------------------------------------------------------- */
+
+static bool is_given(const char *file)
+{
+	return file && *file;
+}
+
+bool tls_is_wanted(const struct http_tls *files)
+{
+	return is_given(files->certificate);
+}
+
+bool tls_is_mutual(const struct http_tls *files)
+{
+	return tls_is_wanted(files) && is_given(files->client_ca);
+}
+
+static void check_file(struct sonde_instance *instance, const char *option, const char *file)
+{
+	if (is_given(file) && access(file, R_OK))
+		sonde_problem(instance, option, "%s cannot be read: %m", file);
+}
+
+void tls_check(struct sonde_instance *instance, const struct http_tls *files)
+{
+	bool has_certificate = is_given(files->certificate), has_key = is_given(files->key);
+
+	if (has_certificate && !has_key)
+		sonde_problem(instance, "certificate_file", "its key is missing: give `key_file`");
+	if (has_key && !has_certificate)
+		sonde_problem(instance, "key_file",
+			      "its certificate is missing: give `certificate_file`");
+	if (is_given(files->client_ca) && !has_certificate)
+		sonde_problem(instance, "client_ca_file",
+			      "is only used with TLS: give `certificate_file`");
+	check_file(instance, "certificate_file", files->certificate);
+	check_file(instance, "key_file", files->key);
+	check_file(instance, "client_ca_file", files->client_ca);
 }
 
 /* ---- files ------------------------------------------------------------------------------- */
@@ -141,14 +182,14 @@ int tls_create(const struct http_tls *files, struct tls **ret_tls, char *error, 
 	struct tls *tls = calloc(1, sizeof(*tls));
 	int result = tls ? 0 : -ENOMEM;
 
-	if (!files->key) {
+	if (!is_given(files->key)) {
 		(void)snprintf(error, error_size, "a certificate needs its key");
 		free(tls);
 		return -EINVAL;
 	}
 	for (int i = 0; result == 0 && i < FILE_COUNT; i++) {
-		tls->files[i] = names[i] ? strdup(names[i]) : NULL;
-		if (names[i] && !tls->files[i])
+		tls->files[i] = is_given(names[i]) ? strdup(names[i]) : NULL;
+		if (is_given(names[i]) && !tls->files[i])
 			result = -ENOMEM;
 	}
 	if (result < 0)

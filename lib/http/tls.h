@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS of a server and its connections, by OpenSSL; certificates are read anew when their files
- * change. */
+ * change. Plugins ask it about their options, the rest is lib/http's own. */
 #ifndef SONDE_HTTP_TLS_H
 #define SONDE_HTTP_TLS_H
 
@@ -13,6 +13,14 @@
 
 struct tls;
 struct ssl_st;
+
+/* Whether there is a certificate, and whether clients must show one. */
+bool tls_is_wanted(const struct http_tls *files);
+bool tls_is_mutual(const struct http_tls *files);
+
+/* Tells an instance what is wrong with them as its options certificate_file, key_file and
+ * client_ca_file. */
+void tls_check(struct sonde_instance *instance, const struct http_tls *files);
 
 /* The files are read; -EINVAL and others: `error` names the one that is wrong. */
 int tls_create(const struct http_tls *files, struct tls **ret_tls, char *error, size_t error_size);

@@ -260,8 +260,9 @@ def test_mistakes_in_the_options_are_named(tmp_path):
     config.write_text(body(9464, options='path = "metrics"; key_file = "key.pem";').replace("127.0.0.1:9464", "here"))
     result = run("check", config)
     assert result.returncode != 0
-    for place in ("outputs.prom.listen", "outputs.prom.path", "outputs.prom.key_file"):
-        assert place in result.stdout + result.stderr
+    for words in ("outputs.prom.listen", "outputs.prom.path", "outputs.prom.key_file: its certificate is missing",
+                  "outputs.prom.key_file: key.pem cannot be read"):
+        assert words in result.stdout + result.stderr
 
 
 # --- a real Prometheus ----------------------------------------------------------------------------------------------

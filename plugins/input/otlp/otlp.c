@@ -384,19 +384,14 @@ static int listen_at(struct sonde_instance *instance, const char *address, int t
 		.idle_ns = settings->idle_ns,
 		.stall_ns = settings->stall_ns,
 	};
-	const struct http_tls tls = {
-		.certificate = settings->certificate,
-		.key = settings->key,
-		.client_ca = settings->client_ca,
-	};
 	char error[256];
 	int result;
 
 	if (!*address)
 		return 0;
-	result = http_server_create(instance, address, instance->replica_count > 1, &limits, &tls,
-				    &otlp_handler, instance, timer, ret_server, error,
-				    sizeof(error));
+	result = http_server_create(instance, address, instance->replica_count > 1, &limits,
+				    &settings->tls, &otlp_handler, instance, timer, ret_server,
+				    error, sizeof(error));
 	return result < 0 ? sonde_fail(instance, -result, "%s", error) : 0;
 }
 

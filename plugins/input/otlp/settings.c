@@ -3,9 +3,9 @@
 #include "settings.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "address.h"
+#include "tls.h"
 
 static const char *const acks[] = { "received", "delivered", NULL };
 
@@ -22,15 +22,15 @@ const struct sonde_option settings_options[] = {
 	  .help = "where to listen for OTLP/HTTP, protobuf and JSON; \"\": nowhere" },
 	{ .name = "certificate_file",
 	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct settings, certificate),
+	  SONDE_MEMBER(struct settings, tls.certificate),
 	  .help = "file with the server's certificate and its chain (PEM); none: no TLS" },
 	{ .name = "key_file",
 	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct settings, key),
+	  SONDE_MEMBER(struct settings, tls.key),
 	  .help = "file with the certificate's key (PEM)" },
 	{ .name = "client_ca_file",
 	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct settings, client_ca),
+	  SONDE_MEMBER(struct settings, tls.client_ca),
 	  .help = "file with the authorities that clients' certificates must be of (PEM)" },
 	{ .name = "insecure",
 	  .type = SONDE_BOOL,
@@ -115,12 +115,6 @@ const char settings_manual[] =
 	"are not valid OTLP are left out, counted and told to the sender.\n\n"
 	"Off loopback it wants a certificate and `client_ca_file`, or `insecure = true`.";
 
-static void check_file(struct sonde_instance *instance, const char *option, const char *path)
-{
-	if (path && access(path, R_OK))
-		sonde_problem(instance, option, "%s cannot be read: %m", path);
-}
-
 static void check_address(struct sonde_instance *instance, const struct settings *settings,
 			  const char *option, const char *text)
 {
@@ -135,12 +129,12 @@ static void check_address(struct sonde_instance *instance, const struct settings
 	}
 	if (address_is_loopback(&address) || settings->insecure)
 		return;
-	if (!settings->certificate)
+	if (!tls_is_wanted(&settings->tls))
 		sonde_problem(instance, option,
 			      "%s is not loopback: give certificate_file, key_file and "
 			      "client_ca_file, or say insecure = true",
 			      text);
-	else if (!settings->client_ca)
+	else if (!tls_is_mutual(&settings->tls))
 		sonde_problem(instance, option,
 			      "%s is not loopback, and anybody may send: give client_ca_file, or "
 			      "say insecure = true",
@@ -157,15 +151,5 @@ void settings_check(struct sonde_instance *instance, const struct settings *sett
 			"is the same address as grpc: either understands both, so leave one empty");
 	check_address(instance, settings, "grpc", settings->grpc);
 	check_address(instance, settings, "http", settings->http);
-	if (settings->certificate && !settings->key)
-		sonde_problem(instance, "certificate_file", "its key is missing: give `key_file`");
-	if (settings->key && !settings->certificate)
-		sonde_problem(instance, "key_file",
-			      "its certificate is missing: give `certificate_file`");
-	if (settings->client_ca && !settings->certificate)
-		sonde_problem(instance, "client_ca_file",
-			      "is only used with TLS: give `certificate_file`");
-	check_file(instance, "certificate_file", settings->certificate);
-	check_file(instance, "key_file", settings->key);
-	check_file(instance, "client_ca_file", settings->client_ca);
+	tls_check(instance, &settings->tls);
 }

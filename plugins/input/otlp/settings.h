@@ -5,11 +5,13 @@
 
 #include <sonde/plugin.h>
 
+#include "server.h"
+
 enum { ACK_RECEIVED, ACK_DELIVERED };
 
 struct settings {
 	const char *grpc, *http; /* addresses; "": none */
-	const char *certificate, *key, *client_ca;
+	struct http_tls tls;
 	bool insecure; /* no TLS off loopback, knowingly */
 	uint32_t ack;  /* ACK_... */
 	uint64_t body_limit_bytes;

@@ -305,29 +305,21 @@ static int prometheus_check(struct sonde_instance *instance)
 	return 0;
 }
 
-static const char *file_or_none(const char *path)
-{
-	return *path ? path : NULL;
-}
-
 static int prometheus_start(struct sonde_instance *instance)
 {
 	struct prometheus *prometheus = instance->self;
 	const struct settings *settings = &prometheus->settings;
 	const struct series_options options = table_options(settings);
 	const struct http_limits limits = { .connections = settings->connections, .body_bytes = 1 };
-	const struct http_tls tls = { .certificate = file_or_none(settings->certificate),
-				      .key = file_or_none(settings->key),
-				      .client_ca = file_or_none(settings->client_ca) };
 	char error[256];
 	int result = series_table_create(&options, series_now(instance), &prometheus->table);
 
 	if (result < 0)
 		return sonde_fail(instance, -result, "cannot start");
 	need_port(instance);
-	result =
-		http_server_create(instance, settings->listen, false, &limits, &tls, &handler,
-				   instance, TIMER_HTTP, &prometheus->server, error, sizeof(error));
+	result = http_server_create(instance, settings->listen, false, &limits, &settings->tls,
+				    &handler, instance, TIMER_HTTP, &prometheus->server, error,
+				    sizeof(error));
 	if (result < 0)
 		return sonde_fail(instance, -result, "%s", error);
 	if (settings_is_open(settings))

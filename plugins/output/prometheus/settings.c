@@ -4,6 +4,7 @@
 #include <string.h>
 #include "address.h"
 #include "settings.h"
+#include "tls.h"
 
 static const char *const durations_choices[] = { "seconds", "unchanged", NULL };
 
@@ -20,18 +21,15 @@ const struct sonde_option settings_options[] = {
 	  .help = "path of the exposition" },
 	{ .name = "certificate_file",
 	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct settings, certificate),
-	  .value = "",
+	  SONDE_MEMBER(struct settings, tls.certificate),
 	  .help = "file with the certificate and its chain, PEM; none: no TLS" },
 	{ .name = "key_file",
 	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct settings, key),
-	  .value = "",
+	  SONDE_MEMBER(struct settings, tls.key),
 	  .help = "file with the certificate's key, PEM" },
 	{ .name = "client_ca_file",
 	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct settings, client_ca),
-	  .value = "",
+	  SONDE_MEMBER(struct settings, tls.client_ca),
 	  .help = "file with authorities, PEM: scrapers must show a certificate of theirs" },
 	{ .name = "resource_labels",
 	  .type = SONDE_TEXTS,
@@ -101,20 +99,9 @@ bool settings_is_open(const struct settings *settings)
 	struct address address;
 	char error[160];
 
-	return !*settings->certificate &&
+	return !tls_is_wanted(&settings->tls) &&
 	       address_parse(settings->listen, &address, error, sizeof(error)) == 0 &&
 	       !address_is_loopback(&address);
-}
-
-static void check_tls(struct sonde_instance *instance, const struct settings *settings)
-{
-	if (*settings->certificate && !*settings->key)
-		sonde_problem(instance, "certificate_file", "needs its key (say key_file)");
-	if (*settings->key && !*settings->certificate)
-		sonde_problem(instance, "key_file", "is of no certificate (say certificate_file)");
-	if (*settings->client_ca && !*settings->certificate)
-		sonde_problem(instance, "client_ca_file",
-			      "without certificate_file nobody shows a certificate");
 }
 
 void settings_check(struct sonde_instance *instance, const struct settings *settings)
@@ -127,7 +114,7 @@ void settings_check(struct sonde_instance *instance, const struct settings *sett
 	if (settings->path[0] != '/' || strpbrk(settings->path, "?# "))
 		sonde_problem(instance, "path", "\"%s\" is not a path (try \"/metrics\")",
 			      settings->path);
-	check_tls(instance, settings);
+	tls_check(instance, &settings->tls);
 	if (settings_is_open(settings))
 		sonde_note(instance,
 			   "warning: %s can be asked by others, and without TLS anybody on the way "

@@ -5,11 +5,13 @@
 
 #include <sonde/plugin.h>
 
+#include "server.h"
+
 enum { DURATIONS_SECONDS, DURATIONS_UNCHANGED };
 
 struct settings {
 	const char *listen, *path;
-	const char *certificate, *key, *client_ca; /* files; empty: none */
+	struct http_tls tls;
 	struct sonde_texts resource_labels;
 	uint32_t durations; /* DURATIONS_... */
 	uint32_t connections;
