@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ TREE, BUILD = "@tree@", "@build@"
 sys.path[:0] = [os.path.join(TREE, "tests/bench"), os.path.join(TREE, "tests/peers")]
 import obtain                                                    # noqa: E402
 from otlp_tools import Relay, Sink, load_end, load_start         # noqa: E402
+from ports import free_port, is_taken                            # noqa: E402
 
 SIGNALS = ["logs", "metrics", "spans"]
 RUNS = 5
@@ -60,20 +60,6 @@ def say(text):
 def cpu_s(pid):
     """CPU time of all threads of a process, to the nanosecond: the kernel's clock id of another process."""
     return time.clock_gettime(~pid << 3 | 2)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def is_taken(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    except OSError:
-        return False
 
 
 class Program:

@@ -8,7 +8,6 @@ import functools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 
@@ -17,7 +16,8 @@ import pytest
 from sonde import PROGRAMS, TREE, wait_for
 
 sys.path.insert(0, os.path.join(TREE, "tests/peers"))
-import obtain     # noqa: E402
+import obtain                                  # noqa: E402
+from ports import free_port, is_taken          # noqa: E402
 
 PEERS_S = 1500    # a bound for a test that may have to build the Collector
 SIGNALS = ["traces", "logs", "metrics"]
@@ -46,20 +46,6 @@ def needed_plugin(kind):
     """Skips where this build has no otlp of that kind."""
     if not any(os.path.exists(os.path.join(PROGRAMS, "plugins", name)) for name in (f"otlp-{kind}.so", "otlp.so")):
         pytest.skip(f"there is no {kind} otlp in this build")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def is_taken(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    except OSError:
-        return False
 
 
 class Collector:
