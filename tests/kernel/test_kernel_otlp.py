@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import SONDE, STOP_S, TREE
+from kernel_daemon import SONDE, STOP_S, TREE
 
 sys.path.insert(0, os.path.join(TREE, "tests/integration"))
 import peers                                    # noqa: E402

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from conftest import SONDE, START_S, STOP_S
+from kernel_daemon import SONDE, START_S, STOP_S
 
 CONFIG = '''
 sonde: {{ state = "{0}/state"; log = "error"; }};

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from conftest import SONDE
+from kernel_daemon import SONDE
 from test_syscalls import assert_made
 
 BUILD = os.path.dirname(SONDE)
