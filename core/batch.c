@@ -426,21 +426,90 @@ void batch_finish(struct sonde_batch *head)
 	batch->finished = true;
 }
 
+/* Whether others hold the batch, so that it must stay as it is. */
+static bool is_shared(const struct batch *batch)
+{
+	return __atomic_load_n(&batch->references, __ATOMIC_ACQUIRE) > 1;
+}
+
 int batch_describe(struct sonde_batch *head, const struct sonde_field *field,
-		   struct sonde_dictionary *dictionary, const void *value)
+		   struct sonde_dictionary *dictionary, const void *value,
+		   const unsigned char *rows)
 {
 	struct batch *batch = batch_of(head);
 	bool finished = batch->finished;
 	struct sonde_column *column;
+	unsigned char *bits = NULL;
 
-	if (__atomic_load_n(&batch->references, __ATOMIC_ACQUIRE) > 1)
+	if (is_shared(batch))
 		return 0;
+	if (rows) {
+		bits = batch_memory(batch, bits_bytes(batch->row_capacity));
+		if (!bits)
+			return -ENOMEM;
+		memcpy(bits, rows, ((size_t)head->row_count + 7) / 8);
+	}
 	batch->finished = false;
 	column = batch_constant(head, field, dictionary, value);
 	if (column && dictionary)
 		column->dictionary_length = dictionary_length(dictionary);
+	if (column) {
+		column->valid = bits;
+		((struct column *)(void *)column)->bits = bits;
+	}
 	batch->finished = finished;
 	return column ? 0 : -ENOMEM;
+}
+
+/* Whether there is a row without a value among those whose bits are set. */
+static bool has_gaps(const struct sonde_column *view, uint32_t row_count, const unsigned char *rows)
+{
+	for (uint32_t row = 0; view->valid && row < row_count; row++) {
+		if (!sonde_valid(view, row) && sonde_bit(rows, row))
+			return true;
+	}
+	return false;
+}
+
+/* In new memory: what the column has may be a constant, or a parent's. */
+int batch_fill(struct sonde_batch *head, uint32_t index, const void *data, size_t length,
+	       const unsigned char *rows)
+{
+	struct batch *batch = batch_of(head);
+	struct column *column = batch_column(batch, index);
+	struct sonde_column *view = &column->view;
+	size_t bits_size = ((size_t)head->row_count + 7) / 8;
+	unsigned char *codes, *bits;
+	uint32_t code;
+
+	if (is_shared(batch))
+		return 0;
+	if (column->zero_is_null && !batch->finished)
+		column_mark_zeros(column, head->row_count);
+	if (!has_gaps(view, head->row_count, rows))
+		return 0;
+	codes = batch_memory(batch, (size_t)head->row_count * sizeof(code));
+	bits = batch_memory(batch, bits_bytes(batch->row_capacity));
+	if (!codes || !bits)
+		return -ENOMEM;
+	code = dictionary_intern((struct sonde_dictionary *)view->dictionary, data, length);
+	if (code == UINT32_MAX)
+		return -ENOMEM;
+	for (uint32_t row = 0; row < head->row_count; row++)
+		memcpy(codes + (size_t)row * sizeof(code),
+		       sonde_valid(view, row) ? sonde_value(view, row) : &code, sizeof(code));
+	for (size_t i = 0; i < bits_size; i++)
+		bits[i] = rows ? view->valid[i] | rows[i] : 0xff;
+	if (!column->own)
+		dictionary_hold((struct sonde_dictionary *)view->dictionary);
+	column->own = true;
+	column->zero_is_null = false;
+	column->bits = bits;
+	view->base = codes;
+	view->stride = sizeof(code);
+	view->valid = rows ? bits : NULL;
+	view->dictionary_length = dictionary_length(view->dictionary);
+	return 0;
 }
 
 size_t batch_bytes(const struct sonde_batch *head)

@@ -38,11 +38,17 @@ int batch_adopt(struct sonde_batch *batch, struct sonde_batch *child);
  * counts. Idempotent. From here on the batch is read-only. */
 void batch_finish(struct sonde_batch *batch);
 
-/* Adds a constant to a batch that only its sender has, even if it is finished; batch_bytes() stays
- * what it was, as its sender may have asked for that much room. Nothing is added where others hold
- * the batch too. -ENOMEM. */
+/* Adds a constant to a batch that only its sender has, even if it is finished, for the rows whose
+ * bits are set (NULL: all); batch_bytes() stays what it was, as its sender may have asked for that
+ * much room. Nothing is added where others hold the batch too. -ENOMEM. */
 int batch_describe(struct sonde_batch *batch, const struct sonde_field *field,
-		   struct sonde_dictionary *dictionary, const void *value);
+		   struct sonde_dictionary *dictionary, const void *value,
+		   const unsigned char *rows);
+
+/* The same for rows that have no value in a column of texts, bytes or any: they get this one. For
+ * the owner of the column's dictionary, to which it is added. -ENOMEM: all is as it was. */
+int batch_fill(struct sonde_batch *batch, uint32_t column, const void *data, size_t length,
+	       const unsigned char *rows);
 
 /* Memory that holding this batch keeps from being freed: rows, columns, heaps, parents, children,
  * and of each dictionary the part that falls to it among all who held one then. Cheap: computed by

@@ -273,6 +273,38 @@ static int decode_any(struct decoder *decoder, const struct message_field *messa
 	return result;
 }
 
+/* The last field of a message that is of that number and of bytes; of a map it is looked for among
+ * the fields that make a value something. Empty: none. */
+static struct message_field last_field(struct message_field message, uint32_t number)
+{
+	struct message_reader reader = message_read(message.data, message.length);
+	struct message_field field, last = { 0 };
+
+	while (message_next(&reader, &field) > 0) {
+		if (number == ANY_MAP ? field_is_kind(&field)
+				      : field.number == number && field.wire == MESSAGE_BYTES)
+			last = field;
+	}
+	return last.number == number ? last : (struct message_field){ 0 };
+}
+
+bool any_has_key(struct sonde_text map, const char *key)
+{
+	struct message_field field = { .data = (const unsigned char *)map.data,
+				       .length = map.length };
+	struct message_field pairs = last_field(field, ANY_MAP);
+	struct message_reader reader = message_read(pairs.data, pairs.length);
+
+	while (message_next(&reader, &field) > 0) {
+		if (field.number != LIST_VALUES || field.wire != MESSAGE_BYTES)
+			continue;
+		field = last_field(field, PAIR_KEY);
+		if (field.length == strlen(key) && !memcmp(field.data, key, field.length))
+			return true;
+	}
+	return false;
+}
+
 int any_decode(const void *data, size_t length, struct sonde_any *items, uint32_t capacity,
 	       uint32_t *ret_count)
 {

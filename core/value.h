@@ -13,6 +13,10 @@ enum { VALUE_DEPTH_LIMIT = 32 };
 int64_t any_encode(const struct sonde_any *any, void *buffer, size_t capacity);
 int any_decode(const void *data, size_t length, struct sonde_any *items, uint32_t capacity,
 	       uint32_t *ret_count);
+
+/* Whether an encoded map has a pair of that key. */
+bool any_has_key(struct sonde_text map, const char *key);
+
 int64_t metric_encode(const struct sonde_metric *metric, void *buffer, size_t capacity);
 int metric_decode(const void *data, size_t length, struct sonde_metric *ret_metric);
 int64_t metric_metadata(const void *data, size_t length, void *buffer, size_t capacity);

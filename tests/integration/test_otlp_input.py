@@ -176,6 +176,25 @@ def test_what_comes_in_goes_out(tmp_path):
     assert [content(r) for r in of(sent, 1, 2, 2)] == [content(r) for r in of(body, 1, 2, 2)]
 
 
+@pytest.mark.parametrize("columns", [1, 128])
+def test_rows_have_what_the_config_says_of_them_unless_they_say_it(tmp_path, columns):
+    path = tmp_path / "rows.jsonl"
+    resources = [{"service.name": "shop", "host.name": "other"}, {"service.name": "cart"}, {"host.name": "third", "site": "south"}]
+    body = b"".join(logs(log(i), resource=b"".join(field(1, pair(*each)) for each in resource.items()))
+                    for i, resource in enumerate(resources))
+    with Sonde(tmp_path, file_output(path), f"columns = {columns};",
+               settings='resource = ["host.name=probe", "site=north"];') as sonde:
+        sonde.start()
+        assert sonde.post(body)[0] == 200
+        assert sonde.stop() == 0
+    found = {row["n"]: row["resource"] for row in rows(path)}
+    for i, resource in enumerate(resources):
+        said = dict(found[i])
+        beyond = said.pop("attributes", {})      # the bound on columns
+        assert not set(said) & set(beyond)
+        assert {**said, **beyond} == {"host.name": "probe", "site": "north", **resource}, found
+
+
 def test_an_empty_request_is_taken(tmp_path):
     with Sonde(tmp_path) as sonde:
         sonde.start()
