@@ -269,26 +269,28 @@ int privilege_enter(struct privilege *privilege, const struct config *config)
 
 /* ---- needs ------------------------------------------------------------------------------- */
 
-uint64_t privilege_needs_start(const struct config *config)
+static struct needs config_needs(const struct config *config)
 {
-	uint64_t needed = config->daemon.privileges.keep_set;
+	uint64_t kept = config->daemon.privileges.keep_set;
+	struct needs needs = { .start = kept, .running = kept };
 
 	for (uint32_t i = 0; i < config->instance_count; i++) {
-		if (config->instances[i].routed)
-			needed |= config->instances[i].needs.start;
+		if (!config->instances[i].routed)
+			continue;
+		needs.start |= config->instances[i].needs.start;
+		needs.running |= config->instances[i].needs.running;
 	}
-	return needed;
+	return needs;
+}
+
+uint64_t privilege_needs_start(const struct config *config)
+{
+	return config_needs(config).start;
 }
 
 uint64_t privilege_needs_running(const struct config *config)
 {
-	uint64_t needed = config->daemon.privileges.keep_set;
-
-	for (uint32_t i = 0; i < config->instance_count; i++) {
-		if (config->instances[i].routed)
-			needed |= config->instances[i].needs.running;
-	}
-	return needed;
+	return config_needs(config).running;
 }
 
 /* A reload leaves what did not change as it is. */

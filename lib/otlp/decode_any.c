@@ -98,7 +98,6 @@ static int value_keep(struct otlp_decoder *decoder, const unsigned char *data, s
 {
 	struct walk walk = { .decoder = decoder };
 	struct scratch *scratch = &decoder->repair[1];
-	unsigned char *copy;
 	int result = message_walk(&walk, KIND_ANY, data, length, 1);
 
 	if (result)
@@ -114,14 +113,12 @@ static int value_keep(struct otlp_decoder *decoder, const unsigned char *data, s
 	result = message_repair(scratch, KIND_ANY, data, length);
 	if (result)
 		return result;
-	if (scratch->length > TEXT_LIMIT)
-		return otlp_record_is_refused(decoder,
-					      "a text that is not UTF-8 is too long to repair");
-	copy = otlp_decoder_memory(decoder, scratch->length);
-	if (!copy)
-		return -ENOMEM;
-	value->message = value->data = memcpy(copy, scratch->data, scratch->length);
-	value->message_length = value->length = (uint32_t)scratch->length;
+	result =
+		otlp_scratch_keep(decoder, scratch, TEXT_IS_TOO_LONG, &value->data, &value->length);
+	if (result)
+		return result;
+	value->message = value->data;
+	value->message_length = value->length;
 	value->repaired = true;
 	otlp_scratch_trim(scratch);
 	return 0;

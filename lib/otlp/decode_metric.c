@@ -390,12 +390,8 @@ static int head_text(struct otlp_decoder *decoder, struct scratch *scratch,
 	if (!last.length)
 		return 0;
 	result = otlp_scratch_open(scratch, number, &start);
-	if (!result && otlp_text_is_valid(last.data, last.length)) {
-		result = otlp_scratch_add(scratch, last.data, last.length);
-	} else if (!result) {
-		result = otlp_text_repair_into(scratch, last.data, last.length);
-		decoder->decoded.repaired_count++;
-	}
+	if (!result)
+		result = otlp_text_add(decoder, scratch, last.data, last.length);
 	return result ? result : otlp_scratch_close(scratch, start);
 }
 
@@ -436,7 +432,8 @@ static int head_add(struct otlp_decoder *decoder, const unsigned char *data, siz
 		    struct metric *metric, uint32_t *ret_code)
 {
 	struct scratch *scratch = &decoder->name;
-	unsigned char *memory;
+	const unsigned char *kept;
+	uint32_t kept_length;
 	int result;
 
 	metric_read(metric, data + length);
@@ -450,15 +447,11 @@ static int head_add(struct otlp_decoder *decoder, const unsigned char *data, siz
 		result = head_data(scratch, metric);
 	if (!result)
 		result = head_metadata(decoder, scratch, data, length);
-	if (result)
-		return result;
-	if (scratch->length > TEXT_LIMIT)
-		return otlp_record_is_refused(decoder, "a metric's name and metadata are too long");
-	memory = otlp_decoder_memory(decoder, scratch->length);
-	if (!memory)
-		return -ENOMEM;
-	memcpy(memory, scratch->data, scratch->length);
-	return entry_add(decoder, memory, (uint32_t)scratch->length, ret_code);
+	if (!result)
+		result = otlp_scratch_keep(decoder, scratch,
+					   "a metric's name and metadata are too long", &kept,
+					   &kept_length);
+	return result ? result : entry_add(decoder, kept, kept_length, ret_code);
 }
 
 static int point_decode(struct otlp_decoder *decoder, uint32_t data_number, uint32_t code,

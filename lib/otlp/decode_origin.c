@@ -89,12 +89,8 @@ static int entity_text(struct otlp_decoder *decoder, struct scratch *scratch,
 	size_t start;
 	int result = otlp_scratch_open(scratch, ANY_TEXT, &start);
 
-	if (!result && otlp_text_is_valid(field->data, field->length)) {
-		result = otlp_scratch_add(scratch, field->data, field->length);
-	} else if (!result) {
-		result = otlp_text_repair_into(scratch, field->data, field->length);
-		decoder->decoded.repaired_count++;
-	}
+	if (!result)
+		result = otlp_text_add(decoder, scratch, field->data, field->length);
 	return result ? result : otlp_scratch_close(scratch, start);
 }
 

@@ -123,6 +123,21 @@ unsigned char *otlp_decoder_memory(struct otlp_decoder *decoder, size_t size)
 	return memory;
 }
 
+int otlp_scratch_keep(struct otlp_decoder *decoder, const struct scratch *scratch, const char *why,
+		      const unsigned char **ret_data, uint32_t *ret_length)
+{
+	unsigned char *copy;
+
+	if (scratch->length > TEXT_LIMIT)
+		return otlp_record_is_refused(decoder, why);
+	copy = otlp_decoder_memory(decoder, scratch->length);
+	if (!copy)
+		return -ENOMEM;
+	*ret_data = memcpy(copy, scratch->data, scratch->length);
+	*ret_length = (uint32_t)scratch->length;
+	return 0;
+}
+
 int otlp_entries_publish(struct otlp_decoder *decoder)
 {
 	int result = sonde_dictionary_grow(decoder->instance, decoder->dictionary,
@@ -227,22 +242,26 @@ int otlp_text_repair_into(struct scratch *scratch, const unsigned char *data, si
 	return 0;
 }
 
+int otlp_text_add(struct otlp_decoder *decoder, struct scratch *scratch, const unsigned char *data,
+		  size_t length)
+{
+	if (otlp_text_is_valid(data, length))
+		return otlp_scratch_add(scratch, data, length);
+	decoder->decoded.repaired_count++;
+	return otlp_text_repair_into(scratch, data, length);
+}
+
 int otlp_text_repair(struct otlp_decoder *decoder, const unsigned char **data, uint32_t *length)
 {
 	struct scratch *scratch = &decoder->repair[0];
-	unsigned char *copy;
+	int result;
 
 	scratch->length = 0;
-	if (otlp_text_repair_into(scratch, *data, *length))
-		return -ENOMEM;
-	if (scratch->length > TEXT_LIMIT)
-		return otlp_record_is_refused(decoder,
-					      "a text that is not UTF-8 is too long to repair");
-	copy = otlp_decoder_memory(decoder, scratch->length);
-	if (!copy)
-		return -ENOMEM;
-	*data = memcpy(copy, scratch->data, scratch->length);
-	*length = (uint32_t)scratch->length;
+	result = otlp_text_repair_into(scratch, *data, *length);
+	if (!result)
+		result = otlp_scratch_keep(decoder, scratch, TEXT_IS_TOO_LONG, data, length);
+	if (result)
+		return result;
 	decoder->decoded.repaired_count++;
 	otlp_scratch_trim(scratch);
 	return 0;

@@ -396,6 +396,10 @@ int otlp_record_is_refused(struct otlp_decoder *decoder, const char *why);
 
 /* Memory of the dictionary; NULL: none. */
 unsigned char *otlp_decoder_memory(struct otlp_decoder *decoder, size_t size);
+/* A copy of what is in scratch memory there; refused, as `why` says, if it is too long for a text.
+ */
+int otlp_scratch_keep(struct otlp_decoder *decoder, const struct scratch *scratch, const char *why,
+		      const unsigned char **ret_data, uint32_t *ret_length);
 /* More room for entries; all that were added before are published. */
 int otlp_entries_extend(struct otlp_decoder *decoder);
 int otlp_entries_publish(struct otlp_decoder *decoder);
@@ -476,6 +480,11 @@ static inline bool bytes_match(const unsigned char *a, const unsigned char *b,
 #endif
 
 bool otlp_text_is_valid(const unsigned char *data, size_t length);
+#define TEXT_IS_TOO_LONG "a text that is not UTF-8 is too long to repair"
+
+/* Adds a text, and counts it if it is not UTF-8 and is repaired. */
+int otlp_text_add(struct otlp_decoder *decoder, struct scratch *scratch, const unsigned char *data,
+		  size_t length);
 /* Replaces what is not UTF-8, in memory of the dictionary. */
 int otlp_text_repair(struct otlp_decoder *decoder, const unsigned char **data, uint32_t *length);
 /* The same behind what is there. */

@@ -152,11 +152,17 @@ static int call_reserve_body(struct sonde_instance *instance, struct call *call,
 	return result;
 }
 
-static int refuse_large(const struct otlp *otlp, struct refusal *refusal)
+/* Room for a body of so many bytes, or the refusal of it. */
+static int body_let_in(struct sonde_instance *instance, struct call *call, size_t length,
+		       struct refusal *refusal)
 {
-	return refuse(refusal, 413, GRPC_RESOURCE_EXHAUSTED,
-		      "it is over %llu bytes (body_limit): send less at once",
-		      (unsigned long long)otlp->settings.body_limit_bytes);
+	uint64_t limit_bytes = ((const struct otlp *)instance->self)->settings.body_limit_bytes;
+
+	if (length > limit_bytes)
+		return refuse(refusal, 413, GRPC_RESOURCE_EXHAUSTED,
+			      "it is over %llu bytes (body_limit): send less at once",
+			      (unsigned long long)limit_bytes);
+	return call_reserve_body(instance, call, length, refusal);
 }
 
 static void call_refuse(struct sonde_instance *instance, struct call *call, struct refusal *refusal)
@@ -189,10 +195,8 @@ static int on_head(void *data, struct http_request *request)
 		return -1;
 	}
 	result = call_read_head(call, request, &refusal);
-	if (!result && length > otlp->settings.body_limit_bytes)
-		result = refuse_large(otlp, &refusal);
 	if (!result)
-		result = call_reserve_body(instance, call, length, &refusal);
+		result = body_let_in(instance, call, length, &refusal);
 	if (result)
 		call_refuse(instance, call, &refusal);
 	return result;
@@ -200,18 +204,12 @@ static int on_head(void *data, struct http_request *request)
 
 static int on_grow(void *data, struct http_request *request, size_t length)
 {
-	struct sonde_instance *instance = data;
-	const struct otlp *otlp = instance->self;
 	struct call *call = request->user;
 	struct refusal refusal;
-	int result = 0;
+	int result = body_let_in(data, call, length, &refusal);
 
-	if (length > otlp->settings.body_limit_bytes)
-		result = refuse_large(otlp, &refusal);
-	if (!result)
-		result = call_reserve_body(instance, call, length, &refusal);
 	if (result)
-		call_refuse(instance, call, &refusal);
+		call_refuse(data, call, &refusal);
 	return result;
 }
 
