@@ -179,7 +179,8 @@ def test_what_comes_in_goes_out(tmp_path):
 @pytest.mark.parametrize("columns", [1, 128])
 def test_rows_have_what_the_config_says_of_them_unless_they_say_it(tmp_path, columns):
     path = tmp_path / "rows.jsonl"
-    resources = [{"service.name": "shop", "host.name": "other"}, {"service.name": "cart"}, {"host.name": "third", "site": "south"}]
+    resources = [{"service.name": "shop", "host.name": "other"}, {"service.name": "cart"},
+                 {"host.name": "third", "site": "south"}]
     body = b"".join(logs(log(i), resource=b"".join(field(1, pair(*each)) for each in resource.items()))
                     for i, resource in enumerate(resources))
     with Sonde(tmp_path, file_output(path), f"columns = {columns};",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of kernel inputs share: daemons, cgroups and the program that makes known calls, each ended in time."""
+"""What the tests of kernel inputs share: daemons, cgroups, and the program that makes known calls."""
 
 import os
 import subprocess
