@@ -106,6 +106,7 @@ static struct batch *batch_destroy(struct batch *batch)
 		batch_release(batch->children[i]);
 	for (uint32_t i = 0; i < batch->head.column_count; i++)
 		column_clear(batch_column(batch, i));
+	dictionary_release(batch->original_memory);
 	receipts_clear(&batch->receipts);
 	for (piece = batch->pieces; piece; piece = next) {
 		next = piece->next;
@@ -231,6 +232,8 @@ struct sonde_batch *batch_derive(struct sonde_batch *head)
 	batch->head.selected = head->selected;
 	batch->head.child_count = head->child_count;
 	batch->head.children = head->children;
+	batch->head.originals = head->originals;
+	batch->head.original_format = head->original_format;
 	batch->lasting_schema = from->lasting_schema;
 	batch->inherited_count = head->child_count;
 	batch->depth = from->depth;
@@ -346,6 +349,7 @@ static int batch_adopt_checked(struct batch *batch, struct sonde_batch *child)
 	if (result)
 		return result;
 	batch_finish(child);
+	batch_alter(batch, SONDE_SCOPE_ROW);
 	batch->children[batch->head.child_count++] = child;
 	if (batch->depth < depth)
 		batch->depth = depth;
@@ -359,6 +363,23 @@ int batch_adopt(struct sonde_batch *head, struct sonde_batch *child)
 	if (result)
 		batch_release(child);
 	return result;
+}
+
+struct sonde_text *batch_originals(struct sonde_batch *head, uint32_t format,
+				   struct sonde_dictionary *dictionary)
+{
+	struct batch *batch = batch_of(head);
+	struct sonde_text *originals;
+
+	if (batch->finished || batch->parent || head->originals || !format || !dictionary)
+		return NULL;
+	originals = batch_memory(batch, (size_t)batch->row_capacity * sizeof(*originals));
+	if (!originals)
+		return NULL;
+	head->originals = memset(originals, 0, batch->row_capacity * sizeof(*originals));
+	head->original_format = format;
+	batch->original_memory = dictionary_hold(dictionary);
+	return originals;
 }
 
 static bool role_is_measure(uint32_t role)
@@ -395,6 +416,8 @@ static size_t bytes_kept(struct batch *batch)
 	}
 	for (uint32_t i = batch->inherited_count; i < batch->head.child_count; i++)
 		bytes += batch_bytes(batch->children[i]);
+	if (batch->original_memory)
+		bytes += dictionary_share_bytes(batch->original_memory);
 	return bytes;
 }
 

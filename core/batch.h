@@ -33,6 +33,8 @@ uint64_t *batch_heap(struct sonde_batch *batch, uint32_t column, uint32_t count,
 		     uint32_t *ret_start);
 int batch_select(struct sonde_batch *batch, const unsigned char *bits);
 int batch_adopt(struct sonde_batch *batch, struct sonde_batch *child);
+struct sonde_text *batch_originals(struct sonde_batch *batch, uint32_t format,
+				   struct sonde_dictionary *dictionary);
 
 /* Publishes: sets dictionary lengths, validity of zero_is_null fields, signal, selected and event
  * counts. Idempotent. From here on the batch is read-only. */

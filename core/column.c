@@ -89,6 +89,7 @@ static struct column *column_add(struct batch *batch, const struct sonde_field *
 		batch->head.column_count++;
 	}
 	*column = made;
+	batch_alter(batch, field->scope);
 	return column;
 }
 
@@ -125,6 +126,7 @@ int batch_remove(struct sonde_batch *head, uint32_t index)
 	if (index >= head->column_count)
 		return -ERANGE;
 	column = batch_column(batch, index);
+	batch_alter(batch, column->view.scope);
 	column_clear(column);
 	head->column_count--;
 	memmove(column, column + 1, (head->column_count - index) * sizeof(*column));
@@ -140,6 +142,7 @@ unsigned char *batch_valid(struct sonde_batch *head, uint32_t index)
 	if (batch->finished || index >= head->column_count)
 		return NULL;
 	column = batch_column(batch, index);
+	batch_alter(batch, column->view.scope);
 	if (column->bits && column->view.valid == column->bits)
 		return column->bits;
 	if (!column->bits)

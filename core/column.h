@@ -34,9 +34,11 @@ struct batch {
 	uint32_t row_capacity;
 	uint32_t child_capacity, inherited_count; /* of children; the first ones are the parent's */
 	struct sonde_batch **children;
-	struct batch *parent; /* held; NULL: not derived */
-	unsigned char *rows;  /* of a created batch */
-	unsigned char *bits;  /* own room for `selected`; NULL: none yet */
+	struct batch *parent;                     /* held; NULL: not derived */
+	struct sonde_dictionary *original_memory; /* held for the originals; NULL: they are a
+						   * parent's, or there are none */
+	unsigned char *rows;                      /* of a created batch */
+	unsigned char *bits;                      /* own room for `selected`; NULL: none yet */
 	struct piece *pieces;
 	unsigned char *spare;
 	size_t spare_bytes;
@@ -73,6 +75,13 @@ bool batch_text(struct batch *batch, const char *text, const char **ret_copy);
 
 /* Makes room for one more column: a zeroed one, not counted yet. NULL: no memory. */
 struct column *column_next(struct batch *batch);
+
+/* A row of a derived batch is not what it was any more, if what changes is of that scope. */
+static inline void batch_alter(struct batch *batch, uint32_t scope)
+{
+	if (batch->parent && scope == SONDE_SCOPE_ROW)
+		batch->head.originals = NULL;
+}
 
 /* Gives up what a column owns outside of the batch's memory. */
 void column_clear(struct column *column);

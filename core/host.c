@@ -401,6 +401,7 @@ static const struct sonde_host services = {
 	.record = insight_record,
 	.process = insight_process,
 	.reason_name = insight_reason_name,
+	.batch_originals = batch_originals,
 };
 
 const struct sonde_host *host_services(void)

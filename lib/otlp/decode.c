@@ -128,8 +128,16 @@ static void rows_refuse(struct otlp_decoder *decoder, uint32_t row, uint64_t cou
 		decoder->decoded.refused_why = decoder->refused_why;
 }
 
-int otlp_record_end(struct otlp_decoder *decoder, int result)
+int otlp_record_end(struct otlp_decoder *decoder, const struct message_field *message, int result)
 {
+	bool repaired = decoder->decoded.repaired_count != decoder->repaired_before;
+
+	decoder->repaired_before = decoder->decoded.repaired_count;
+	if (!result && decoder->originals)
+		decoder->originals[decoder->table.row] = (struct sonde_text){
+			.data = repaired ? NULL : (const char *)message->data,
+			.length = repaired ? 0 : (uint32_t)message->length,
+		};
 	if (!result)
 		decoder->table.row++;
 	if (result != -EINVAL)
@@ -166,7 +174,8 @@ static int scope_walk(struct otlp_decoder *decoder, const struct message_field *
 			result = otlp_metric_decode(decoder, field.data, field.length);
 		else if (field.number == SCOPE_ITEMS)
 			result = otlp_record_end(
-				decoder, otlp_row_decode(table, rules, field.data, field.length));
+				decoder, &field,
+				otlp_row_decode(table, rules, field.data, field.length));
 		else if (parts.count++ < sizeof(parts.parts) / sizeof(parts.parts[0]))
 			parts.parts[parts.count - 1] = field;
 	}
@@ -233,6 +242,11 @@ static int children_fill(struct otlp_decoder *decoder, const struct child_kind *
 
 		memcpy(&child, children->data + i * sizeof(child), sizeof(child));
 		result = otlp_row_decode(table, kind->rules, child.data, child.length);
+		if (decoder->originals &&
+		    decoder->decoded.repaired_count != decoder->repaired_before) {
+			decoder->repaired_before = decoder->decoded.repaired_count;
+			decoder->originals[child.row] = (struct sonde_text){ 0 };
+		}
 		if (!result)
 			result = column_place(table, CHILD_COLUMN_PARENT_ROW);
 		if (!result)
@@ -280,6 +294,12 @@ static int request_begin(struct otlp_decoder *decoder, const struct tally *tally
 	int result = otlp_table_begin(&decoder->table, decoder, schemas[decoder->signal],
 				      decoder->signal, fields, (uint32_t)tally->row_count);
 
+	/* of records that are as good as empty, originals would take more than all of the request
+	 */
+	if (!result && tally->row_count * sizeof(*decoder->originals) <=
+			       (uint64_t)(decoder->end - decoder->data))
+		decoder->originals = sonde_batch_originals(decoder->instance, decoder->table.batch,
+							   SONDE_FORMAT_OTLP, decoder->dictionary);
 	decoder->table.constant[SONDE_SCOPE_RESOURCE] = tally->resource_count == 1;
 	decoder->table.constant[SONDE_SCOPE_SCOPE] = tally->scope_count == 1;
 	for (uint32_t i = 0; i < CHILD_KINDS; i++) {
@@ -345,6 +365,8 @@ int otlp_decode(struct otlp_decoder *decoder, enum sonde_signal signal,
 	decoder->memory_length = decoder->memory_step = 0;
 	memset(decoder->heaps, 0, sizeof(decoder->heaps));
 	decoder->decoded = (struct otlp_decoded){ 0 };
+	decoder->repaired_before = 0;
+	decoder->originals = NULL;
 	decoder->bad_why = NULL;
 	decoder->bad_offset = 0;
 	decoder->code = dictionary->length;

@@ -507,7 +507,7 @@ int otlp_metric_decode(struct otlp_decoder *decoder, const unsigned char *data, 
 				continue;
 			result = head ? head
 				      : point_decode(decoder, metric.data_number, code, &point);
-			result = otlp_record_end(decoder, result);
+			result = otlp_record_end(decoder, &point, result);
 		}
 	}
 	return result;

@@ -372,10 +372,12 @@ struct otlp_decoder {
 	unsigned char *memory;                            /* of the dictionary, not used yet */
 	size_t memory_length, memory_step;
 	struct otlp_decoded decoded;
+	uint64_t repaired_before; /* decoded.repaired_count when the row was begun */
 	const char *bad_why;
 	size_t bad_offset;
 
 	struct table table;
+	struct sonde_text *originals; /* by row; NULL: not kept */
 	struct table child_table;
 	const struct rules *child_rules[CHILD_KINDS];
 	struct scratch children[CHILD_KINDS]; /* of struct child */
@@ -386,9 +388,9 @@ struct otlp_decoder {
 	const char *refused_why;
 };
 
-/* Adds the row that was filled, or refuses it: `result` is what that came to. Returns what remains
- * of it. */
-int otlp_record_end(struct otlp_decoder *decoder, int result);
+/* Adds the row that was filled from that message, or refuses it: `result` is what that came to.
+ * Returns what remains of it. */
+int otlp_record_end(struct otlp_decoder *decoder, const struct message_field *message, int result);
 /* Notes the first complaint and where it is; returns -EBADMSG. */
 int otlp_request_is_bad(struct otlp_decoder *decoder, const unsigned char *at, const char *why);
 /* Says why; returns -EINVAL. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
+#include "encode_originals.h"
 #include "encode_points.h"
 #include "encode_state.h"
 #include "encode_value.h"
@@ -158,10 +159,12 @@ static int compile(struct otlp_encoder *encoder, const struct sonde_batch *batch
 		return -ENOMEM;
 	if (signal == SONDE_SIGNAL_METRIC)
 		result = points_compile(encoder, batch);
+	else if (encoder->copies_all)
+		return 0;
 	else
 		result = program_compile(&encoder->row, encoder, batch,
 					 signal == SONDE_SIGNAL_SPAN ? MESSAGE_SPAN : MESSAGE_LOG);
-	return result < 0 ? result : compile_children(encoder, batch);
+	return result < 0 || encoder->copies_all ? result : compile_children(encoder, batch);
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -196,8 +199,8 @@ static bool put_schema(struct otlp_encoder *encoder, const struct program *progr
 static bool put_rows(struct otlp_encoder *encoder, const struct group_run *run)
 {
 	encoder->item_count += run->count;
-	return program_put_rows(&encoder->row, encoder, encoder->groups.rows + run->first,
-				run->count, SCOPE_ITEMS, &encoder->output);
+	return rows_put(&encoder->row, encoder, encoder->groups.rows + run->first, run->count,
+			SCOPE_ITEMS, &encoder->output);
 }
 
 /* Where the messages end that are being written, as lengths of what is behind them. */
@@ -275,11 +278,14 @@ int otlp_encode(struct otlp_encoder *encoder, const struct sonde_batch *batch, u
 		uint32_t end_row, struct otlp_request *request)
 {
 	bool metrics = otlp_signal(batch) == SONDE_SIGNAL_METRIC, fine;
+	bool is_long = metrics && points_are_long(batch);
 
 	if (!otlp_signal(batch))
 		return -EINVAL;
-	if (compile(encoder, batch) < 0 || groups_make(&encoder->groups, batch, first_row, end_row,
-						       metrics && points_are_long(batch)) < 0)
+	encoder->originals = metrics == is_long ? sonde_originals(batch, SONDE_FORMAT_OTLP) : NULL;
+	encoder->copies_all = encoder->originals && !originals_missing(batch, first_row, end_row);
+	if (compile(encoder, batch) < 0 ||
+	    groups_make(&encoder->groups, batch, first_row, end_row, is_long) < 0)
 		return -ENOMEM;
 	encoder->item_count = encoder->left_out_count = 0;
 	encoder->output = (struct output){ 0 };

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "encode_originals.h"
 #include "encode_value.h"
 #include "fields.h"
 
@@ -246,6 +247,10 @@ static const uint32_t *long_rows(struct otlp_encoder *encoder, const struct metr
 
 	*ret_count = 0;
 	for (uint32_t place = 0; place < run->count; place++) {
+		if (head->data && encoder->originals && encoder->originals[rows[place]].data) {
+			encoder->rows[(*ret_count)++] = rows[place];
+			continue;
+		}
 		found = NULL;
 		for (uint32_t i = 0; i < encoder->measure_count && !found; i++) {
 			if (sonde_valid(encoder->measures[i].column, rows[place]))
@@ -278,10 +283,11 @@ static bool put_metric(struct otlp_encoder *encoder, const struct metric_head *h
 		rows = long_rows(encoder, head, run, &count, &value);
 	if (!count) /* a metric without points is none */
 		return true;
-	set_value(encoder, program, head, value);
+	if (!encoder->copies_all)
+		set_value(encoder, program, head, value);
 	encoder->item_count += count;
 	return put_tail(head, &data_end, output) &&
-	       program_put_rows(program, encoder, rows, count, DATA_POINTS, output) &&
+	       rows_put(program, encoder, rows, count, DATA_POINTS, output) &&
 	       put_front(head, end, data_end, output);
 }
 
@@ -445,6 +451,8 @@ int points_compile(struct otlp_encoder *encoder, const struct sonde_batch *batch
 			return -ENOMEM;
 		encoder->kind_counts[type_message(column->type)]++;
 	}
+	if (encoder->copies_all)
+		return reserve(encoder, batch->row_count);
 	for (uint32_t kind = MESSAGE_NUMBER; kind <= MESSAGE_SUMMARY; kind++) {
 		if ((encoder->metric || encoder->kind_counts[kind]) &&
 		    (program_compile(&encoder->points[kind], encoder, batch, kind) < 0 ||

@@ -183,6 +183,7 @@ static struct step_memory *add_memory(struct program *program)
 	}
 	memory = program->memories[program->memory_count++];
 	memset(memory->codes, 0xff, sizeof(memory->codes));
+	memory->has_long = false;
 	memory->miss_count = 0;
 	return memory;
 }

@@ -60,6 +60,7 @@ enum { MEMORY_SLOTS = 128, MEMORY_BYTES = OUTPUT_SLACK };
 struct step_memory {
 	uint32_t codes[MEMORY_SLOTS]; /* by the code's lower bits; UINT32_MAX: none */
 	uint8_t lengths[MEMORY_SLOTS];
+	bool has_long;       /* one of over 64 bytes */
 	uint32_t miss_count; /* when there are too many, nothing is kept any more */
 	unsigned char bytes[MEMORY_SLOTS][MEMORY_BYTES]; /* each at the end of its slot */
 };

@@ -203,7 +203,7 @@ static inline unsigned char *put_remembered(unsigned char *at, const struct step
 	if (memory->codes[slot] != code)
 		return NULL;
 	memcpy(at - 64, end - 64, 64);
-	if (memory->lengths[slot] > 64)
+	if (memory->has_long)
 		memcpy(at - 128, end - 128, 64);
 	return at - memory->lengths[slot];
 }

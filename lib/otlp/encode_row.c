@@ -311,6 +311,7 @@ static bool put_unknown(const struct program *program, struct otlp_encoder *enco
 	memory->miss_count++;
 	memory->codes[slot] = code;
 	memory->lengths[slot] = (uint8_t)length;
+	memory->has_long = memory->has_long || length > 64;
 	memcpy(memory->bytes[slot] + MEMORY_BYTES - length, output->writer.at, length);
 	return true;
 }

@@ -7,6 +7,12 @@
 #include "encode_state.h"
 #include "encode_value.h"
 
+enum {
+	LINE_BYTES = 64,
+	SHORT_BYTES = 130, /* a text of 127 bytes, its tag and length */
+	NUMBER_BYTES = 34, /* an id of 16 bytes in hexadecimal, its tag and length */
+};
+
 typedef unsigned char block __attribute__((vector_size(16)));
 
 /* Rows on their way through the columns. */
@@ -320,25 +326,62 @@ static bool put_lanes(const struct program *program, struct otlp_encoder *encode
 static bool put_plain_lanes(const struct lanes *lanes, unsigned char *const *ends,
 			    size_t slot_bytes, uint32_t number, struct output *output)
 {
+	size_t longest = 0;
 	unsigned char *at;
 
 	if (!output_room(output, (slot_bytes + MESSAGE_HEAD_SIZE) * lanes->count))
 		return false;
+	for (uint32_t lane = 0; lane < lanes->count; lane++) {
+		size_t length = (size_t)(ends[lane] - lanes->at[lane]);
+
+		longest = length > longest ? length : longest;
+	}
 	at = output->writer.at;
 	for (uint32_t lane = lanes->count; lane--;) {
 		const unsigned char *end = at;
 
-		at = put_blocks(at, ends[lane], (size_t)(ends[lane] - lanes->at[lane]));
-		at = output_head(at, number, end);
+		/* as many blocks for each, which no branch has to guess */
+		(void)put_blocks(at, ends[lane], longest);
+		at = output_head(at - (ends[lane] - lanes->at[lane]), number, end);
 	}
 	output->writer.at = at;
 	return true;
 }
 
+/* What a plain step writes at most, if it fits into a slot. */
+static size_t step_bytes(const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_LITERAL:
+		return step->byte_count;
+	case STEP_REMEMBERED:
+		return MEMORY_BYTES;
+	case SONDE_TEXT:
+	case SONDE_BYTES:
+	case SONDE_ANY:
+	case STEP_TEXT:
+		return step->prefix_length + SHORT_BYTES;
+	default: /* numbers and ids */
+		return step->prefix_length + NUMBER_BYTES;
+	}
+}
+
+/* An odd number of lines of a cache, so that the slots of all rows do not meet in a few of its
+ * sets.
+ */
+static size_t slot_size(const struct program *program)
+{
+	size_t bytes = OUTPUT_SLACK;
+
+	for (uint32_t place = 0; place < program->plain_count; place++)
+		bytes += step_bytes(&program->steps[place]);
+	return ((bytes / LINE_BYTES + 1) | 1) * LINE_BYTES;
+}
+
 bool program_put_rows(const struct program *program, struct otlp_encoder *encoder,
 		      const uint32_t *rows, uint32_t count, uint32_t number, struct output *output)
 {
-	size_t slot_bytes = (program->fixed_bytes + OUTPUT_SLACK) / 64 * 64 + 64;
+	size_t slot_bytes = slot_size(program);
 	uint32_t width = (uint32_t)(ENCODE_SLOT_BYTES / slot_bytes);
 	bool is_plain = number && program->plain_count == program->step_count && !program->series;
 	unsigned char *ends[ENCODE_LANES];

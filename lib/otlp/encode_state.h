@@ -33,6 +33,8 @@ struct otlp_encoder {
 	uint32_t child_count, child_capacity;
 	struct measure *measures; /* wide: metrics of a row; long: columns of values */
 	uint32_t measure_count, measure_capacity;
+	const struct sonde_text *originals; /* of rows; NULL: there are none */
+	bool copies_all;                    /* every row has one: no program of rows is there */
 	const struct sonde_column *weight, *metric; /* of metrics */
 	const struct sonde_column *scaled; /* the weight, while a metric is written that has it */
 	struct program wide;               /* of points whose rows lie in `common` */

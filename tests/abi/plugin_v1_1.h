@@ -137,6 +137,12 @@ enum sonde_scope { SONDE_SCOPE_ROW = 0, SONDE_SCOPE_SCOPE, SONDE_SCOPE_RESOURCE 
 /* What a sum or histogram covers: since the last row of the same series, or since start time. */
 enum sonde_temporality { SONDE_UNSPECIFIED = 0, SONDE_DELTA = 1, SONDE_CUMULATIVE = 2 };
 
+/* Which format the original of a row is in. */
+enum sonde_format {
+	SONDE_FORMAT_NONE = 0,
+	SONDE_FORMAT_OTLP, /* the LogRecord, the Span, or the data point of its metric's kind */
+};
+
 /* ---- values of several members ----------------------------------------------------------- */
 
 /* An exponential histogram as OTLP defines it: bucket i holds (base^i, base^(i+1)],
@@ -295,6 +301,10 @@ struct sonde_batch {
 	uint32_t signal;               /* enum sonde_signal, never AUTO */
 	struct sonde_column *columns;
 	struct sonde_batch *const *children; /* span events, links, exemplars */
+	/* since 1.1 */
+	const struct sonde_text *originals; /* by row: see sonde_originals() */
+	uint32_t original_format;           /* enum sonde_format */
+	uint32_t reserved;
 };
 
 static inline const struct sonde_column *sonde_column(const struct sonde_batch *batch,
@@ -318,6 +328,18 @@ static inline bool sonde_selected(const struct sonde_batch *batch, uint32_t row)
 static inline bool sonde_valid(const struct sonde_column *column, uint32_t row)
 {
 	return sonde_bit(column->valid, row);
+}
+
+/* The messages that rows were decoded from, by row, for who writes the same format again: as long
+ * as a row is just what came in, its original says all of it. NULL: there are none, or columns of
+ * the row itself were changed since. data is NULL for a row that has none. Since 1.1. */
+static inline const struct sonde_text *sonde_originals(const struct sonde_batch *batch,
+						       enum sonde_format format)
+{
+	if (batch->size <= offsetof(struct sonde_batch, originals) || !batch->originals ||
+	    batch->original_format != (uint32_t)format)
+		return NULL;
+	return batch->originals;
 }
 
 /* Where the value of a row lies; it has the alignment of its type if the row struct had. */
@@ -756,6 +778,8 @@ struct sonde_host {
 		      struct sonde_record *, char *texts, size_t capacity);
 	int (*process)(struct sonde_instance *, struct sonde_process *);
 	const char *(*reason_name)(bool lost, uint32_t reason);
+	struct sonde_text *(*batch_originals)(struct sonde_batch *, uint32_t format,
+					      struct sonde_dictionary *);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -1055,6 +1079,20 @@ static inline int sonde_batch_adopt(struct sonde_instance *instance, struct sond
 				    struct sonde_batch *child)
 {
 	return instance->host->batch_adopt(batch, child);
+}
+
+/* Where the originals of rows go, by row, in a batch that is not derived: zeroed, a text for each
+ * row that there is room for, whose data lies in memory of the dictionary
+ * (sonde_dictionary_memory()). The batch takes a reference to that. See sonde_originals(): a batch
+ * derived from it has them until a column of scope ROW is added, removed or given other validity,
+ * or a child table is adopted; a copy of a few of its rows is without them. Since 1.1. NULL: no
+ * memory, or the batch is derived or emitted, or has them. */
+static inline struct sonde_text *sonde_batch_originals(struct sonde_instance *instance,
+						       struct sonde_batch *batch,
+						       enum sonde_format format,
+						       struct sonde_dictionary *dictionary)
+{
+	return instance->host->batch_originals(batch, (uint32_t)format, dictionary);
 }
 
 /* One reference more; returns the batch. */

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 
+import pytest
 
 BUILD = os.environ.get("SONDE_BUILD", "build")
 ENCODE_TABLES = os.path.join(BUILD, "tests/unit/encode_tables")
@@ -19,12 +20,13 @@ def test_tables_become_the_requests_that_the_mapping_says(official):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_requests_are_the_same_after_they_were_batches(official):
+@pytest.mark.parametrize("made_of", ["columns", "originals", "both"])
+def test_requests_are_the_same_after_they_were_batches(official, made_of):
     seed = random.randrange(1 << 30)
     made = subprocess.run([official, os.path.join(HERE, "otlp_random.py"), str(seed), "300"], stdout=subprocess.PIPE,
                           text=True, timeout=200, check=True).stdout.splitlines()
     requests = [line.split("\t")[0] for line in made]
-    again = subprocess.run([RECODE], input="\n".join(requests) + "\n", stdout=subprocess.PIPE, text=True, timeout=120,
+    again = subprocess.run([RECODE, made_of], input="\n".join(requests) + "\n", stdout=subprocess.PIPE, text=True, timeout=120,
                            check=True).stdout.splitlines()
     pairs = [f"{request.split(' ')[0]} {request.split(' ')[2]} {ours}" for request, ours in zip(requests, again,
                                                                                            strict=True)]

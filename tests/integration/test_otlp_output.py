@@ -174,7 +174,7 @@ def test_any_mixture_of_answers_closes_the_books(tmp_path):
         now = settled(daemon)
         final = [r for r in receiver.requests if r.answer.status in (200, 400) and not r.answer.first]
         refused = sum(len(sequences(r.body)) for r in final if r.answer.status == 400)
-        partly = sum(min(7, len(sequences(r.body))) for r in final if r.answer.body)    # the last one may be short
+        partly = sum(min(7, len(sequences(r.body))) for r in final if r.answer.body)
         assert all_sequences(final) == list(range(ROWS))     # what has its answer is not sent again
         assert now.lost_rows() == now.lost_rows("rejected") == refused + partly
         assert repeated_rows(now) > 0

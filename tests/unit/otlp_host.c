@@ -37,6 +37,13 @@ static struct sonde_column *host_batch_constant(struct sonde_instance *base,
 	return batch_constant(batch, field, dictionary, value);
 }
 
+static struct sonde_batch *host_batch_derive(struct sonde_instance *instance,
+					     struct sonde_batch *batch)
+{
+	(void)instance;
+	return batch_derive(batch);
+}
+
 static const struct sonde_host host = {
 	.size = sizeof(host),
 	.abi_major = SONDE_ABI_MAJOR,
@@ -47,6 +54,7 @@ static const struct sonde_host host = {
 	.dictionary_release = dictionary_release,
 	.batch_table = host_batch_table,
 	.batch_resize = batch_resize,
+	.batch_derive = host_batch_derive,
 	.batch_add = host_batch_add,
 	.batch_constant = host_batch_constant,
 	.batch_remove = batch_remove,
@@ -64,6 +72,7 @@ static const struct sonde_host host = {
 	.dictionary_memory = dictionary_memory,
 	.dictionary_room = dictionary_room,
 	.dictionary_grow = dictionary_grow,
+	.batch_originals = batch_originals,
 };
 
 struct sonde_instance otlp_instance = {

@@ -194,6 +194,7 @@ static const struct sonde_host services = {
 	.dictionary_memory = dictionary_memory,
 	.dictionary_room = dictionary_room,
 	.dictionary_grow = dictionary_grow,
+	.batch_originals = batch_originals,
 };
 
 /* ---- the instance ------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reads "SIGNAL COLUMNS HEX" a line, an OTLP request, and prints the HEX of the request that our
- * encoder makes of the batch that our decoder makes of it, split in two where there are rows. */
+ * encoder makes of the batch that our decoder makes of it, split in two where there are rows. The
+ * argument says what it is made of: `columns`, `originals`, or `both`, row by row. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,22 @@ static int encode_parts(struct otlp_encoder *encoder, const struct sonde_batch *
 	return result ? result : otlp_encode(encoder, batch, 0, half, request);
 }
 
-static int recode(const char *line, struct otlp_encoder *encoder, struct otlp_request *request)
+/* Takes the originals from all rows, or from some here and there, as processors might. */
+static void forget_originals(struct sonde_batch *batch, const char *from)
+{
+	struct sonde_text *originals = (struct sonde_text *)(uintptr_t)batch->originals;
+
+	if (!strcmp(from, "columns"))
+		batch->originals = NULL;
+	for (uint32_t row = 0; originals && !strcmp(from, "both") && row < batch->row_count;
+	     row++) {
+		if (row % 7 == 1 || row % 7 >= 5)
+			originals[row] = (struct sonde_text){ 0 };
+	}
+}
+
+static int recode(const char *line, const char *from, struct otlp_encoder *encoder,
+		  struct otlp_request *request)
 {
 	struct sonde_dictionary *dictionary = sonde_dictionary_create(&otlp_instance, false);
 	struct otlp_decoder_options options;
@@ -57,6 +73,7 @@ static int recode(const char *line, struct otlp_encoder *encoder, struct otlp_re
 		result = otlp_decode(decoder, (enum sonde_signal)signal, dictionary, data, length,
 				     &decoded, &why, &offset);
 	if (decoded.batch) {
+		forget_originals(decoded.batch, from);
 		otlp_host_finish(decoded.batch);
 		result = encode_parts(encoder, decoded.batch, request);
 		sonde_batch_release(&otlp_instance, decoded.batch);
@@ -66,18 +83,20 @@ static int recode(const char *line, struct otlp_encoder *encoder, struct otlp_re
 	return result;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct otlp_encoder *encoder = otlp_encoder_create();
 	struct otlp_request request = { 0 };
 	char *line = NULL;
 	size_t size = 0;
 
+	if (argc != 2)
+		return 2;
 	while (getline(&line, &size, stdin) > 0) {
 		const unsigned char *data;
 
 		otlp_request_clear(&request);
-		if (recode(line, encoder, &request)) {
+		if (recode(line, argv[1], encoder, &request)) {
 			printf("refused\n");
 			continue;
 		}

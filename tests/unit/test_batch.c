@@ -332,6 +332,115 @@ static void a_derived_batch_has_its_own_nulls_and_columns_less(void **state)
 	batch_release(batch);
 }
 
+/* Whether a batch that is derived so has originals still. */
+static bool keeps_originals(struct sonde_batch *batch, void (*change)(struct sonde_batch *))
+{
+	struct sonde_batch *derived = batch_derive(batch);
+	bool kept;
+
+	change(derived);
+	batch_finish(derived);
+	kept = sonde_originals(derived, SONDE_FORMAT_OTLP) != NULL;
+	assert_non_null(sonde_originals(batch, SONDE_FORMAT_OTLP));
+	batch_release(derived);
+	return kept;
+}
+
+static void change_nothing(struct sonde_batch *batch)
+{
+	(void)batch;
+}
+
+static void change_selection(struct sonde_batch *batch)
+{
+	assert_int_equal(batch_select(batch, (const unsigned char *)"\x0f\x00"), 0);
+}
+
+static void change_resource(struct sonde_batch *batch)
+{
+	static const struct sonde_field rack = { .name = "rack",
+						 .type = SONDE_I64,
+						 .scope = SONDE_SCOPE_RESOURCE };
+
+	assert_non_null(batch_constant(batch, &rack, NULL, &(const int64_t){ 7 }));
+	assert_non_null(batch_valid(batch, batch->column_count - 1));
+	assert_int_equal(batch_remove(batch, batch->column_count - 1), 0);
+}
+
+static void change_by_column(struct sonde_batch *batch)
+{
+	static const struct sonde_field rank = { .name = "rank", .type = SONDE_U16 };
+
+	assert_non_null(batch_add(batch, &rank, NULL));
+}
+
+static void change_by_constant(struct sonde_batch *batch)
+{
+	static const struct sonde_field rank = { .name = "rank", .type = SONDE_U16 };
+
+	assert_non_null(batch_constant(batch, &rank, NULL, &(const uint16_t){ 7 }));
+}
+
+static void change_by_removal(struct sonde_batch *batch)
+{
+	assert_int_equal(batch_remove(batch, NAME), 0);
+}
+
+static void change_by_nulls(struct sonde_batch *batch)
+{
+	assert_non_null(batch_valid(batch, CALLS));
+}
+
+static void change_by_child(struct sonde_batch *batch)
+{
+	static const struct sonde_field parent = { .name = "parent",
+						   .type = SONDE_U32,
+						   .role = SONDE_ROLE_PARENT_ROW };
+	struct sonde_batch *child = batch_table("events", SONDE_SIGNAL_SPAN_EVENT, 1);
+
+	assert_non_null(batch_add(child, &parent, NULL));
+	assert_int_equal(batch_adopt(batch, child), 0);
+}
+
+static void rows_have_originals_as_long_as_nothing_of_them_changes(void **state)
+{
+	struct sonde_dictionary *memory = dictionary_create(false);
+	struct sonde_batch *batch = make_calls(10, NULL), *compact;
+	struct sonde_text *originals;
+
+	assert_null(sonde_originals(batch, SONDE_FORMAT_OTLP));
+	originals = batch_originals(batch, SONDE_FORMAT_OTLP, memory);
+	assert_null(batch_originals(batch, SONDE_FORMAT_OTLP, memory));
+	for (uint32_t row = 0; row < 10; row++) {
+		assert_null(originals[row].data);
+		originals[row].data = dictionary_memory(memory, 8);
+		originals[row].length = 8;
+		memset((char *)(uintptr_t)originals[row].data, 'a' + (int)row, 8);
+	}
+	dictionary_release(memory); /* the batch holds it */
+	batch_finish(batch);
+	assert_null(batch_originals(batch, SONDE_FORMAT_OTLP, memory));
+	assert_null(sonde_originals(batch, SONDE_FORMAT_NONE));
+	assert_int_equal(sonde_originals(batch, SONDE_FORMAT_OTLP)[9].data[7], 'j');
+	assert_true(keeps_originals(batch, change_nothing));
+	assert_true(keeps_originals(batch, change_selection));
+	assert_true(keeps_originals(batch, change_resource));
+	assert_false(keeps_originals(batch, change_by_column));
+	assert_false(keeps_originals(batch, change_by_constant));
+	assert_false(keeps_originals(batch, change_by_removal));
+	assert_false(keeps_originals(batch, change_by_nulls));
+	assert_false(keeps_originals(batch, change_by_child));
+	compact = batch_derive(batch);
+	change_selection(compact);
+	batch_finish(compact);
+	batch_release(batch);
+	assert_int_equal(sonde_originals(compact, SONDE_FORMAT_OTLP)[3].data[0], 'd');
+	batch = batch_compact(compact);
+	batch_release(compact);
+	assert_null(sonde_originals(batch, SONDE_FORMAT_OTLP));
+	batch_release(batch);
+}
+
 static uint32_t settled_count;
 
 static void count_settled(void *origin, uint64_t token, const struct sonde_settlement *settlement)
@@ -438,6 +547,7 @@ int main(void)
 		cmocka_unit_test(rows_added_behind_a_selection_are_not_selected),
 		cmocka_unit_test(a_derived_batch_shares_columns_and_adds_its_own),
 		cmocka_unit_test(a_derived_batch_has_its_own_nulls_and_columns_less),
+		cmocka_unit_test(rows_have_originals_as_long_as_nothing_of_them_changes),
 		cmocka_unit_test(deriving_carries_the_receipts_on),
 		cmocka_unit_test(its_bytes_are_those_of_all_that_it_keeps),
 		cmocka_unit_test(threads_share_a_finished_batch),

@@ -150,7 +150,7 @@ static void batches_are_merged_and_split_below_the_limit(void **state)
 		uint32_t count = 0;
 
 		open_bench(&bench, limits[i / 2], protocols[i % 2]);
-		while (shipment_has_work(bench.shipments, SIGNAL_LOGS)) {
+		while (shipments_have_work(bench.shipments, SIGNAL_LOGS)) {
 			assert_int_equal(make(&bench), 0);
 			assert_true(bench.request.plain_length <= limits[i / 2]);
 			bytes += bench.request.plain_length;
@@ -170,7 +170,7 @@ static void rows_that_are_put_back_come_again_and_no_others(void **state)
 
 	(void)state;
 	open_bench(&bench, 5000, PROTOCOL_HTTP);
-	while (shipment_has_work(bench.shipments, SIGNAL_LOGS)) {
+	while (shipments_have_work(bench.shipments, SIGNAL_LOGS)) {
 		assert_int_equal(make(&bench), 0);
 		if (random() % 3)
 			request_put_back(&bench.request, false);
@@ -189,7 +189,7 @@ static void a_limit_that_is_learned_is_kept(void **state)
 
 	(void)state;
 	open_bench(&bench, 1000000, PROTOCOL_HTTP);
-	while (shipment_has_work(bench.shipments, SIGNAL_LOGS)) {
+	while (shipments_have_work(bench.shipments, SIGNAL_LOGS)) {
 		assert_int_equal(make(&bench), 0);
 		if (bench.request.plain_length > taken) {
 			request_limit_refuse(&bench.limit, bench.request.plain_length);
@@ -211,7 +211,7 @@ static void a_row_that_is_too_large_alone_is_rejected_and_the_others_go(void **s
 
 	(void)state;
 	open_bench(&bench, 200, PROTOCOL_HTTP);
-	while (shipment_has_work(bench.shipments, SIGNAL_LOGS)) {
+	while (shipments_have_work(bench.shipments, SIGNAL_LOGS)) {
 		assert_int_equal(make(&bench), 0);
 		assert_true(bench.request.plain_length <= 200);
 		accept_all(&bench);

@@ -179,7 +179,7 @@ static struct points make(struct bench *bench)
 	struct points points = { 0 };
 	const struct otlp_request *protobuf = &bench->request.protobuf;
 
-	if (!shipment_has_work(bench->shipments, SIGNAL_METRICS))
+	if (!shipments_have_work(bench->shipments, SIGNAL_METRICS))
 		return points;
 	assert_int_equal(request_make(&bench->maker, &bench->request, bench->shipments,
 				      SIGNAL_METRICS, &bench->target, &bench->limit),

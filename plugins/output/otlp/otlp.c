@@ -104,17 +104,17 @@ static struct request *request_free(struct otlp *otlp)
 	return NULL;
 }
 
-static struct shipment *find_work(struct otlp *otlp, enum signal *ret_signal)
+/* The signal that has waited the longest. */
+static bool find_work(const struct otlp *otlp, enum signal *ret_signal)
 {
-	for (struct shipment *at = otlp->shipments; at; at = at->next) {
-		for (uint32_t signal = 0; signal < SIGNAL_COUNT; signal++) {
-			if (!shipment_has_work(at, (enum signal)signal))
-				continue;
-			*ret_signal = (enum signal)signal;
-			return at;
+	for (const struct shipment *at = otlp->shipments; at; at = at->next) {
+		for (uint32_t i = 0; i < at->parcel_count; i++) {
+			*ret_signal = at->parcels[i].signal;
+			if (parcel_has_work(&at->parcels[i], *ret_signal))
+				return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 /* The token of the file as it is now. */
@@ -158,12 +158,11 @@ static bool send_some(struct otlp *otlp, struct request *request)
 {
 	const struct answer nothing_to_say = { .verdict = ANSWER_DONE };
 	enum signal signal = SIGNAL_LOGS;
-	struct shipment *shipment = find_work(otlp, &signal);
 	int error;
 
-	if (!shipment || find_token(otlp, request))
+	if (!find_work(otlp, &signal) || find_token(otlp, request))
 		return false;
-	error = request_make(&otlp->maker, request, shipment, signal, &otlp->targets[signal],
+	error = request_make(&otlp->maker, request, otlp->shipments, signal, &otlp->targets[signal],
 			     &otlp->limits[signal]);
 	sonde_count(&otlp->too_large, otlp->maker.too_large_count);
 	otlp->maker.too_large_count = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Requests: rows of one signal from the batches of a delivery, as many as fit the receiver's limit.
+/* Requests: rows of one signal from the batches of deliveries, as many as fit the receiver's limit.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -100,7 +100,7 @@ static void request_add(struct request *request, struct parcel *parcel, struct r
 struct filling {
 	struct request_maker *maker;
 	struct request *request;
-	struct shipment *shipment;
+	struct shipment *shipments;
 	struct request_limit *limit;
 	size_t protobuf_limit;
 };
@@ -162,25 +162,23 @@ static int fill_some(struct filling *filling, struct parcel *parcel)
 	}
 }
 
-/* As many rows of the shipment as fit, from the batches in their order. */
+/* As many rows of the shipments as fit, from their batches in their order. */
 static int fill(struct filling *filling, enum signal signal)
 {
-	struct shipment *shipment = filling->shipment;
+	struct shipment *shipment = filling->shipments;
+	int result = 0;
 
-	for (uint32_t i = 0; i < shipment->parcel_count; i++) {
-		struct parcel *parcel = &shipment->parcels[i];
+	for (; shipment && !result; shipment = shipment->next) {
+		for (uint32_t i = 0; i < shipment->parcel_count && !result; i++) {
+			struct parcel *parcel = &shipment->parcels[i];
 
-		while (parcel->signal == signal && parcel->todo_count && !parcel->again &&
-		       !parcel->is_settled) {
-			int result = filling->request->piece_count < REQUEST_PIECES
-					     ? fill_some(filling, parcel)
-					     : 1;
-
-			if (result)
-				return result > 0 ? 0 : result;
+			while (!result && parcel_has_work(parcel, signal))
+				result = filling->request->piece_count < REQUEST_PIECES
+						 ? fill_some(filling, parcel)
+						 : 1;
 		}
 	}
-	return 0;
+	return result > 0 ? 0 : result;
 }
 
 /* ---- bodies ------------------------------------------------------------------------------ */
@@ -256,11 +254,11 @@ static void request_clear(struct request *request)
 	request->plain_length = 0;
 }
 
-int request_make(struct request_maker *maker, struct request *request, struct shipment *shipment,
+int request_make(struct request_maker *maker, struct request *request, struct shipment *shipments,
 		 enum signal signal, const struct target *target, struct request_limit *limit)
 {
 	struct filling filling = {
-		.maker = maker, .request = request, .shipment = shipment, .limit = limit
+		.maker = maker, .request = request, .shipments = shipments, .limit = limit
 	};
 	double share = 1;
 	const void *plain = NULL;
@@ -268,7 +266,7 @@ int request_make(struct request_maker *maker, struct request *request, struct sh
 
 	do {
 		request_clear(request);
-		if (!shipment_has_work(shipment, signal)) /* all of it was too large */
+		if (!shipments_have_work(shipments, signal)) /* all of it was too large */
 			return 0;
 		filling.protobuf_limit =
 			(size_t)((double)limit->wanted_bytes / limit->growth * share) + 1;

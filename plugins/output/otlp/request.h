@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests: rows of one signal from the batches of a delivery, as many as fit the receiver's limit,
+/* Requests: rows of one signal from the batches of deliveries, as many as fit the receiver's limit,
  * encoded and compressed. */
 #ifndef SONDE_OTLP_REQUEST_H
 #define SONDE_OTLP_REQUEST_H
@@ -48,11 +48,11 @@ void request_limit_begin(struct request_limit *limit, const struct settings *set
 /* After a body of this length was refused for its size. */
 void request_limit_refuse(struct request_limit *limit, size_t length);
 
-/* Fills a request from what the shipment has of the signal, which must be some. 0: it has a body to
- * send, or none (plain_length 0: the rows need none). Rows that are too large alone are rejected
+/* Fills a request from what the shipments have of the signal, which must be some. 0: it has a body
+ * to send, or none (plain_length 0: the rows need none). Rows that are too large alone are rejected
  * on the way, so a request may be left without any piece. -ENOMEM and others: the rows are where
  * they were. */
-int request_make(struct request_maker *maker, struct request *request, struct shipment *shipment,
+int request_make(struct request_maker *maker, struct request *request, struct shipment *shipments,
 		 enum signal signal, const struct target *target, struct request_limit *limit);
 
 /* Gives every piece the answer, and empties the request. */

@@ -155,16 +155,13 @@ struct shipment *shipment_take(struct sonde_instance *instance, struct shipment 
 
 /* ---- rows of a batch --------------------------------------------------------------------- */
 
-static bool parcel_has_work(const struct parcel *parcel)
+bool shipments_have_work(const struct shipment *list, enum signal signal)
 {
-	return parcel->todo_count && !parcel->again && !parcel->is_settled;
-}
-
-bool shipment_has_work(const struct shipment *shipment, enum signal signal)
-{
-	for (uint32_t i = 0; i < shipment->parcel_count; i++) {
-		if (shipment->parcels[i].signal == signal && parcel_has_work(&shipment->parcels[i]))
-			return true;
+	for (; list; list = list->next) {
+		for (uint32_t i = 0; i < list->parcel_count; i++) {
+			if (parcel_has_work(&list->parcels[i], signal))
+				return true;
+		}
 	}
 	return false;
 }
@@ -253,7 +250,7 @@ void shipments_hold(struct shipment *list, const struct answer *answer)
 		for (uint32_t i = 0; i < list->parcel_count; i++) {
 			struct parcel *parcel = &list->parcels[i];
 
-			if (!parcel_has_work(parcel))
+			if (!parcel_has_work(parcel, parcel->signal))
 				continue;
 			parcel->again = true;
 			if (answer->retry_after_ns > parcel->retry_after_ns)

@@ -67,7 +67,13 @@ struct shipment *shipment_take(struct sonde_instance *instance, struct shipment 
 void shipments_release(struct sonde_instance *instance, struct shipment **list);
 
 /* Whether there are rows of the signal to send now. */
-bool shipment_has_work(const struct shipment *shipment, enum signal signal);
+static inline bool parcel_has_work(const struct parcel *parcel, enum signal signal)
+{
+	return parcel->signal == signal && parcel->todo_count && !parcel->again &&
+	       !parcel->is_settled;
+}
+
+bool shipments_have_work(const struct shipment *list, enum signal signal);
 
 /* Takes rows from the front of what a parcel has to do: at most row_limit places. The parcel must
  * have some. -ENOMEM. */

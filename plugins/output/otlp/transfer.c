@@ -7,7 +7,7 @@
 #include <time.h>
 #include "transfer.h"
 
-enum { UPLOAD_BUFFER_SIZE = 512 * 1024, CA_CACHE_SECONDS = 60 };
+enum { UPLOAD_BUFFER_SIZE = 256 * 1024, CA_CACHE_SECONDS = 60 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static CURLcode curl_result;
