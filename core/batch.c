@@ -523,6 +523,7 @@ int batch_fill(struct sonde_batch *head, uint32_t index, const void *data, size_
 		       sonde_valid(view, row) ? sonde_value(view, row) : &code, sizeof(code));
 	for (size_t i = 0; i < bits_size; i++)
 		bits[i] = rows ? view->valid[i] | rows[i] : 0xff;
+	batch_alter(batch, view->scope);
 	if (!column->own)
 		dictionary_hold((struct sonde_dictionary *)view->dictionary);
 	column->own = true;

@@ -247,6 +247,9 @@ enum {
 	ORIGIN_COLUMN_COUNT,
 };
 
+/* Columns that a span is to have. */
+enum { SPAN_COLUMN_TRACE_ID = ORIGIN_COLUMN_COUNT, SPAN_COLUMN_SPAN_ID, SPAN_COLUMN_OTHERS };
+
 /* Columns that are not filled by rules. */
 enum { CHILD_COLUMN_PARENT_ROW = ORIGIN_COLUMN_COUNT };
 enum {

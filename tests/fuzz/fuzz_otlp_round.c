@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Requests of OTLP made into batches and batches into requests, round and round: what decodes can
- * be sent on, says the same then, and comes to rest. The first byte says which signal, and how few
- * columns. */
+ * be sent on, as it came or made of its columns, says the same then, and comes to rest. The first
+ * byte says which signal, and how few columns. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -49,22 +49,7 @@ static void encode(const struct sonde_batch *batch, uint32_t first_row, uint32_t
 	assert(!request->left_out_count);
 }
 
-/* What a request of ours says, which must be all of it. */
-static struct sonde_batch *decode_own(struct otlp_decoder *decoder, enum sonde_signal signal,
-				      const struct otlp_request *request)
-{
-	struct otlp_decoded decoded;
-	struct sonde_batch *batch =
-		decode(decoder, signal, otlp_request_data(request), request->length, &decoded);
-
-	assert(!decoded.refused_count && !decoded.repaired_count);
-	assert(decoded.row_count == request->item_count);
-	if (batch)
-		otlp_host_finish(batch);
-	return batch;
-}
-
-/* Whether each span has both ids: it gets others each time if not. */
+/* Whether each span has both ids; others have no need of them. */
 static bool has_ids(const struct sonde_batch *batch)
 {
 	uint32_t count = 0;
@@ -76,6 +61,22 @@ static bool has_ids(const struct sonde_batch *batch)
 			count += !column->valid;
 	}
 	return batch->signal != SONDE_SIGNAL_SPAN || count == 2;
+}
+
+/* What a request of ours says, which must be all of it; ids are made up where there were none. */
+static struct sonde_batch *decode_own(struct otlp_decoder *decoder, enum sonde_signal signal,
+				      const struct otlp_request *request)
+{
+	struct otlp_decoded decoded;
+	struct sonde_batch *batch =
+		decode(decoder, signal, otlp_request_data(request), request->length, &decoded);
+
+	assert(!decoded.refused_count && !decoded.repaired_count);
+	assert(decoded.row_count == request->item_count);
+	if (batch)
+		otlp_host_finish(batch);
+	assert(!batch || has_ids(batch));
+	return batch;
 }
 
 /* Whether what two batches say is the same; in any order, but *ret_in_order says if in that. */
@@ -105,11 +106,13 @@ static bool is_request(const struct otlp_request *left, const struct otlp_reques
  * before: attributes come in the order of columns, these in that of rows, and rows move to those of
  * the same resource and scope; and what is constant comes first, which it may be only once others'
  * records have been refused. Takes over the batch. */
-static void go_round(struct otlp_decoder *decoder, struct sonde_batch *batch)
+static void go_round(struct otlp_decoder *decoder, struct sonde_batch *batch, bool as_it_came)
 {
 	struct otlp_request request = { 0 }, before;
 	bool rests = false, in_order = false;
 
+	if (!as_it_came)
+		batch->originals = NULL;
 	encode(batch, 0, batch->row_count, &request);
 	for (uint32_t round = 0; !rests; round++) {
 		struct sonde_batch *next = decode_own(decoder, batch->signal, &request);
@@ -119,6 +122,8 @@ static void go_round(struct otlp_decoder *decoder, struct sonde_batch *batch)
 		assert(say_the_same(batch, next, has_ids(batch), &in_order));
 		sonde_batch_release(&otlp_instance, batch);
 		batch = next;
+		if (!as_it_came)
+			batch->originals = NULL;
 		before = request;
 		request = (struct otlp_request){ 0 };
 		encode(batch, 0, batch->row_count, &request);
@@ -174,17 +179,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.column_limit = data[0] / 3;
 	decoder = otlp_decoder_create(&otlp_instance, &options);
 	assert(encoder && decoder);
-	for (uint32_t part = 0; part < 2; part++) {
+	for (uint32_t way = 0; way < 3; way++) {
 		batch = decode(decoder, signals[data[0] % 3], data + 1, size - 1, &decoded);
 		if (!batch)
 			continue;
 		if (decoded.row_count > ROWS_MOST) {
 			sonde_batch_release(&otlp_instance, batch);
-		} else if (part) {
+		} else if (way == 2) {
 			go_in_parts(decoder, batch);
 		} else {
 			otlp_host_finish(batch);
-			go_round(decoder, batch);
+			go_round(decoder, batch, way == 1);
 		}
 	}
 	otlp_decoder_release(decoder);

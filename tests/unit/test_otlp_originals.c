@@ -198,6 +198,31 @@ static void a_text_that_is_mended_in_an_event_is_mended_in_its_span(void **state
 	assert_non_null(memmem(otlp_request_data(&request), request.length, "bad \xef\xbf\xbd", 7));
 }
 
+static void a_span_without_ids_is_given_some(void **state)
+{
+	struct built items = { 0 };
+
+	for (uint32_t i = 0; i < 4; i++) { /* of both ids, the other, one, none */
+		struct built item = { 0 };
+
+		build_text(&item, SPAN_NAME, "a span with a name that is not too short");
+		if (i % 2 == 0)
+			build_text(&item, SPAN_TRACE_ID, "0123456789abcdef");
+		if (i < 2)
+			build_text(&item, SPAN_SPAN_ID, "01234567");
+		add_item(&items, &item);
+	}
+	assert_int_equal(decode_items(SONDE_SIGNAL_SPAN, &items), 0);
+	for (uint32_t row = 0; row < 4; row++)
+		assert_int_equal(originals()[row].data != NULL, row == 0);
+	encode(decoded.batch);
+	assert_int_equal(
+		decode_bytes(SONDE_SIGNAL_SPAN, otlp_request_data(&request), request.length), 0);
+	assert_int_equal(decoded.row_count, 4);
+	assert_null(find(decoded.batch, SONDE_ROLE_TRACE_ID, SONDE_SCOPE_ROW, NULL)->valid);
+	assert_null(find(decoded.batch, SONDE_ROLE_SPAN_ID, SONDE_SCOPE_ROW, NULL)->valid);
+}
+
 static void points_go_out_under_their_metrics(void **state)
 {
 	struct built items = { 0 }, points[3] = { 0 };
@@ -234,6 +259,7 @@ int main(void)
 		with_both(records_as_good_as_empty_have_none),
 		with_both(refused_records_leave_theirs_to_nobody),
 		with_both(a_text_that_is_mended_in_an_event_is_mended_in_its_span),
+		with_both(a_span_without_ids_is_given_some),
 		with_both(points_go_out_under_their_metrics),
 	};
 
