@@ -142,9 +142,10 @@ static bool row_is_whole(const struct otlp_decoder *decoder)
 int otlp_record_end(struct otlp_decoder *decoder, const struct message_field *message, int result)
 {
 	bool kept = decoder->decoded.repaired_count == decoder->repaired_before &&
-		    row_is_whole(decoder);
+		    !decoder->passed_over && row_is_whole(decoder);
 
 	decoder->repaired_before = decoder->decoded.repaired_count;
+	decoder->passed_over = false;
 	if (!result && decoder->originals)
 		decoder->originals[decoder->table.row] = (struct sonde_text){
 			.data = kept ? (const char *)message->data : NULL,
@@ -255,8 +256,10 @@ static int children_fill(struct otlp_decoder *decoder, const struct child_kind *
 		memcpy(&child, children->data + i * sizeof(child), sizeof(child));
 		result = otlp_row_decode(table, kind->rules, child.data, child.length);
 		if (decoder->originals &&
-		    decoder->decoded.repaired_count != decoder->repaired_before) {
+		    (decoder->passed_over ||
+		     decoder->decoded.repaired_count != decoder->repaired_before)) {
 			decoder->repaired_before = decoder->decoded.repaired_count;
+			decoder->passed_over = false;
 			decoder->originals[child.row] = (struct sonde_text){ 0 };
 		}
 		if (!result)
@@ -378,6 +381,7 @@ int otlp_decode(struct otlp_decoder *decoder, enum sonde_signal signal,
 	memset(decoder->heaps, 0, sizeof(decoder->heaps));
 	decoder->decoded = (struct otlp_decoded){ 0 };
 	decoder->repaired_before = 0;
+	decoder->passed_over = false;
 	decoder->originals = NULL;
 	decoder->bad_why = NULL;
 	decoder->bad_offset = 0;

@@ -221,22 +221,24 @@ int otlp_pair_read(struct otlp_decoder *decoder, const unsigned char *data, size
 		   struct pair *ret_pair)
 {
 	struct message_reader reader = message_read(data, length);
-	struct message_field field, key = { 0 }, value = { 0 };
+	struct message_field field, key = { 0 }, value = { 0 }, *part;
 	struct pair pair = { .message = data, .message_length = (uint32_t)length };
+	bool passed_over = false;
 	uint32_t count = 0;
 	int result;
 
 	while ((result = message_next(&reader, &field)) > 0) {
 		count++;
-		if (field.wire != MESSAGE_BYTES)
+		if (field.wire != MESSAGE_BYTES ||
+		    (field.number != PAIR_KEY && field.number != PAIR_VALUE))
 			continue;
-		if (field.number == PAIR_KEY)
-			key = field;
-		else if (field.number == PAIR_VALUE)
-			value = field;
+		part = field.number == PAIR_KEY ? &key : &value;
+		passed_over = passed_over || part->number;
+		*part = field;
 	}
 	if (result)
 		return otlp_request_is_bad(decoder, reader.at, "an attribute is cut off");
+	decoder->passed_over = decoder->passed_over || passed_over;
 	pair.key = key.data ? key.data : data;
 	pair.key_length = (uint32_t)key.length;
 	result = text_check(decoder, &pair.key, &pair.key_length);
@@ -248,7 +250,8 @@ int otlp_pair_read(struct otlp_decoder *decoder, const unsigned char *data, size
 	if (result)
 		return result;
 	/* what a second key or value took the place of was not looked at */
-	pair.repaired = pair.value.repaired || (key.data && pair.key != key.data) || count > 2;
+	pair.repaired = pair.value.repaired || (key.data && pair.key != key.data) || passed_over ||
+			count > 2;
 	*ret_pair = pair;
 	return 0;
 }

@@ -376,6 +376,7 @@ struct otlp_decoder {
 	size_t memory_length, memory_step;
 	struct otlp_decoded decoded;
 	uint64_t repaired_before; /* decoded.repaired_count when the row was begun */
+	bool passed_over; /* of the row there is something that another took the place of unseen */
 	const char *bad_why;
 	size_t bad_offset;
 

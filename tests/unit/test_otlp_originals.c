@@ -174,6 +174,35 @@ static void refused_records_leave_theirs_to_nobody(void **state)
 	assert_int_equal(times_sent(&good), 1);
 }
 
+/* What a later field takes the place of may be no UTF-8, for which receivers refuse all of a
+ * request.
+ */
+static void what_was_not_looked_at_does_not_go_out(void **state)
+{
+	for (uint32_t i = 0; i < 4; i++) { /* a key or a value, with the other or without */
+		struct built items = { 0 }, item = { 0 }, pair = { 0 }, bad = { 0 }, good = { 0 };
+
+		build_text(&bad, ANY_TEXT, "bad \xff text");
+		build_text(&good, ANY_TEXT, "good text");
+		if (i & 1)
+			build_message(&pair, PAIR_VALUE, &bad);
+		else
+			build_text(&pair, PAIR_KEY, "bad \xff key");
+		if (i & 1 || i & 2)
+			build_message(&pair, PAIR_VALUE, &good);
+		if (!(i & 1) || i & 2)
+			build_text(&pair, PAIR_KEY, "key");
+		build_message(&item, LOG_ATTRIBUTES, &pair);
+		add_text_pair(&item, LOG_ATTRIBUTES, "key", "first");
+		build_message(&item, LOG_ATTRIBUTES, &pair); /* goes into a map */
+		add_item(&items, &item);
+		assert_int_equal(decode_items(SONDE_SIGNAL_LOG, &items), 0);
+		assert_null(originals()[0].data);
+		encode(decoded.batch);
+		assert_null(memmem(otlp_request_data(&request), request.length, "\xff", 1));
+	}
+}
+
 /* ---- spans and points -------------------------------------------------------------------- */
 
 static void a_text_that_is_mended_in_an_event_is_mended_in_its_span(void **state)
@@ -258,6 +287,7 @@ int main(void)
 		with_both(what_changes_a_row_makes_it_another),
 		with_both(records_as_good_as_empty_have_none),
 		with_both(refused_records_leave_theirs_to_nobody),
+		with_both(what_was_not_looked_at_does_not_go_out),
 		with_both(a_text_that_is_mended_in_an_event_is_mended_in_its_span),
 		with_both(a_span_without_ids_is_given_some),
 		with_both(points_go_out_under_their_metrics),
