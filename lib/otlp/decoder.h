@@ -259,6 +259,9 @@ enum {
 	ORIGIN_COLUMN_COUNT,
 };
 
+/* What a span is not sent without. */
+enum { SPAN_COLUMN_TRACE_ID = ORIGIN_COLUMN_COUNT, SPAN_COLUMN_SPAN_ID };
+
 /* Columns that are not filled by rules. */
 enum { CHILD_COLUMN_PARENT_ROW = ORIGIN_COLUMN_COUNT };
 enum {

@@ -283,6 +283,30 @@ static void a_text_that_is_mended_in_an_event_is_mended_in_its_span(void **state
 	assert_non_null(memmem(otlp_request_data(&request), request.length, "bad \xef\xbf\xbd", 7));
 }
 
+static void a_span_without_ids_gets_some(void **state)
+{
+	struct built items = { 0 };
+
+	for (uint32_t i = 0; i < 4; i++) {
+		struct built item = { 0 };
+
+		build_text(&item, SPAN_NAME, "a name of some length");
+		if (i & 1)
+			build_text(&item, SPAN_TRACE_ID, "0123456789abcdef");
+		if (i & 2)
+			build_text(&item, SPAN_SPAN_ID, "01234567");
+		add_item(&items, &item);
+	}
+	assert_int_equal(decode_items(SONDE_SIGNAL_SPAN, &items), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(originals()[i].data != NULL, i == 3);
+	encode(decoded.batch);
+	assert_int_equal(
+		decode_bytes(SONDE_SIGNAL_SPAN, otlp_request_data(&request), request.length), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_non_null(originals()[i].data);
+}
+
 static void points_go_out_under_their_metrics(void **state)
 {
 	struct built items = { 0 }, points[3] = { 0 };
@@ -321,6 +345,7 @@ int main(void)
 		with_both(what_is_borrowed_reads_like_what_is_copied),
 		with_both(what_was_borrowed_last_can_be_taken_back),
 		with_both(a_text_that_is_mended_in_an_event_is_mended_in_its_span),
+		with_both(a_span_without_ids_gets_some),
 		with_both(points_go_out_under_their_metrics),
 	};
 
