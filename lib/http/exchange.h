@@ -23,6 +23,7 @@ struct exchange {
 	bool body_is_ours;
 
 	bool begun;    /* head() was called, end() is owed */
+	bool later;    /* the owner does not have its body read yet */
 	bool complete; /* complete() was called */
 	bool answered;
 	bool head_only; /* HEAD: an answer without a body */
@@ -50,13 +51,17 @@ struct exchange *exchange_create(struct connection *connection);
 void exchange_end(struct exchange *exchange);
 
 /* The head is whole: splits the target and asks the owner. False: it was answered, and the body is
- * to be thrown away. */
+ * to be thrown away; or it is to be read later. */
 bool exchange_begin(struct exchange *exchange, const char *method, char *target);
 
-/* Room for a body of a stated length. 0; else the status to answer with. */
-uint32_t exchange_place(struct exchange *exchange, size_t length);
+/* The body is wanted, now or at last: makes room for one of a stated length, and takes what has
+ * come early. 0; 1: the owner answered; else the status to answer with. */
+uint32_t exchange_open(struct exchange *exchange);
 
-/* Appends to a body without a stated length. 0: taken; 1: the owner answered; else as above. */
+/* Keeps what comes of a body that is to be read later. 0; else the status to answer with. */
+uint32_t exchange_keep(struct exchange *exchange, const void *data, size_t length);
+
+/* Appends to a body without a stated length. As exchange_open(). */
 uint32_t exchange_append(struct exchange *exchange, const void *data, size_t length);
 
 /* The body is whole. */
