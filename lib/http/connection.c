@@ -460,8 +460,12 @@ void connection_pend(struct connection *connection)
 	connection->pending = true;
 	if (!server->dispatches && !server->pending) /* else that has been done, or will be */
 		server_kick(server);
-	connection->next_pending = server->pending;
-	server->pending = connection;
+	connection->next_pending = NULL;
+	if (server->pending)
+		server->last_pending->next_pending = connection;
+	else
+		server->pending = connection;
+	server->last_pending = connection;
 }
 
 void connection_pend_input(struct connection *connection)

@@ -92,7 +92,8 @@ struct http_server {
 	int64_t tick_ns; /* of the timer now; 0: it rests */
 	int64_t now_ns;  /* monotonic, as of the last look */
 
-	struct connection *connections, *dead, *pending;
+	struct connection *connections, *dead;
+	struct connection *pending, *last_pending;
 	unsigned char *scratch; /* where input is read to */
 	size_t scratch_bytes;
 	size_t early_bytes;      /* of bodies of requests that are to be read later */

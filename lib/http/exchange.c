@@ -65,11 +65,11 @@ struct exchange *exchange_create(struct connection *connection)
 	return exchange;
 }
 
-/* It waits no more. */
+/* It is not to be read later any more. */
 static void early_end(struct exchange *exchange)
 {
-	if (exchange->later)
-		exchange->connection->server->early_bytes -= exchange->request.body_length;
+	exchange->connection->server->early_bytes -= exchange->early;
+	exchange->early = 0;
 	exchange->later = false;
 }
 
@@ -205,25 +205,12 @@ static bool body_grow(struct exchange *exchange, size_t length)
 	return true;
 }
 
-static bool owner_lets_grow(struct exchange *exchange, size_t length)
-{
-	struct http_server *server = exchange->connection->server;
-
-	if (!server->handler->grow ||
-	    server->handler->grow(server->data, &exchange->request, length) == 0)
-		return true;
-	assert(exchange->answered); /* grow() that refuses has answered */
-	return false;
-}
-
 uint32_t exchange_open(struct exchange *exchange)
 {
-	const struct http_request *request = &exchange->request;
+	int64_t length = exchange->request.content_length;
 
 	early_end(exchange);
-	if (request->content_length > 0)
-		return body_place(exchange, (uint64_t)request->content_length);
-	return !request->body_length || owner_lets_grow(exchange, request->body_length) ? 0 : 1;
+	return length > 0 ? body_place(exchange, (uint64_t)length) : 0;
 }
 
 /* Whether there may be a body of `whole` bytes: 0, else the status to answer with. */
@@ -248,20 +235,46 @@ static uint32_t body_add(struct exchange *exchange, const void *data, size_t len
 	return 0;
 }
 
-uint32_t exchange_keep(struct exchange *exchange, const void *data, size_t length)
+/* So many bytes count among what comes early. */
+static bool early_count(struct exchange *exchange, size_t length)
 {
 	struct http_server *server = exchange->connection->server;
+
+	if (length > server->limits.early_bytes - server->early_bytes) {
+		server->counts.crowded++;
+		return false;
+	}
+	server->early_bytes += length;
+	exchange->early += length;
+	return true;
+}
+
+uint32_t exchange_keep(struct exchange *exchange, const void *data, size_t length)
+{
 	uint32_t status = body_claim(exchange, exchange->request.body_length + length);
 
-	if (!status && length > server->limits.early_bytes - server->early_bytes) {
-		server->counts.crowded++;
+	if (!status && !early_count(exchange, length))
 		status = 503;
-	}
 	if (!status)
 		status = body_add(exchange, data, length);
-	if (!status)
-		server->early_bytes += length;
 	return status;
+}
+
+/* Asks the owner. 0: more may come, now or later; else as exchange_append(). */
+static uint32_t owner_lets_grow(struct exchange *exchange, size_t whole)
+{
+	struct http_server *server = exchange->connection->server;
+	int result = 0;
+
+	if (server->handler->grow)
+		result = server->handler->grow(server->data, &exchange->request, whole);
+	if (exchange->answered)
+		return 1;
+	assert(result == 0 || result == HTTP_LATER); /* grow() that refuses has answered */
+	if (result == HTTP_LATER && !early_count(exchange, whole))
+		return 503;
+	exchange->later = result == HTTP_LATER;
+	return 0;
 }
 
 uint32_t exchange_append(struct exchange *exchange, const void *data, size_t length)
@@ -269,8 +282,8 @@ uint32_t exchange_append(struct exchange *exchange, const void *data, size_t len
 	size_t whole = exchange->request.body_length + length;
 	uint32_t status = body_claim(exchange, whole);
 
-	if (!status && !owner_lets_grow(exchange, whole))
-		status = 1;
+	if (!status)
+		status = owner_lets_grow(exchange, whole);
 	return status ? status : body_add(exchange, data, length);
 }
 
@@ -291,6 +304,8 @@ void http_admit(struct http_request *request)
 {
 	struct exchange *exchange = (struct exchange *)request;
 
+	if (exchange->refused)
+		return;
 	assert(exchange->later); /* and not answered */
 	(void)server_clock(exchange->connection->server);
 	if (exchange->connection->protocol == PROTOCOL_HTTP2)
@@ -299,10 +314,8 @@ void http_admit(struct http_request *request)
 		http1_admit(exchange);
 }
 
-void http_answer(struct http_request *request, const struct http_answer *answer)
+static void answer_give(struct exchange *exchange, const struct http_answer *answer)
 {
-	struct exchange *exchange = (struct exchange *)request;
-
 	assert(!exchange->answered); /* an answer is given once */
 	exchange->answered = true;
 	if (exchange->later)
@@ -311,6 +324,20 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
 		http2_answer(exchange, answer);
 	else
 		http1_answer(exchange, answer);
+}
+
+void http_answer(struct http_request *request, const struct http_answer *answer)
+{
+	struct exchange *exchange = (struct exchange *)request;
+
+	if (!exchange->refused)
+		answer_give(exchange, answer);
+}
+
+void exchange_answer(struct exchange *exchange, const struct http_answer *answer)
+{
+	exchange->refused = true;
+	answer_give(exchange, answer);
 }
 
 /* What gRPC calls it: in its answers the status of HTTP is always 200. */
@@ -334,10 +361,10 @@ static void grpc_refuse(struct exchange *exchange, uint32_t status)
 	const struct http_header trailers[] = { { "grpc-status", grpc_status(status) },
 						{ "grpc-message", status_phrase(status) } };
 
-	http_answer(&exchange->request, &(struct http_answer){ .status = 200,
-							       .content_type = "application/grpc",
-							       .trailers = trailers,
-							       .trailer_count = 2 });
+	exchange_answer(exchange, &(struct http_answer){ .status = 200,
+							 .content_type = "application/grpc",
+							 .trailers = trailers,
+							 .trailer_count = 2 });
 }
 
 void exchange_refuse(struct exchange *exchange, uint32_t status)
@@ -350,12 +377,12 @@ void exchange_refuse(struct exchange *exchange, uint32_t status)
 		grpc_refuse(exchange, status);
 		return;
 	}
-	http_answer(&exchange->request, &(struct http_answer){ .status = status,
-							       .content_type = "text/plain",
-							       .body = phrase,
-							       .body_length = strlen(phrase),
-							       .headers = &later,
-							       .header_count = status == 503 });
+	exchange_answer(exchange, &(struct http_answer){ .status = status,
+							 .content_type = "text/plain",
+							 .body = phrase,
+							 .body_length = strlen(phrase),
+							 .headers = &later,
+							 .header_count = status == 503 });
 }
 
 /* ---- headers ----------------------------------------------------------------------------- */

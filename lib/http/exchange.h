@@ -20,12 +20,14 @@ struct exchange {
 	unsigned char *body; /* placed by the owner, or ours */
 	size_t capacity;
 	size_t committed; /* of connection->committed */
+	size_t early;     /* of the server's early_bytes */
 	bool body_is_ours;
 
 	bool begun;    /* head() was called, end() is owed */
 	bool later;    /* the owner does not have its body read yet */
 	bool complete; /* complete() was called */
 	bool answered;
+	bool refused;   /* by the server: what the owner says is too late */
 	bool head_only; /* HEAD: an answer without a body */
 	bool holds;     /* the answer ends only when the body has come */
 
@@ -37,6 +39,7 @@ struct exchange {
 	struct http_header *trailers;
 	uint32_t trailer_count;
 	size_t received;   /* bytes of the body, also of one that nobody wants */
+	size_t withheld;   /* bytes of them for which the window was not given back yet */
 	size_t head_bytes; /* of headers so far, as RFC 9113 counts them */
 	size_t text_length, text_capacity;
 	uint32_t header_capacity;
@@ -54,20 +57,24 @@ void exchange_end(struct exchange *exchange);
  * to be thrown away; or it is to be read later. */
 bool exchange_begin(struct exchange *exchange, const char *method, char *target);
 
-/* The body is wanted, now or at last: makes room for one of a stated length, and takes what has
- * come early. 0; 1: the owner answered; else the status to answer with. */
+/* The body is wanted, now or at last: makes room for one of a stated length. 0; 1: the owner
+ * answered; else the status to answer with. */
 uint32_t exchange_open(struct exchange *exchange);
 
 /* Keeps what comes of a body that is to be read later. 0; else the status to answer with. */
 uint32_t exchange_keep(struct exchange *exchange, const void *data, size_t length);
 
-/* Appends to a body without a stated length. As exchange_open(). */
+/* Appends to a body without a stated length, the rest of which may then be to be read later. As
+ * exchange_open(). */
 uint32_t exchange_append(struct exchange *exchange, const void *data, size_t length);
 
 /* The body is whole. */
 void exchange_complete(struct exchange *exchange);
 
-/* Answers it for the owner, with one line of text. */
+/* Answers it for the owner. */
+void exchange_answer(struct exchange *exchange, const struct http_answer *answer);
+
+/* The same, with one line of text. */
 void exchange_refuse(struct exchange *exchange, uint32_t status);
 
 const char *status_phrase(uint32_t status);

@@ -196,7 +196,7 @@ void http1_refuse(struct connection *connection, uint32_t status)
 		return;
 	if (http1->exchange) {
 		if (!http1->exchange->answered)
-			http_answer(&http1->exchange->request, &answer);
+			exchange_answer(http1->exchange, &answer);
 		return;
 	}
 	http1->leaves = true;
@@ -215,6 +215,14 @@ static void complete(struct connection *connection)
 	http1->state = STATE_OWNER;
 	connection_enter(connection, PHASE_OWNER);
 	exchange_complete(http1->exchange);
+}
+
+/* It stays in the socket, and so do requests behind it. */
+static void body_put_off(struct connection *connection)
+{
+	connection->http1->state = STATE_LATER;
+	connection->deaf = true;
+	connection_enter(connection, PHASE_OWNER);
 }
 
 static void length_moved(struct connection *connection, size_t count)
@@ -267,7 +275,9 @@ int http1_read_body(struct connection *connection)
 static int chunk_take(void *context, const void *data, size_t length)
 {
 	struct http1 *http1 = context;
-	uint32_t status = exchange_append(http1->exchange, data, length);
+	struct exchange *exchange = http1->exchange;
+	uint32_t status = exchange->later ? exchange_keep(exchange, data, length)
+					  : exchange_append(exchange, data, length);
 
 	http1->refusal = status == 1 ? 0 : status;
 	return status != 0;
@@ -295,6 +305,8 @@ static size_t chunks_take(struct connection *connection, const unsigned char *da
 		exchange_refuse(http1->exchange, http1->refusal);
 	} else if (used == -EBADMSG || (used >= 0 && is_wasteful(connection))) {
 		http1_refuse(connection, 400);
+	} else if (used >= 0 && http1->exchange->later) {
+		body_put_off(connection);
 	} else if (used >= 0 && chunks_are_over(http1->chunks)) {
 		complete(connection);
 	}
@@ -329,34 +341,27 @@ static void body_invite(struct connection *connection, bool at_hand)
 static void body_expect(struct connection *connection, bool at_hand)
 {
 	struct http1 *http1 = connection->http1;
-	uint32_t status = exchange_open(http1->exchange);
+	struct exchange *exchange = http1->exchange;
+	bool is_chunked = exchange->request.content_length < 0;
+	uint32_t status = exchange_open(exchange);
 
-	http1->state = STATE_LENGTH;
-	if (!http1->exchange->request.content_length) {
+	if (is_chunked && !http1->chunks) {
+		http1->chunks = chunks_create();
+		http1->raw = 0;
+		status = http1->chunks ? 0 : 503;
+	}
+	http1->state = is_chunked ? STATE_CHUNKS : STATE_LENGTH;
+	if (status > 1)
+		exchange_refuse(exchange, status);
+	if (exchange->answered)
+		return;
+	if (is_chunked ? chunks_are_over(http1->chunks) : !http1->remaining) {
 		complete(connection);
 		return;
 	}
-	if (http1->exchange->request.content_length < 0) {
-		http1->chunks = chunks_create();
-		status = http1->chunks ? 0 : 503;
-		http1->state = STATE_CHUNKS;
-		http1->raw = 0;
-	}
-	if (status > 1)
-		exchange_refuse(http1->exchange, status);
-	if (http1->exchange->answered)
-		return;
 	body_invite(connection, at_hand);
 	connection_enter(connection, PHASE_BODY);
 	pace_begin(&connection->body, connection->server->now_ns);
-}
-
-/* It stays in the socket, and so do requests behind it. */
-static void body_put_off(struct connection *connection)
-{
-	connection->http1->state = STATE_LATER;
-	connection->deaf = true;
-	connection_enter(connection, PHASE_OWNER);
 }
 
 void http1_admit(struct exchange *exchange)

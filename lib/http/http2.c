@@ -256,13 +256,13 @@ static void head_is_whole(struct connection *connection, struct exchange *exchan
 void http2_admit(struct exchange *exchange)
 {
 	struct connection *connection = exchange->connection;
-	size_t early = exchange->request.body_length;
 
 	pace_begin(&exchange->pace, connection->server->now_ns);
 	body_expect(connection, exchange);
-	if (!exchange->answered && early)
+	if (!exchange->answered && exchange->withheld)
 		(void)nghttp2_session_consume_stream(connection->http2->session, exchange->stream,
-						     early);
+						     exchange->withheld);
+	exchange->withheld = 0;
 	if (!exchange->answered && exchange->is_whole)
 		exchange_complete(exchange);
 	if (!connection->busy) /* those that are admitted together go on together */
@@ -300,7 +300,9 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 	}
 	if (status > 1)
 		exchange_refuse(exchange, status);
-	if (!exchange->answered && !exchange->later)
+	if (exchange->later)
+		exchange->withheld += length;
+	else if (!exchange->answered)
 		(void)nghttp2_session_consume_stream(session, stream, length);
 	connection->http2->received += length;
 	if (connection->http2->received >= CALM_BYTES) {

@@ -30,7 +30,7 @@ struct http_request {
 	void *user;                /* the owner's; NULL at first */
 };
 
-enum { HTTP_LATER = 1 }; /* of head() */
+enum { HTTP_LATER = 1 }; /* of head() and grow() */
 
 /* What the owner of a server does. All on the instance's thread. In none of these may the server be
  * drained or released; requests may be answered, any of them. */
@@ -44,8 +44,8 @@ struct http_handler {
 	 * It is valid until the request is ended. May be NULL. */
 	void *(*place)(void *data, struct http_request *request, size_t length);
 	/* Before more of a body without a stated length is taken in, which then is `length` bytes:
-	 * 0, or as head(). May be NULL. Such a body lies in the server's own memory, which may take
-	 * twice its bytes. */
+	 * 0, or as head(); what is there already stays there. May be NULL. Such a body lies in the
+	 * server's own memory, which may take twice its bytes. */
 	int (*grow)(void *data, struct http_request *request, size_t length);
 	/* The body is whole. To be answered now or later. */
 	void (*complete)(void *data, struct http_request *request);
@@ -62,11 +62,11 @@ struct http_limits {
 	size_t body_bytes;       /* of one request's body as sent: 413 [64 MiB] */
 	size_t connection_bytes; /* of bodies that one connection's requests hold at once, with what
 				    stated lengths claim: 503; at least body_bytes [body_bytes] */
-	size_t early_bytes;  /* of bodies, of all connections, that HTTP/2 brings of requests that
-				are to be read later: 503 [16 MiB] */
-	int64_t head_ns;     /* for a head, and for TLS to be agreed on [10 s] */
-	int64_t idle_ns;     /* without a request [120 s] */
-	int64_t stall_ns;    /* without a byte within a body or an answer: 408 [30 s] */
+	size_t early_bytes;      /* of bodies of requests that are to be read later, of all
+				    connections: 503 [16 MiB] */
+	int64_t head_ns;         /* for a head, and for TLS to be agreed on [10 s] */
+	int64_t idle_ns;         /* without a request [120 s] */
+	int64_t stall_ns;        /* without a byte within a body or an answer: 408 [30 s] */
 	uint64_t least_rate; /* bytes/s of a body or an answer, averaged from its beginning after
 				stall_ns [1 KiB] */
 };
@@ -121,14 +121,16 @@ bool http_server_timer(struct http_server *server, int timer);
 
 /* Answers a request, once, at any time between head() and end(). Called within a callback of the
  * handler, the request stays valid until that returns; elsewhere end() may run before this returns,
- * of this request and of no other. */
+ * of this request and of no other. Nothing happens if the server itself has refused it meanwhile.
+ */
 void http_answer(struct http_request *request, const struct http_answer *answer);
 
-/* A request whose head() said HTTP_LATER has its turn: its body is read, as if head() had said 0.
- * What HTTP/1 has of it waits in its socket until then; of HTTP/2 body_length bytes have come,
- * which a window let through. At any time between head() and end(), but not in a callback of the
- * same request; place(), grow(), complete() and end() of it may come before this returns, and none
- * of another request. The time until then is not the client's. */
+/* A request whose head() or grow() said HTTP_LATER has its turn: its body is read on. Until then
+ * HTTP/1 leaves it in its socket; of HTTP/2 more may come, as far as a window lets it. body_length
+ * says how much is there, for which grow() is not asked. At any time between head() and end(), but
+ * not in a callback of the same request; place(), complete() and end() of it may come before this
+ * returns, and none of another request. The time until then is not the client's. Nothing happens
+ * if the server itself has refused it meanwhile. */
 void http_admit(struct http_request *request);
 
 /* Takes no further connection and no further request; http_server_is_idle() when all answers are

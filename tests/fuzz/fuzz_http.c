@@ -121,8 +121,12 @@ static int on_grow(void *data, struct http_request *request, size_t length)
 {
 	struct guest *guest = request->user;
 
-	assert(length <= BODY_BYTES && length >= request->body_length && !guest->answered);
+	assert(length <= BODY_BYTES && length > request->body_length && !guest->answered);
 	assert(!guest->later);
+	if (choice & CHOOSE_LATER && length % 4 == 0) {
+		guest->later = true;
+		return HTTP_LATER;
+	}
 	if (length < 5000 || strcmp(request->path, "/grow") != 0)
 		return 0;
 	answer(guest, 413);

@@ -71,6 +71,45 @@ def test_a_body_in_chunks_is_not_read_before_it_is_admitted(mirror):
         assert answer.result() == count_of(data)
 
 
+CHUNKED = b"POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def in_chunks(data, size):
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in
+                    (data[at:at + size] for at in range(0, len(data), size))) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("bound,count,size", [(10, 50, 7), (100_000, 3 * MIB, 5000), (100_000, 100_001, 100_001)])
+def test_the_rest_of_a_body_may_be_read_later(mirror, bound, count, size):
+    data = os.urandom(count)
+    with mirror.connect() as connection, concurrent.futures.ThreadPoolExecutor() as pool:
+        sent = pool.submit(connection.sendall, CHUNKED % f"/grow/{bound}?pause".encode() + in_chunks(data, size) +
+                           request("/close", b"next"))
+        wait_later(mirror)
+        assert mirror.counts()["body_bytes"] <= bound + 200_000
+        admit(mirror)
+        answer = read_all(connection)
+        sent.result()
+    assert statuses(answer) == [200, 200] and data + b"HTTP/1.1" in answer and answer.endswith(b"next")
+    mirror.is_well()
+
+
+def test_a_body_that_began_may_be_refused_later(mirror):
+    with mirror.connect() as connection:
+        connection.sendall(CHUNKED % b"/grow/100?pause" + in_chunks(b"x" * 1000, 100))
+        wait_later(mirror)
+        refuse(mirror)
+        assert statuses(read_all(connection)) == [503]
+    mirror.is_well()
+
+
+def test_chunks_against_the_rules_are_refused_whatever_waits(mirror):
+    with mirror.connect() as connection:
+        connection.sendall(CHUNKED % b"/grow/1?pause" + b"2\r\nab\r\nnonsense\r\n")
+        assert statuses(read_all(connection)) == [400]
+    mirror.is_well()
+
+
 def test_what_waits_may_be_refused_and_the_connection_goes_on(mirror):
     with mirror.connect() as connection:
         connection.sendall(request("/echo?later", b"x" * 100_000) + request("/close", b"next"))
@@ -215,6 +254,40 @@ def test_no_more_comes_than_the_first_window_before_a_body_is_admitted(mirror, s
                 at, window = at + 16384, window - 16384
         assert data_of(http2.read_answer(1)) == f"{len(data)} {zlib.adler32(data)}\n".encode()
     mirror.is_well()
+
+
+@pytest.mark.parametrize("end,status", [(admit, 200), (refuse, 503)])
+def test_the_rest_of_a_body_may_be_read_or_refused_later(mirror, end, status):
+    data = os.urandom(6 * MIB)
+    pieces = [data[at:at + 16384] for at in range(0, len(data), 16384)]
+    with Http2(mirror, struct.pack(">HI", 4, 1 << 30)) as http2:
+        http2.send(frame(WINDOW, 0, 0, struct.pack(">I", 1 << 30)), opened(1, "/grow/100000?pause"),
+                   *(frame(DATA, 0, 1, piece) for piece in pieces[:256]))
+        wait_later(mirror)
+        sonde.wait_for(lambda: mirror.counts()["body_bytes"] == 4 * MIB, "the window is used up")
+        end(mirror)
+        if status == 200:
+            assert http2.read_until(lambda kind, _, stream, __: (kind, stream) == (WINDOW, 1))
+            http2.send(*(frame(DATA, END_STREAM if piece is pieces[-1] else 0, 1, piece) for piece in pieces[256:]))
+        frames = http2.read_answer(1)
+        assert is_status(frames, status) and data_of(frames) == (data if status == 200 else b"503\n")
+    mirror.is_well()
+
+
+def test_what_the_owner_says_of_a_request_that_the_server_has_refused_is_too_late(tmp_path):
+    with Mirror(tmp_path, early_bytes=100_000) as mirror:
+        mirror.start()
+        with Http2(mirror, struct.pack(">HI", 4, 0)) as first, Http2(mirror, struct.pack(">HI", 4, 0)) as second:
+            for http2, path in ((first, "/echo?later"), (second, "/grow/50000?pause")):
+                http2.send(opened(1, path), frame(DATA, 0, 1, b"x" * 15_000) * 8)
+                assert is_status([http2.read_until(lambda kind, *_: kind == HEADERS)], 503)
+            assert mirror.counts()["crowded"] == 2
+            admit(mirror)
+            refuse(mirror)
+            for http2 in (first, second):
+                http2.send(frame(WINDOW, 0, 1, struct.pack(">I", 1000)))
+                assert data_of(http2.read_answer(1)) == b"Service Unavailable"
+        mirror.is_well()
 
 
 def test_what_may_come_early_is_bounded_for_all_connections(tmp_path):

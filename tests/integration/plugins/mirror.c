@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Input `mirror`: an HTTP server that answers what it got, as the path says: /echo, /count,
- * /status/N, /refuse/N (at the head), /grow/N (refuses a body that grows over N), /delay/MS,
+ * /status/N, /refuse/N (at the head), /grow/N (refuses a body that grows over N, or with ?pause
+ * has the rest read later, as below), /delay/MS,
  * /never, /big/N, /trailers, /facts, /counts, /close. What asks for ?later is read when somebody
  * asks for /admit, or the end has come, and refused when somebody asks for /away. */
 #include <assert.h>
@@ -22,7 +23,8 @@ struct guest {
 	void *memory;   /* that place() gave */
 	int64_t due_ns; /* for /delay; 0: not */
 	size_t grown;
-	bool later; /* it is not read yet */
+	bool later; /* it is not read on yet */
+	bool paused;
 };
 
 struct mirror {
@@ -287,6 +289,11 @@ static int mirror_grow(void *data, struct http_request *request, size_t length)
 	guest->grown = length;
 	if (limit < 0 || length <= (size_t)limit)
 		return 0;
+	if (strstr(request->query, "pause")) {
+		guest->later = !guest->paused;
+		guest->paused = true;
+		return guest->later ? HTTP_LATER : 0;
+	}
 	answer_status(request, 429);
 	return -EBUSY;
 }
