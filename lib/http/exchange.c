@@ -304,7 +304,7 @@ void http_admit(struct http_request *request)
 {
 	struct exchange *exchange = (struct exchange *)request;
 
-	if (exchange->refused)
+	if (request->refused)
 		return;
 	assert(exchange->later); /* and not answered */
 	(void)server_clock(exchange->connection->server);
@@ -330,13 +330,13 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
 {
 	struct exchange *exchange = (struct exchange *)request;
 
-	if (!exchange->refused)
+	if (!request->refused)
 		answer_give(exchange, answer);
 }
 
-void exchange_answer(struct exchange *exchange, const struct http_answer *answer)
+void exchange_answer(struct exchange *exchange, uint32_t status, const struct http_answer *answer)
 {
-	exchange->refused = true;
+	exchange->request.refused = status;
 	answer_give(exchange, answer);
 }
 
@@ -361,10 +361,11 @@ static void grpc_refuse(struct exchange *exchange, uint32_t status)
 	const struct http_header trailers[] = { { "grpc-status", grpc_status(status) },
 						{ "grpc-message", status_phrase(status) } };
 
-	exchange_answer(exchange, &(struct http_answer){ .status = 200,
-							 .content_type = "application/grpc",
-							 .trailers = trailers,
-							 .trailer_count = 2 });
+	exchange_answer(exchange, status,
+			&(struct http_answer){ .status = 200,
+					       .content_type = "application/grpc",
+					       .trailers = trailers,
+					       .trailer_count = 2 });
 }
 
 void exchange_refuse(struct exchange *exchange, uint32_t status)
@@ -377,12 +378,13 @@ void exchange_refuse(struct exchange *exchange, uint32_t status)
 		grpc_refuse(exchange, status);
 		return;
 	}
-	exchange_answer(exchange, &(struct http_answer){ .status = status,
-							 .content_type = "text/plain",
-							 .body = phrase,
-							 .body_length = strlen(phrase),
-							 .headers = &later,
-							 .header_count = status == 503 });
+	exchange_answer(exchange, status,
+			&(struct http_answer){ .status = status,
+					       .content_type = "text/plain",
+					       .body = phrase,
+					       .body_length = strlen(phrase),
+					       .headers = &later,
+					       .header_count = status == 503 });
 }
 
 /* ---- headers ----------------------------------------------------------------------------- */

@@ -27,7 +27,6 @@ struct exchange {
 	bool later;    /* the owner does not have its body read yet */
 	bool complete; /* complete() was called */
 	bool answered;
-	bool refused;   /* by the server: what the owner says is too late */
 	bool head_only; /* HEAD: an answer without a body */
 	bool holds;     /* the answer ends only when the body has come */
 
@@ -71,8 +70,8 @@ uint32_t exchange_append(struct exchange *exchange, const void *data, size_t len
 /* The body is whole. */
 void exchange_complete(struct exchange *exchange);
 
-/* Answers it for the owner. */
-void exchange_answer(struct exchange *exchange, const struct http_answer *answer);
+/* Answers it for the owner, who learns the status. */
+void exchange_answer(struct exchange *exchange, uint32_t status, const struct http_answer *answer);
 
 /* The same, with one line of text. */
 void exchange_refuse(struct exchange *exchange, uint32_t status);

@@ -196,7 +196,7 @@ void http1_refuse(struct connection *connection, uint32_t status)
 		return;
 	if (http1->exchange) {
 		if (!http1->exchange->answered)
-			exchange_answer(http1->exchange, &answer);
+			exchange_answer(http1->exchange, status, &answer);
 		return;
 	}
 	http1->leaves = true;

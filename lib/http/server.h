@@ -27,6 +27,7 @@ struct http_request {
 	int64_t content_length;    /* bytes; -1: not said; 0: there is no body */
 	const unsigned char *body; /* whole, in complete(); until the answer */
 	size_t body_length;        /* so far */
+	uint32_t refused;          /* the status with which the server itself answered; 0: not */
 	void *user;                /* the owner's; NULL at first */
 };
 
@@ -63,7 +64,7 @@ struct http_limits {
 	size_t connection_bytes; /* of bodies that one connection's requests hold at once, with what
 				    stated lengths claim: 503; at least body_bytes [body_bytes] */
 	size_t early_bytes;      /* of bodies of requests that are to be read later, of all
-				    connections: 503 [16 MiB] */
+				    connections: 503 [32 MiB] */
 	int64_t head_ns;         /* for a head, and for TLS to be agreed on [10 s] */
 	int64_t idle_ns;         /* without a request [120 s] */
 	int64_t stall_ns;        /* without a byte within a body or an answer: 408 [30 s] */

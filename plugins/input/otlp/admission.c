@@ -7,9 +7,46 @@
 
 enum {
 	RESERVE_LEAST = 16 << 10, /* for the smallest request */
-	BATCH_FACTOR = 2,         /* what a batch takes of memory, of its message */
-	EXPANSION_FACTOR = 4,     /* guessed of a compressed body until it is there */
+	FACTOR_LEAST = 1,
+	FACTOR_FIRST = 2, /* a batch takes more than its message */
+	FACTOR_MOST = 8,
+	EXPANSION_FIRST = 4, /* what a compressed body is, when it is unpacked */
+	EXPANSION_MOST = 8,
+	FORGETS_IN = 64, /* batches: a guess rises at once and falls slowly */
+	MARGIN = 8,      /* this part of a guess is added, as no two bodies are alike */
 };
+
+/* ---- guesses ----------------------------------------------------------------------------- */
+
+static const uint32_t signal_index[] = {
+	[SONDE_SIGNAL_LOG] = 0,
+	[SONDE_SIGNAL_METRIC] = 1,
+	[SONDE_SIGNAL_SPAN] = 2,
+};
+
+static float guess_of(const struct guess *guess, const struct call *call)
+{
+	float factor = guess->factors[signal_index[call->signal]][call->codec][call->compression];
+
+	if (factor > 0)
+		return factor;
+	return call->compression == COMPRESS_NONE ? FACTOR_FIRST : FACTOR_FIRST * EXPANSION_FIRST;
+}
+
+void guess_learn(struct guess *guess, const struct call *call, size_t body_bytes,
+		 size_t batch_bytes)
+{
+	float *place = &guess->factors[signal_index[call->signal]][call->codec][call->compression];
+	float most =
+		call->compression == COMPRESS_NONE ? FACTOR_MOST : FACTOR_MOST * EXPANSION_MOST;
+	float factor = guess_of(guess, call), seen = FACTOR_LEAST;
+
+	if (batch_bytes > RESERVE_LEAST && body_bytes)
+		seen = (float)(batch_bytes - RESERVE_LEAST) / (float)body_bytes;
+	if (seen < factor)
+		seen = factor + (seen - factor) / FORGETS_IN;
+	*place = seen < FACTOR_LEAST ? FACTOR_LEAST : seen > most ? most : seen;
+}
 
 /* ---- room -------------------------------------------------------------------------------- */
 
@@ -36,12 +73,12 @@ int call_reserve(struct sonde_instance *instance, struct call *call, size_t byte
 }
 
 /* A guess that is more than there will ever be room for is none: the batch itself will tell. */
-int call_reserve_body(struct sonde_instance *instance, struct call *call, size_t body_bytes,
-		      struct refusal *refusal)
+int call_reserve_body(struct sonde_instance *instance, struct call *call, const struct guess *guess,
+		      size_t body_bytes, struct refusal *refusal)
 {
-	size_t factor =
-		call->compression == COMPRESS_NONE ? BATCH_FACTOR : BATCH_FACTOR * EXPANSION_FACTOR;
-	int result = call_reserve(instance, call, RESERVE_LEAST + factor * body_bytes, refusal);
+	size_t guessed_bytes = (size_t)(guess_of(guess, call) * (float)body_bytes);
+	int result = call_reserve(instance, call,
+				  RESERVE_LEAST + guessed_bytes + guessed_bytes / MARGIN, refusal);
 
 	if (result && refusal->status == 413)
 		result = call_reserve(instance, call, body_bytes, refusal);

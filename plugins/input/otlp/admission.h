@@ -11,9 +11,18 @@
 int call_reserve(struct sonde_instance *instance, struct call *call, size_t bytes,
 		 struct refusal *refusal);
 
+/* What batches take of memory for each byte of a body, by what the bodies are: as seen of late, so
+ * that what is reserved does for the batch. Zeroed, it knows nothing yet. */
+struct guess {
+	float factors[3][CODEC_GRPC + 1][COMPRESS_ZSTD + 1]; /* logs, metrics, spans */
+};
+
+void guess_learn(struct guess *guess, const struct call *call, size_t body_bytes,
+		 size_t batch_bytes);
+
 /* Room for what is guessed of a body. */
-int call_reserve_body(struct sonde_instance *instance, struct call *call, size_t body_bytes,
-		      struct refusal *refusal);
+int call_reserve_body(struct sonde_instance *instance, struct call *call, const struct guess *guess,
+		      size_t body_bytes, struct refusal *refusal);
 
 /* What is known of the length of a body: stated, or here already. */
 size_t call_body_bytes(const struct call *call);
@@ -26,7 +35,7 @@ struct line {
 	uint64_t tick;
 };
 
-enum { LINE_TICKS = 8 }; /* that a call waits: the last of them may be its ninth part too late */
+enum { LINE_TICKS = 8 }; /* that a call waits, and a part of one more */
 
 /* Behind all that came before: who comes again, to those who came first when it did. */
 void line_enter(struct line *line, struct call *call);

@@ -26,7 +26,8 @@ struct otlp {
 	struct otlp_decoder *decoder;
 	struct unpacker unpacker;
 	struct call *calls;
-	struct line line;       /* those of them that wait for room */
+	struct line line; /* those of them that wait for room */
+	struct guess guess;
 	uint32_t reading_count; /* calls whose body is not whole */
 	bool ends;              /* drain() was called */
 	bool drains;            /* it has answered SONDE_LATER */
@@ -151,7 +152,8 @@ static void line_admit(struct sonde_instance *instance)
 	struct call *call;
 
 	while ((call = otlp->line.first)) {
-		int result = call_reserve_body(instance, call, call_body_bytes(call), &refusal);
+		int result = call_reserve_body(instance, call, &otlp->guess, call_body_bytes(call),
+					       &refusal);
 
 		if (result && refusal.status == 503)
 			return;
@@ -223,9 +225,9 @@ static int call_hold(struct sonde_instance *instance, struct call *call,
 static int call_enter(struct sonde_instance *instance, struct call *call, struct refusal *refusal)
 {
 	const struct otlp *otlp = instance->self;
-	int result = otlp->line.first
-			     ? refuse_full(refusal)
-			     : call_reserve_body(instance, call, call_body_bytes(call), refusal);
+	int result = otlp->line.first ? refuse_full(refusal)
+				      : call_reserve_body(instance, call, &otlp->guess,
+							  call_body_bytes(call), refusal);
 
 	return result ? call_hold(instance, call, refusal) : 0;
 }
@@ -267,7 +269,7 @@ static int on_grow(void *data, struct http_request *request, size_t length)
 	if (length > otlp->settings.body_limit_bytes)
 		result = refuse_large(otlp, &refusal);
 	if (!result) {
-		result = call_reserve_body(instance, call, length, &refusal);
+		result = call_reserve_body(instance, call, &otlp->guess, length, &refusal);
 		if (result)
 			result = call_hold(instance, call, &refusal);
 	}
@@ -310,7 +312,7 @@ static int call_decode(struct sonde_instance *instance, struct call *call,
 static int call_emit(struct sonde_instance *instance, struct call *call,
 		     const struct otlp_decoded *decoded, struct refusal *refusal)
 {
-	const struct otlp *otlp = instance->self;
+	struct otlp *otlp = instance->self;
 	size_t bytes;
 	int result;
 
@@ -320,6 +322,7 @@ static int call_emit(struct sonde_instance *instance, struct call *call,
 				 call->dictionary); /* all of it is charged to the batch */
 	call->dictionary = NULL;
 	bytes = sonde_batch_bytes(instance, decoded->batch);
+	guess_learn(&otlp->guess, call, call->request->body_length, bytes);
 	if (call_reserve(instance, call, bytes, refusal)) {
 		sonde_batch_release(instance, decoded->batch);
 		return -1;
@@ -383,6 +386,8 @@ static void on_end(void *data, struct http_request *request)
 	if (!call)
 		return;
 	line_leave(&otlp->line, call);
+	if (request->refused == 503)
+		sonde_count(&otlp->full, 1);
 	call->request = NULL;
 	call_let_go(instance, call);
 	call_read(instance, call);
