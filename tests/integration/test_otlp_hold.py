@@ -7,6 +7,7 @@ import socket
 import threading
 
 import pytest
+from http_mirror import DATA, END_HEADERS, HEADERS, Http2, frame, head
 from otlp_receiver import OK, Receiver, field
 from sonde import wait_for
 from test_otlp_input import PROTOBUF, Sonde, backend_output, file_output, log, logs, numbers, pair, rows
@@ -173,6 +174,22 @@ def test_who_leaves_while_waiting_holds_up_nobody(tmp_path):
         sonde.gate.set()
         assert sonde.codes() == [200]
         sonde.end(sonde.taken + 1)
+
+
+def test_too_much_that_comes_while_it_is_to_wait_is_refused(tmp_path):
+    path, headers = "/opentelemetry.proto.collector.logs.v1.LogsService/Export", {"content_type": "application/grpc"}
+    with Blocked(tmp_path, "10s") as sonde, contextlib.ExitStack() as stack:
+        sonde.fill()
+        full = sonde.counter("full")
+        for _ in range(9):
+            connection = socket.create_connection(("127.0.0.1", sonde.grpc), timeout=30)
+            stack.enter_context(Http2(None, connection=connection)).send(
+                frame(HEADERS, END_HEADERS, 1, head(path, **headers)), *(frame(DATA, 0, 1, bytes(16384)) for _ in range(240)))
+        wait_for(lambda: sonde.counter("full") > full, "one is refused")
+        assert (sonde.counter("full"), sonde.counter("held")) == (full + 1, 9)
+        [crowded] = [row["crowded out"] for address, row in sonde.status().instance("apps")["report"]["listens"].items()
+                     if address.endswith(str(sonde.grpc))]
+        assert crowded == 1
 
 
 def test_what_waits_is_sent_elsewhere_at_the_end(tmp_path):

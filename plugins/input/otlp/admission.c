@@ -94,6 +94,13 @@ size_t call_body_bytes(const struct call *call)
 
 /* ---- the line ---------------------------------------------------------------------------- */
 
+struct call *line_first(struct line *line)
+{
+	while (line->first && line->first->request->refused)
+		line_leave(line, line->first);
+	return line->first;
+}
+
 void line_enter(struct line *line, struct call *call)
 {
 	call->ahead = line->last;

@@ -37,6 +37,9 @@ struct line {
 
 enum { LINE_TICKS = 8 }; /* that a call waits, and a part of one more */
 
+/* Who has waited longest; NULL: nobody waits. Those that the server has refused itself leave. */
+struct call *line_first(struct line *line);
+
 /* Behind all that came before: who comes again, to those who came first when it did. */
 void line_enter(struct line *line, struct call *call);
 

@@ -151,7 +151,7 @@ static void line_admit(struct sonde_instance *instance)
 	struct refusal refusal;
 	struct call *call;
 
-	while ((call = otlp->line.first)) {
+	while ((call = line_first(&otlp->line))) {
 		int result = call_reserve_body(instance, call, &otlp->guess, call_body_bytes(call),
 					       &refusal);
 
@@ -165,11 +165,10 @@ static void line_admit(struct sonde_instance *instance)
 	}
 }
 
-/* Sends the first away. */
-static void line_refuse(struct sonde_instance *instance, const char *why)
+/* Sends one away. */
+static void line_refuse(struct sonde_instance *instance, struct call *call, const char *why)
 {
 	struct otlp *otlp = instance->self;
-	struct call *call = otlp->line.first;
 	struct refusal refusal;
 
 	line_leave(&otlp->line, call);
@@ -181,11 +180,12 @@ static void line_refuse(struct sonde_instance *instance, const char *why)
 static int line_tick(struct sonde_instance *instance)
 {
 	struct otlp *otlp = instance->self;
+	struct call *call;
 
 	otlp->line.tick++;
 	line_admit(instance);
-	while (otlp->line.first && line_is_overdue(&otlp->line, otlp->line.first)) {
-		line_refuse(instance, "there was no room for it in time");
+	while ((call = line_first(&otlp->line)) && line_is_overdue(&otlp->line, call)) {
+		line_refuse(instance, call, "there was no room for it in time");
 		line_admit(instance); /* what it was too large for may do for the next */
 	}
 	return otlp->line.first ? 0 : sonde_every(instance, TIMER_LINE, 0);
@@ -224,10 +224,10 @@ static int call_hold(struct sonde_instance *instance, struct call *call,
  * refusal. */
 static int call_enter(struct sonde_instance *instance, struct call *call, struct refusal *refusal)
 {
-	const struct otlp *otlp = instance->self;
-	int result = otlp->line.first ? refuse_full(refusal)
-				      : call_reserve_body(instance, call, &otlp->guess,
-							  call_body_bytes(call), refusal);
+	struct otlp *otlp = instance->self;
+	int result = line_first(&otlp->line) ? refuse_full(refusal)
+					     : call_reserve_body(instance, call, &otlp->guess,
+								 call_body_bytes(call), refusal);
 
 	return result ? call_hold(instance, call, refusal) : 0;
 }
@@ -533,10 +533,11 @@ static int otlp_room(struct sonde_instance *instance)
 /* The other knob is read when it is needed. */
 static int otlp_set(struct sonde_instance *instance)
 {
-	const struct otlp *otlp = instance->self;
+	struct otlp *otlp = instance->self;
+	struct call *call;
 
-	while (otlp->line.first && !otlp->settings.hold_ns)
-		line_refuse(instance, "there is no room for it now");
+	while (!otlp->settings.hold_ns && (call = line_first(&otlp->line)))
+		line_refuse(instance, call, "there is no room for it now");
 	return otlp->line.first ? line_time(instance) : 0;
 }
 
@@ -546,14 +547,15 @@ static int otlp_set(struct sonde_instance *instance)
 static int otlp_drain(struct sonde_instance *instance)
 {
 	struct otlp *otlp = instance->self;
+	struct call *call;
 
 	if (otlp->grpc)
 		http_server_drain(otlp->grpc);
 	if (otlp->http)
 		http_server_drain(otlp->http);
 	otlp->ends = true;
-	while (otlp->line.first)
-		line_refuse(instance, "this is the end: send it elsewhere, or again later");
+	while ((call = line_first(&otlp->line)))
+		line_refuse(instance, call, "this is the end: send it elsewhere, or again later");
 	otlp->drains = otlp->reading_count > 0;
 	return otlp->drains ? SONDE_LATER : SONDE_OK;
 }
