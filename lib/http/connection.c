@@ -458,10 +458,14 @@ void connection_pend(struct connection *connection)
 	if (connection->pending || connection->closed)
 		return;
 	connection->pending = true;
-	connection->next_pending = server->pending;
-	server->pending = connection;
-	if (!server->dispatches)
+	if (!server->dispatches && !server->pending) /* else that has been done, or will be */
 		server_kick(server);
+	connection->next_pending = NULL;
+	if (server->pending)
+		server->last_pending->next_pending = connection;
+	else
+		server->pending = connection;
+	server->last_pending = connection;
 }
 
 void connection_pend_input(struct connection *connection)
@@ -482,7 +486,7 @@ void connection_resume(struct connection *connection)
 	kept = is_listening(connection) ? input_restore(connection) : 0;
 	if (kept)
 		input_take(connection, kept);
-	if (connection->tls)
+	if (connection->tls || connection->phase == PHASE_BODY)
 		input_run(connection);
 	connection_leave(connection);
 }

@@ -41,7 +41,7 @@ enum phase {
 	PHASE_IDLE,      /* a request */
 	PHASE_HEAD,      /* the rest of a head */
 	PHASE_BODY,      /* of HTTP/1; exchanges of HTTP/2 have paces of their own */
-	PHASE_OWNER,     /* an answer */
+	PHASE_OWNER,     /* an answer, or to be read at all */
 	PHASE_LEAVING,   /* the client, to read its last answer and close */
 };
 
@@ -92,9 +92,11 @@ struct http_server {
 	int64_t tick_ns; /* of the timer now; 0: it rests */
 	int64_t now_ns;  /* monotonic, as of the last look */
 
-	struct connection *connections, *dead, *pending;
+	struct connection *connections, *dead;
+	struct connection *pending, *last_pending;
 	unsigned char *scratch; /* where input is read to */
 	size_t scratch_bytes;
+	size_t early_bytes;      /* of bodies of requests that are to be read later */
 	unsigned char *outgoing; /* where frames are gathered to be sent */
 	char date[40];           /* of answers */
 	int64_t date_second;

@@ -65,6 +65,14 @@ struct exchange *exchange_create(struct connection *connection)
 	return exchange;
 }
 
+/* It is not to be read later any more. */
+static void early_end(struct exchange *exchange)
+{
+	exchange->connection->server->early_bytes -= exchange->early;
+	exchange->early = 0;
+	exchange->later = false;
+}
+
 void exchange_end(struct exchange *exchange)
 {
 	struct connection *connection = exchange->connection;
@@ -76,6 +84,7 @@ void exchange_end(struct exchange *exchange)
 		connection->exchanges = exchange->next;
 	if (exchange->next)
 		exchange->next->previous = exchange->previous;
+	early_end(exchange);
 	connection->committed -= exchange->committed;
 	if (exchange->begun) {
 		server->counts.open_requests--;
@@ -106,6 +115,7 @@ bool exchange_begin(struct exchange *exchange, const char *method, char *target)
 {
 	struct http_server *server = exchange->connection->server;
 	char *path = target_path(target), *query = strchr(path, '?');
+	int result;
 
 	if (query) {
 		*query = 0;
@@ -117,10 +127,12 @@ bool exchange_begin(struct exchange *exchange, const char *method, char *target)
 	exchange->begun = true;
 	server->counts.requests++;
 	server->counts.open_requests++;
-	if (server->handler->head(server->data, &exchange->request) == 0 && !exchange->answered)
-		return true;
-	assert(exchange->answered); /* head() that refuses has answered */
-	return false;
+	result = server->handler->head(server->data, &exchange->request);
+	if (exchange->answered)
+		return false;
+	exchange->later = result == HTTP_LATER;
+	assert(result == 0 || exchange->later); /* head() that refuses has answered */
+	return !exchange->later;
 }
 
 void exchange_complete(struct exchange *exchange)
@@ -147,23 +159,32 @@ static bool commit(struct exchange *exchange, size_t length)
 	return true;
 }
 
-uint32_t exchange_place(struct exchange *exchange, size_t length)
+static uint32_t body_place(struct exchange *exchange, uint64_t length)
 {
 	struct http_server *server = exchange->connection->server;
+	unsigned char *early = exchange->body;
 	void *place = NULL;
 
 	if (length > server->limits.body_bytes)
 		return 413;
-	if (!commit(exchange, length))
+	if (!commit(exchange, (size_t)length))
 		return exchange->connection->committed > exchange->committed ? 503 : 413;
 	if (server->handler->place)
-		place = server->handler->place(server->data, &exchange->request, length);
+		place = server->handler->place(server->data, &exchange->request, (size_t)length);
 	if (exchange->answered)
-		return 0;
+		return 1;
 	exchange->body_is_ours = !place;
-	exchange->body = place ? place : malloc(length);
-	exchange->capacity = length;
-	return exchange->body ? 0 : 503;
+	if (!place) {
+		place = realloc(early, (size_t)length);
+		if (!place)
+			return 503;
+	} else if (early) {
+		memcpy(place, early, exchange->request.body_length);
+		free(early);
+	}
+	exchange->body = place;
+	exchange->capacity = (size_t)length;
+	return 0;
 }
 
 static bool body_grow(struct exchange *exchange, size_t length)
@@ -184,40 +205,139 @@ static bool body_grow(struct exchange *exchange, size_t length)
 	return true;
 }
 
-uint32_t exchange_append(struct exchange *exchange, const void *data, size_t length)
+uint32_t exchange_open(struct exchange *exchange)
 {
-	struct http_server *server = exchange->connection->server;
+	int64_t length = exchange->request.content_length;
+
+	early_end(exchange);
+	return length > 0 ? body_place(exchange, (uint64_t)length) : 0;
+}
+
+/* Whether there may be a body of `whole` bytes: 0, else the status to answer with. */
+static uint32_t body_claim(struct exchange *exchange, size_t whole)
+{
+	if (whole > exchange->connection->server->limits.body_bytes)
+		return 413;
+	if (commit(exchange, whole))
+		return 0;
+	return exchange->connection->committed > exchange->committed ? 503 : 413;
+}
+
+static uint32_t body_add(struct exchange *exchange, const void *data, size_t length)
+{
 	size_t whole = exchange->request.body_length + length;
 
-	if (whole > server->limits.body_bytes)
-		return 413;
-	if (!commit(exchange, whole))
-		return exchange->connection->committed > exchange->committed ? 503 : 413;
-	if (server->handler->grow &&
-	    server->handler->grow(server->data, &exchange->request, whole) != 0) {
-		assert(exchange->answered); /* grow() that refuses has answered */
-		return 1;
-	}
 	if (!body_grow(exchange, whole))
 		return 503;
 	memcpy(exchange->body + exchange->request.body_length, data, length);
 	exchange->request.body_length = whole;
-	server->counts.body_bytes += length;
+	exchange->connection->server->counts.body_bytes += length;
 	return 0;
 }
 
+/* So many bytes count among what comes early. */
+static bool early_count(struct exchange *exchange, size_t length)
+{
+	struct http_server *server = exchange->connection->server;
+
+	if (length > server->limits.early_bytes - server->early_bytes) {
+		server->counts.crowded++;
+		return false;
+	}
+	server->early_bytes += length;
+	exchange->early += length;
+	return true;
+}
+
+uint32_t exchange_keep(struct exchange *exchange, const void *data, size_t length)
+{
+	uint32_t status = body_claim(exchange, exchange->request.body_length + length);
+
+	if (!status && !early_count(exchange, length))
+		status = 503;
+	if (!status)
+		status = body_add(exchange, data, length);
+	return status;
+}
+
+/* Asks the owner. 0: more may come, now or later; else as exchange_append(). */
+static uint32_t owner_lets_grow(struct exchange *exchange, size_t whole)
+{
+	struct http_server *server = exchange->connection->server;
+	int result = 0;
+
+	if (server->handler->grow)
+		result = server->handler->grow(server->data, &exchange->request, whole);
+	if (exchange->answered)
+		return 1;
+	assert(result == 0 || result == HTTP_LATER); /* grow() that refuses has answered */
+	if (result == HTTP_LATER && !early_count(exchange, whole))
+		return 503;
+	exchange->later = result == HTTP_LATER;
+	return 0;
+}
+
+uint32_t exchange_append(struct exchange *exchange, const void *data, size_t length)
+{
+	size_t whole = exchange->request.body_length + length;
+	uint32_t status = body_claim(exchange, whole);
+
+	if (!status)
+		status = owner_lets_grow(exchange, whole);
+	return status ? status : body_add(exchange, data, length);
+}
+
 /* ---- answers ----------------------------------------------------------------------------- */
+
+/* What has come of a body that will not be read. */
+static void early_drop(struct exchange *exchange)
+{
+	early_end(exchange);
+	free(exchange->body);
+	exchange->body = NULL;
+	exchange->body_is_ours = false;
+	exchange->capacity = exchange->request.body_length = 0;
+	(void)commit(exchange, 0);
+}
+
+void http_admit(struct http_request *request)
+{
+	struct exchange *exchange = (struct exchange *)request;
+
+	if (request->refused)
+		return;
+	assert(exchange->later); /* and not answered */
+	(void)server_clock(exchange->connection->server);
+	if (exchange->connection->protocol == PROTOCOL_HTTP2)
+		http2_admit(exchange);
+	else
+		http1_admit(exchange);
+}
+
+static void answer_give(struct exchange *exchange, const struct http_answer *answer)
+{
+	assert(!exchange->answered); /* an answer is given once */
+	exchange->answered = true;
+	if (exchange->later)
+		early_drop(exchange);
+	if (exchange->connection->protocol == PROTOCOL_HTTP2)
+		http2_answer(exchange, answer);
+	else
+		http1_answer(exchange, answer);
+}
 
 void http_answer(struct http_request *request, const struct http_answer *answer)
 {
 	struct exchange *exchange = (struct exchange *)request;
 
-	assert(!exchange->answered); /* an answer is given once */
-	exchange->answered = true;
-	if (exchange->connection->protocol == PROTOCOL_HTTP2)
-		http2_answer(exchange, answer);
-	else
-		http1_answer(exchange, answer);
+	if (!request->refused)
+		answer_give(exchange, answer);
+}
+
+void exchange_answer(struct exchange *exchange, uint32_t status, const struct http_answer *answer)
+{
+	exchange->request.refused = status;
+	answer_give(exchange, answer);
 }
 
 /* What gRPC calls it: in its answers the status of HTTP is always 200. */
@@ -241,10 +361,11 @@ static void grpc_refuse(struct exchange *exchange, uint32_t status)
 	const struct http_header trailers[] = { { "grpc-status", grpc_status(status) },
 						{ "grpc-message", status_phrase(status) } };
 
-	http_answer(&exchange->request, &(struct http_answer){ .status = 200,
-							       .content_type = "application/grpc",
-							       .trailers = trailers,
-							       .trailer_count = 2 });
+	exchange_answer(exchange, status,
+			&(struct http_answer){ .status = 200,
+					       .content_type = "application/grpc",
+					       .trailers = trailers,
+					       .trailer_count = 2 });
 }
 
 void exchange_refuse(struct exchange *exchange, uint32_t status)
@@ -257,12 +378,13 @@ void exchange_refuse(struct exchange *exchange, uint32_t status)
 		grpc_refuse(exchange, status);
 		return;
 	}
-	http_answer(&exchange->request, &(struct http_answer){ .status = status,
-							       .content_type = "text/plain",
-							       .body = phrase,
-							       .body_length = strlen(phrase),
-							       .headers = &later,
-							       .header_count = status == 503 });
+	exchange_answer(exchange, status,
+			&(struct http_answer){ .status = status,
+					       .content_type = "text/plain",
+					       .body = phrase,
+					       .body_length = strlen(phrase),
+					       .headers = &later,
+					       .header_count = status == 503 });
 }
 
 /* ---- headers ----------------------------------------------------------------------------- */

@@ -20,9 +20,11 @@ struct exchange {
 	unsigned char *body; /* placed by the owner, or ours */
 	size_t capacity;
 	size_t committed; /* of connection->committed */
+	size_t early;     /* of the server's early_bytes */
 	bool body_is_ours;
 
 	bool begun;    /* head() was called, end() is owed */
+	bool later;    /* the owner does not have its body read yet */
 	bool complete; /* complete() was called */
 	bool answered;
 	bool head_only; /* HEAD: an answer without a body */
@@ -36,6 +38,7 @@ struct exchange {
 	struct http_header *trailers;
 	uint32_t trailer_count;
 	size_t received;   /* bytes of the body, also of one that nobody wants */
+	size_t withheld;   /* bytes of them for which the window was not given back yet */
 	size_t head_bytes; /* of headers so far, as RFC 9113 counts them */
 	size_t text_length, text_capacity;
 	uint32_t header_capacity;
@@ -50,19 +53,27 @@ struct exchange *exchange_create(struct connection *connection);
 void exchange_end(struct exchange *exchange);
 
 /* The head is whole: splits the target and asks the owner. False: it was answered, and the body is
- * to be thrown away. */
+ * to be thrown away; or it is to be read later. */
 bool exchange_begin(struct exchange *exchange, const char *method, char *target);
 
-/* Room for a body of a stated length. 0; else the status to answer with. */
-uint32_t exchange_place(struct exchange *exchange, size_t length);
+/* The body is wanted, now or at last: makes room for one of a stated length. 0; 1: the owner
+ * answered; else the status to answer with. */
+uint32_t exchange_open(struct exchange *exchange);
 
-/* Appends to a body without a stated length. 0: taken; 1: the owner answered; else as above. */
+/* Keeps what comes of a body that is to be read later. 0; else the status to answer with. */
+uint32_t exchange_keep(struct exchange *exchange, const void *data, size_t length);
+
+/* Appends to a body without a stated length, the rest of which may then be to be read later. As
+ * exchange_open(). */
 uint32_t exchange_append(struct exchange *exchange, const void *data, size_t length);
 
 /* The body is whole. */
 void exchange_complete(struct exchange *exchange);
 
-/* Answers it for the owner, with one line of text. */
+/* Answers it for the owner, who learns the status. */
+void exchange_answer(struct exchange *exchange, uint32_t status, const struct http_answer *answer);
+
+/* The same, with one line of text. */
 void exchange_refuse(struct exchange *exchange, uint32_t status);
 
 const char *status_phrase(uint32_t status);

@@ -17,6 +17,7 @@ enum {
 
 enum state {
 	STATE_HEAD,
+	STATE_LATER,   /* a body that the owner does not want yet */
 	STATE_LENGTH,  /* a body of a stated length */
 	STATE_CHUNKS,  /* a body in chunks */
 	STATE_OWNER,   /* answered, or to be */
@@ -195,7 +196,7 @@ void http1_refuse(struct connection *connection, uint32_t status)
 		return;
 	if (http1->exchange) {
 		if (!http1->exchange->answered)
-			http_answer(&http1->exchange->request, &answer);
+			exchange_answer(http1->exchange, status, &answer);
 		return;
 	}
 	http1->leaves = true;
@@ -214,6 +215,14 @@ static void complete(struct connection *connection)
 	http1->state = STATE_OWNER;
 	connection_enter(connection, PHASE_OWNER);
 	exchange_complete(http1->exchange);
+}
+
+/* It stays in the socket, and so do requests behind it. */
+static void body_put_off(struct connection *connection)
+{
+	connection->http1->state = STATE_LATER;
+	connection->deaf = true;
+	connection_enter(connection, PHASE_OWNER);
 }
 
 static void length_moved(struct connection *connection, size_t count)
@@ -246,8 +255,8 @@ int http1_read_body(struct connection *connection)
 	int64_t count;
 	bool all;
 
-	if (!http1 || http1->state != STATE_LENGTH)
-		return -ENOENT;
+	if (!http1 || http1->state != STATE_LENGTH || connection->in.data)
+		return -ENOENT; /* what came while it was to wait comes first */
 	exchange = http1->exchange;
 	count = connection_read(connection, exchange->body + exchange->request.body_length,
 				(size_t)http1->remaining);
@@ -266,7 +275,9 @@ int http1_read_body(struct connection *connection)
 static int chunk_take(void *context, const void *data, size_t length)
 {
 	struct http1 *http1 = context;
-	uint32_t status = exchange_append(http1->exchange, data, length);
+	struct exchange *exchange = http1->exchange;
+	uint32_t status = exchange->later ? exchange_keep(exchange, data, length)
+					  : exchange_append(exchange, data, length);
 
 	http1->refusal = status == 1 ? 0 : status;
 	return status != 0;
@@ -294,6 +305,8 @@ static size_t chunks_take(struct connection *connection, const unsigned char *da
 		exchange_refuse(http1->exchange, http1->refusal);
 	} else if (used == -EBADMSG || (used >= 0 && is_wasteful(connection))) {
 		http1_refuse(connection, 400);
+	} else if (used >= 0 && http1->exchange->later) {
+		body_put_off(connection);
 	} else if (used >= 0 && chunks_are_over(http1->chunks)) {
 		complete(connection);
 	}
@@ -325,32 +338,43 @@ static void body_invite(struct connection *connection, bool at_hand)
 	connection->http1->expects = false;
 }
 
-static void body_expect(struct connection *connection, const struct head *head, bool at_hand)
+static void body_expect(struct connection *connection, bool at_hand)
 {
 	struct http1 *http1 = connection->http1;
-	uint32_t status = 0;
+	struct exchange *exchange = http1->exchange;
+	bool is_chunked = exchange->request.content_length < 0;
+	uint32_t status = exchange_open(exchange);
 
-	if (head->is_chunked) {
+	if (is_chunked && !http1->chunks) {
 		http1->chunks = chunks_create();
-		status = http1->chunks ? 0 : 503;
-		http1->state = STATE_CHUNKS;
 		http1->raw = 0;
-	} else if (http1->remaining) {
-		status = http1->remaining > SIZE_MAX
-				 ? 413
-				 : exchange_place(http1->exchange, (size_t)http1->remaining);
-		http1->state = STATE_LENGTH;
-	} else {
+		status = http1->chunks ? 0 : 503;
+	}
+	http1->state = is_chunked ? STATE_CHUNKS : STATE_LENGTH;
+	if (status > 1)
+		exchange_refuse(exchange, status);
+	if (exchange->answered)
+		return;
+	if (is_chunked ? chunks_are_over(http1->chunks) : !http1->remaining) {
 		complete(connection);
 		return;
 	}
-	if (status)
-		exchange_refuse(http1->exchange, status);
-	if (http1->exchange->answered)
-		return;
 	body_invite(connection, at_hand);
 	connection_enter(connection, PHASE_BODY);
 	pace_begin(&connection->body, connection->server->now_ns);
+}
+
+void http1_admit(struct exchange *exchange)
+{
+	struct connection *connection = exchange->connection;
+
+	connection->busy = true; /* an answer does not end the exchange meanwhile */
+	connection->deaf = false;
+	body_expect(connection, connection->in.data);
+	connection->busy = false;
+	go_on(connection);
+	if (connection->phase == PHASE_BODY) /* most likely it is there */
+		connection_pend(connection);
 }
 
 /* A head with its blank line. */
@@ -389,7 +413,9 @@ static void request_begin(struct connection *connection, const unsigned char *da
 	http1->is_old = head.is_old;
 	http1->expects = head.expects && (head.is_chunked || http1->remaining);
 	if (exchange_begin(exchange, head.method, head.target))
-		body_expect(connection, &head, at_hand);
+		body_expect(connection, at_hand);
+	else if (exchange->later)
+		body_put_off(connection);
 }
 
 static size_t head_take(struct connection *connection, const unsigned char *data, size_t length)
@@ -437,6 +463,7 @@ static size_t input_step(struct connection *connection, const unsigned char *dat
 		break;
 	case STATE_DISCARD:
 		return discard(connection, length);
+	case STATE_LATER:
 	case STATE_OWNER:
 		return 0;
 	}

@@ -13,6 +13,9 @@ void http1_input(struct connection *connection, size_t length);
  * -ENOENT: there is no such body to read. */
 int http1_read_body(struct connection *connection);
 
+/* Reads a body that was to be read later. */
+void http1_admit(struct exchange *exchange);
+
 /* Sends an answer. */
 void http1_answer(struct exchange *exchange, const struct http_answer *answer);
 

@@ -216,22 +216,19 @@ static void head_finish(struct exchange *exchange, const char **ret_method, char
 	exchange->head_is_over = true;
 }
 
+/* Makes room for the body; the client may wait for a word before it sends it. */
 static void body_expect(struct connection *connection, struct exchange *exchange)
 {
 	static const char name[] = ":status", value[] = "100";
 	const nghttp2_nv invitation = { (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value,
 					sizeof(name) - 1, sizeof(value) - 1, NGHTTP2_NV_FLAG_NONE };
 	const char *expect = http_request_header(&exchange->request, "expect");
-	uint32_t status = 0;
+	uint32_t status = exchange_open(exchange);
 
-	if (exchange->request.content_length > 0)
-		status = (uint64_t)exchange->request.content_length > SIZE_MAX
-				 ? 413
-				 : exchange_place(exchange,
-						  (size_t)exchange->request.content_length);
-	if (status)
+	if (status > 1)
 		exchange_refuse(exchange, status);
-	if (expect && !exchange->answered && !strcasecmp(expect, "100-continue"))
+	if (expect && !exchange->answered && !exchange->received &&
+	    !strcasecmp(expect, "100-continue"))
 		(void)nghttp2_submit_headers(connection->http2->session, NGHTTP2_FLAG_NONE,
 					     exchange->stream, NULL, &invitation, 1, NULL);
 }
@@ -256,6 +253,22 @@ static void head_is_whole(struct connection *connection, struct exchange *exchan
 
 /* ---- bodies ------------------------------------------------------------------------------ */
 
+void http2_admit(struct exchange *exchange)
+{
+	struct connection *connection = exchange->connection;
+
+	pace_begin(&exchange->pace, connection->server->now_ns);
+	body_expect(connection, exchange);
+	if (!exchange->answered && exchange->withheld)
+		(void)nghttp2_session_consume_stream(connection->http2->session, exchange->stream,
+						     exchange->withheld);
+	exchange->withheld = 0;
+	if (!exchange->answered && exchange->is_whole)
+		exchange_complete(exchange);
+	if (!connection->busy) /* those that are admitted together go on together */
+		connection_pend(connection);
+}
+
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream,
 			 const uint8_t *bytes, size_t length, void *data)
 {
@@ -273,10 +286,13 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 		return 0;
 	}
 	pace_move(&exchange->pace, connection->server->now_ns, length);
-	if (request->content_length < 0) {
-		status = exchange_append(exchange, bytes, length);
-	} else if (length > (uint64_t)request->content_length - request->body_length) {
+	if (request->content_length >= 0 &&
+	    length > (uint64_t)request->content_length - request->body_length) {
 		status = 400;
+	} else if (exchange->later) {
+		status = exchange_keep(exchange, bytes, length);
+	} else if (request->content_length < 0) {
+		status = exchange_append(exchange, bytes, length);
 	} else {
 		memcpy(exchange->body + request->body_length, bytes, length);
 		request->body_length += length;
@@ -284,7 +300,9 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 	}
 	if (status > 1)
 		exchange_refuse(exchange, status);
-	if (!exchange->answered)
+	if (exchange->later)
+		exchange->withheld += length;
+	else if (!exchange->answered)
 		(void)nghttp2_session_consume_stream(session, stream, length);
 	connection->http2->received += length;
 	if (connection->http2->received >= CALM_BYTES) {
@@ -311,7 +329,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 		return 0;
 	exchange->is_whole = true;
 	http2_earn(connection->http2, CALM_A_REQUEST);
-	if (!exchange->answered)
+	if (!exchange->answered && !exchange->later)
 		exchange_complete(exchange);
 	else if (exchange->holds)
 		(void)nghttp2_session_resume_data(session, exchange->stream);
@@ -337,7 +355,7 @@ static size_t window_wanted(const struct connection *connection, size_t most)
 
 	for (const struct exchange *exchange = connection->exchanges; exchange && wanted < most;
 	     exchange = exchange->next) {
-		if (exchange->answered || exchange->request.content_length < 0)
+		if (exchange->answered || exchange->later || exchange->request.content_length < 0)
 			continue;
 		wanted += (size_t)exchange->request.content_length - exchange->request.body_length;
 	}
@@ -352,7 +370,7 @@ static bool deadlock_break(struct connection *connection)
 
 	for (struct exchange *exchange = connection->exchanges; exchange;
 	     exchange = exchange->next) {
-		if (exchange->complete || exchange->answered)
+		if (exchange->complete || exchange->answered || exchange->later)
 			return false; /* its end gives memory back */
 		if (!youngest && exchange->request.content_length < 0 && exchange->committed)
 			youngest = exchange;
@@ -507,7 +525,8 @@ static void exchange_tick(struct connection *connection, struct exchange *exchan
 		(void)nghttp2_submit_rst_stream(connection->http2->session, NGHTTP2_FLAG_NONE,
 						exchange->stream, NGHTTP2_CANCEL);
 	} else {
-		if (exchange->is_whole || !pace_is_slow(&exchange->pace, limits, now_ns))
+		if (exchange->is_whole || exchange->later ||
+		    !pace_is_slow(&exchange->pace, limits, now_ns))
 			return;
 		exchange_refuse(exchange, 408);
 	}

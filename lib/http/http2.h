@@ -8,6 +8,9 @@
 
 void http2_input(struct connection *connection, const unsigned char *data, size_t length);
 
+/* Reads a body that was to be read later. */
+void http2_admit(struct exchange *exchange);
+
 /* Submits an answer, and sends it unless the input is at work. */
 void http2_answer(struct exchange *exchange, const struct http_answer *answer);
 

@@ -312,6 +312,7 @@ static void limits_fill(struct http_limits *limits)
 		.streams = 100,
 		.head_bytes = 16 * 1024,
 		.body_bytes = 64 * 1024 * 1024,
+		.early_bytes = 32 * 1024 * 1024,
 		.head_ns = 10 * second_ns,
 		.idle_ns = 120 * second_ns,
 		.stall_ns = 30 * second_ns,
@@ -323,6 +324,7 @@ static void limits_fill(struct http_limits *limits)
 	FILL(streams);
 	FILL(head_bytes);
 	FILL(body_bytes);
+	FILL(early_bytes);
 	FILL(head_ns);
 	FILL(idle_ns);
 	FILL(stall_ns);

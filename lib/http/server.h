@@ -26,23 +26,27 @@ struct http_request {
 	uint32_t version;          /* 1 or 2 */
 	int64_t content_length;    /* bytes; -1: not said; 0: there is no body */
 	const unsigned char *body; /* whole, in complete(); until the answer */
-	size_t body_length;
-	void *user; /* the owner's; NULL at first */
+	size_t body_length;        /* so far */
+	uint32_t refused;          /* the status with which the server itself answered; 0: not */
+	void *user;                /* the owner's; NULL at first */
 };
+
+enum { HTTP_LATER = 1 }; /* of head() and grow() */
 
 /* What the owner of a server does. All on the instance's thread. In none of these may the server be
  * drained or released; requests may be answered, any of them. */
 struct http_handler {
-	/* The head is there: 0 to have its body read; else the answer was given (http_answer()),
-	 * and the body is thrown away: the rest of a small one is passed over, a client with more
-	 * is sent away. */
+	/* The head is there: 0 to have its body read. HTTP_LATER: not before http_admit(), which,
+	 * or an answer, is owed before long. Else the answer was given (http_answer()), and the
+	 * body is thrown away: the rest of a small one is passed over, a client with more is sent
+	 * away. */
 	int (*head)(void *data, struct http_request *request);
 	/* Where to put a body of a length that the head said; NULL: into the server's own memory.
 	 * It is valid until the request is ended. May be NULL. */
 	void *(*place)(void *data, struct http_request *request, size_t length);
 	/* Before more of a body without a stated length is taken in, which then is `length` bytes:
-	 * 0, or as head(). May be NULL. Such a body lies in the server's own memory, which may take
-	 * twice its bytes. */
+	 * 0, or as head(); what is there already stays there. May be NULL. Such a body lies in the
+	 * server's own memory, which may take twice its bytes. */
 	int (*grow)(void *data, struct http_request *request, size_t length);
 	/* The body is whole. To be answered now or later. */
 	void (*complete)(void *data, struct http_request *request);
@@ -59,6 +63,8 @@ struct http_limits {
 	size_t body_bytes;       /* of one request's body as sent: 413 [64 MiB] */
 	size_t connection_bytes; /* of bodies that one connection's requests hold at once, with what
 				    stated lengths claim: 503; at least body_bytes [body_bytes] */
+	size_t early_bytes;      /* of bodies of requests that are to be read later, of all
+				    connections: 503 [32 MiB] */
 	int64_t head_ns;         /* for a head, and for TLS to be agreed on [10 s] */
 	int64_t idle_ns;         /* without a request [120 s] */
 	int64_t stall_ns;        /* without a byte within a body or an answer: 408 [30 s] */
@@ -94,6 +100,7 @@ struct http_counts {
 	uint64_t requests;  /* whose head() was called */
 	uint64_t malformed; /* requests, streams and handshakes against the rules */
 	uint64_t floods;    /* connections ended for frames of HTTP/2 that ask for nothing */
+	uint64_t crowded;   /* requests refused as too much of bodies had come early */
 	uint64_t body_bytes, answer_bytes; /* of bodies; of all that was sent */
 	uint32_t open_connections, open_requests;
 };
@@ -115,11 +122,21 @@ bool http_server_timer(struct http_server *server, int timer);
 
 /* Answers a request, once, at any time between head() and end(). Called within a callback of the
  * handler, the request stays valid until that returns; elsewhere end() may run before this returns,
- * of this request and of no other. */
+ * of this request and of no other. Nothing happens if the server itself has refused it meanwhile.
+ */
 void http_answer(struct http_request *request, const struct http_answer *answer);
 
+/* A request whose head() or grow() said HTTP_LATER has its turn: its body is read on. Until then
+ * HTTP/1 leaves it in its socket; of HTTP/2 more may come, as far as a window lets it. body_length
+ * says how much is there, for which grow() is not asked. At any time between head() and end(), but
+ * not in a callback of the same request; place(), complete() and end() of it may come before this
+ * returns, and none of another request. The time until then is not the client's. Nothing happens
+ * if the server itself has refused it meanwhile. */
+void http_admit(struct http_request *request);
+
 /* Takes no further connection and no further request; http_server_is_idle() when all answers are
- * out. Begun requests still get their bodies, and clients are told to go elsewhere. */
+ * out. Begun requests still get their bodies, and clients are told to go elsewhere. Those that are
+ * to be read later stay so until they are admitted or answered. */
 void http_server_drain(struct http_server *server);
 bool http_server_is_idle(const struct http_server *server);
 

@@ -128,28 +128,30 @@ static void rows_refuse(struct otlp_decoder *decoder, uint32_t row, uint64_t cou
 		decoder->decoded.refused_why = decoder->refused_why;
 }
 
-/* Whether the row that was filled goes out with what it has, and no more: a span that has no ids is
- * given some. */
-static bool row_is_whole(const struct otlp_decoder *decoder)
+/* Whether the row may go out as the message that it came in as. Texts of it may have been mended,
+ * or not looked at, and a span is given the ids that it lacks. */
+static bool record_is_whole(struct otlp_decoder *decoder)
 {
 	const struct column *fixed = decoder->table.fixed;
 	uint32_t next = decoder->table.row + 1;
+	bool repaired =
+		decoder->decoded.repaired_count != decoder->repaired_before || decoder->passed_over;
 
-	return decoder->signal != SONDE_SIGNAL_SPAN || (fixed[SPAN_COLUMN_TRACE_ID].next == next &&
-							fixed[SPAN_COLUMN_SPAN_ID].next == next);
+	decoder->repaired_before = decoder->decoded.repaired_count;
+	decoder->passed_over = false;
+	return !repaired &&
+	       (decoder->signal != SONDE_SIGNAL_SPAN || (fixed[SPAN_COLUMN_TRACE_ID].next == next &&
+							 fixed[SPAN_COLUMN_SPAN_ID].next == next));
 }
 
 int otlp_record_end(struct otlp_decoder *decoder, const struct message_field *message, int result)
 {
-	bool kept = decoder->decoded.repaired_count == decoder->repaired_before &&
-		    !decoder->passed_over && row_is_whole(decoder);
+	bool whole = record_is_whole(decoder);
 
-	decoder->repaired_before = decoder->decoded.repaired_count;
-	decoder->passed_over = false;
 	if (!result && decoder->originals)
 		decoder->originals[decoder->table.row] = (struct sonde_text){
-			.data = kept ? (const char *)message->data : NULL,
-			.length = kept ? (uint32_t)message->length : 0,
+			.data = whole ? (const char *)message->data : NULL,
+			.length = whole ? (uint32_t)message->length : 0,
 		};
 	if (!result)
 		decoder->table.row++;

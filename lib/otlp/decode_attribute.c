@@ -275,8 +275,9 @@ int otlp_attribute_put(struct table *table, uint32_t level, struct pair *pair, u
 		return result;
 	attribute = &keys->attributes[index];
 	if (index) {
-		keys->attributes[keys->last].after = index;
-		keys->last = index;
+		attribute_at(keys->attributes, keys->last)->after =
+			attribute_offset(keys->attributes, attribute);
+		keys->last = attribute_offset(keys->attributes, attribute);
 	}
 	/* a key's second value in a row has no place in its column */
 	if (index && (attribute->column.next == ROW_NONE || attribute->column.next <= row)) {

@@ -49,15 +49,16 @@ static const unsigned char *attributes_decode_quickly(struct table *table, const
 	struct keys *keys = &table->keys[SONDE_SCOPE_ROW];
 	struct attribute *attributes = keys->attributes;
 	struct sonde_text *entry = decoder->entry, *entries_end = decoder->entries_end;
-	uint32_t last = keys->last, code = decoder->code, row = table->row;
+	const struct attribute *last = attribute_at(attributes, keys->last);
+	uint32_t code = decoder->code, row = table->row;
 	unsigned char tag = *at;
 
 	if (end > decoder->loose_end)
 		end = decoder->loose_end;
 	while (end - at > 2 && *at == tag) {
 		const unsigned char *pair = at + 2, *pair_end = pair + at[1], *value;
-		uint32_t index = attributes[last].after, word, length;
-		struct attribute *attribute = &attributes[index];
+		struct attribute *attribute = attribute_at(attributes, last->after);
+		uint32_t word, length;
 		uint64_t bits;
 
 		if (at[1] > 0x7f || pair_end > end || attribute->column.next != row ||
@@ -105,13 +106,13 @@ static const unsigned char *attributes_decode_quickly(struct table *table, const
 			goto end;
 		}
 		attribute->column.next = row + 1;
-		last = index;
+		last = attribute;
 		at = pair_end;
 	}
 end:
 	decoder->entry = entry;
 	decoder->code = code;
-	keys->last = last;
+	keys->last = attribute_offset(attributes, last);
 	return at;
 }
 
@@ -350,6 +351,7 @@ static int fields_decode(struct table *table, const struct rules *rules, const u
 		const unsigned char *start = at;
 		struct rule rule = { SKIP, 0 };
 		uint64_t tag, value;
+		uint32_t word;
 
 		if (!varint_read(&at, end, &tag))
 			return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
@@ -387,10 +389,9 @@ static int fields_decode(struct table *table, const struct rules *rules, const u
 		case FIXED32:
 			if (end - at < 4)
 				return otlp_request_is_bad(table->decoder, start, FIELD_IS_CUT_OFF);
-			value = 0;
-			memcpy(&value, at, 4);
+			memcpy(&word, at, 4);
 			at += 4;
-			result = number_put(table, rule.column, le64toh(value), 4);
+			result = number_put(table, rule.column, le32toh(word), 4);
 			break;
 		case NUMBER32:
 			if (!varint_read(&at, end, &value))

@@ -72,7 +72,7 @@ RULES(otlp_log_rules, [TAG(LOG_TIME, FIXED64)] = { FIXED64, LOG_COLUMN_TIME },
 /* ---- spans ------------------------------------------------------------------------------- */
 
 enum {
-	SPAN_COLUMN_TRACE_STATE = SPAN_COLUMN_OTHERS,
+	SPAN_COLUMN_TRACE_STATE = SPAN_COLUMN_SPAN_ID + 1,
 	SPAN_COLUMN_PARENT,
 	SPAN_COLUMN_FLAGS,
 	SPAN_COLUMN_NAME,

@@ -102,7 +102,7 @@ struct attribute {
 	uint32_t head_length; /* may be over 32; UINT32_MAX: no pair begins so */
 	uint32_t head_bits;   /* the mask, a bit a byte */
 	uint32_t value_head;  /* what is behind the head: tag, any length, tag of the type */
-	uint32_t after;       /* which attribute came behind this one last; 0: none did */
+	uint32_t after;       /* offset of the attribute that came behind this one last; 0: none */
 	uint32_t hash;
 	const unsigned char *key;
 	uint32_t key_length;
@@ -112,7 +112,7 @@ struct attribute {
 struct keys {
 	struct attribute *attributes; /* the first is none: `after` of it is which comes first */
 	uint32_t count, capacity;
-	uint32_t last;   /* the attribute before, in this row */
+	uint32_t last;   /* offset of the attribute before, in this row */
 	uint32_t *slots; /* open addressing: indices, 0: free; a power of two, half full at most */
 	uint32_t slot_count;
 	uint32_t column_count;
@@ -120,6 +120,18 @@ struct keys {
 	struct scratch rest;   /* pairs of the row that have no column */
 	struct column map;     /* where they go */
 };
+
+/* Offsets, as the attributes may move: 0 is the first, which is none. */
+static inline struct attribute *attribute_at(struct attribute *attributes, uint32_t offset)
+{
+	return (struct attribute *)(void *)((unsigned char *)attributes + offset);
+}
+
+static inline uint32_t attribute_offset(const struct attribute *attributes,
+					const struct attribute *attribute)
+{
+	return (uint32_t)((const unsigned char *)attribute - (const unsigned char *)attributes);
+}
 
 struct table {
 	struct otlp_decoder *decoder;
@@ -247,8 +259,8 @@ enum {
 	ORIGIN_COLUMN_COUNT,
 };
 
-/* Columns that a span is to have. */
-enum { SPAN_COLUMN_TRACE_ID = ORIGIN_COLUMN_COUNT, SPAN_COLUMN_SPAN_ID, SPAN_COLUMN_OTHERS };
+/* What a span is not sent without. */
+enum { SPAN_COLUMN_TRACE_ID = ORIGIN_COLUMN_COUNT, SPAN_COLUMN_SPAN_ID };
 
 /* Columns that are not filled by rules. */
 enum { CHILD_COLUMN_PARENT_ROW = ORIGIN_COLUMN_COUNT };

@@ -14,13 +14,62 @@
 
 void otlp_request_clear(struct otlp_request *request)
 {
-	request->length = 0;
+	request->length = request->lent_bytes = 0;
+	request->loan_count = 0;
 	request->item_count = request->left_out_count = 0;
+}
+
+void otlp_request_rewind(struct otlp_request *request, const struct otlp_request *before)
+{
+	request->length = before->length;
+	request->lent_bytes = before->lent_bytes;
+	request->loan_count = before->loan_count;
+	request->item_count = before->item_count;
+	request->left_out_count = before->left_out_count;
+}
+
+/* The part of a piece, `length` bytes of the request from `begin` on, that is asked for from
+ * `offset` on; what is copied. */
+static size_t read_piece(const void *data, size_t begin, size_t length, size_t offset, void *to,
+			 size_t size)
+{
+	size_t skipped = offset - begin;
+
+	if (offset < begin || skipped >= length)
+		return 0;
+	length -= skipped;
+	length = length < size ? length : size;
+	memcpy(to, (const char *)data + skipped, length);
+	return length;
+}
+
+size_t otlp_request_read(const struct otlp_request *request, size_t offset, void *to, size_t size)
+{
+	const unsigned char *end = request->memory + request->capacity;
+	size_t own = request->length - request->lent_bytes; /* left of them */
+	size_t at = 0, done = 0;
+
+	for (uint32_t i = request->loan_count; i-- && done < size;) {
+		const struct otlp_loan *loan = &request->loans[i];
+
+		done += read_piece(end - own, at, own - loan->behind, offset + done,
+				   (char *)to + done, size - done);
+		at += own - loan->behind;
+		own = loan->behind;
+		done += read_piece(loan->data, at, loan->length, offset + done, (char *)to + done,
+				   size - done);
+		at += loan->length;
+	}
+	if (done < size)
+		done += read_piece(end - own, at, own, offset + done, (char *)to + done,
+				   size - done);
+	return done;
 }
 
 void otlp_request_release(struct otlp_request *request)
 {
 	free(request->memory);
+	free(request->loans);
 	memset(request, 0, sizeof(*request));
 }
 
@@ -279,6 +328,7 @@ int otlp_encode(struct otlp_encoder *encoder, const struct sonde_batch *batch, u
 {
 	bool metrics = otlp_signal(batch) == SONDE_SIGNAL_METRIC, fine;
 	bool is_long = metrics && points_are_long(batch);
+	uint32_t loan_count = request->loan_count;
 
 	if (!otlp_signal(batch))
 		return -EINVAL;
@@ -288,18 +338,23 @@ int otlp_encode(struct otlp_encoder *encoder, const struct sonde_batch *batch, u
 	    groups_make(&encoder->groups, batch, first_row, end_row, is_long) < 0)
 		return -ENOMEM;
 	encoder->item_count = encoder->left_out_count = 0;
-	encoder->output = (struct output){ 0 };
+	encoder->output = (struct output){ .lent_bytes = request->lent_bytes };
 	if (request->memory) {
 		encoder->output.start = request->memory;
 		encoder->output.end = request->memory + request->capacity;
-		encoder->output.writer.at = encoder->output.end - request->length;
+		encoder->output.writer.at =
+			encoder->output.end - (request->length - request->lent_bytes);
 	}
+	encoder->request = request;
 	fine = put_runs(encoder, metrics);
 	request->memory = encoder->output.start; /* grown, what is in it is the same */
 	request->capacity = (size_t)(encoder->output.end - encoder->output.start);
-	if (!fine)
+	if (!fine) {
+		request->loan_count = loan_count;
 		return -ENOMEM;
+	}
 	request->length = output_length(&encoder->output);
+	request->lent_bytes = encoder->output.lent_bytes;
 	request->item_count += encoder->item_count;
 	request->left_out_count += encoder->left_out_count;
 	return 0;

@@ -8,7 +8,8 @@ enum { FIRST_CAPACITY = 16384 };
 
 bool output_grow(struct output *output, size_t bytes)
 {
-	size_t length = output_length(output), wanted = length + bytes + OUTPUT_SLACK;
+	size_t length = (size_t)(output->end - output->writer.at);
+	size_t wanted = length + bytes + OUTPUT_SLACK;
 	size_t capacity = (size_t)(output->end - output->start);
 	unsigned char *memory;
 

@@ -15,6 +15,7 @@ enum { OUTPUT_SLACK = 128 };
 struct output {
 	struct message_writer writer; /* what is written begins at writer.at */
 	unsigned char *start, *end;   /* of the memory */
+	size_t lent_bytes;            /* that count as written and lie elsewhere */
 };
 
 /* Makes room in front for `bytes` and the slack; false: memory was refused. */
@@ -29,22 +30,20 @@ static inline bool output_room(struct output *output, size_t bytes)
 
 static inline size_t output_length(const struct output *output)
 {
-	return (size_t)(output->end - output->writer.at);
+	return (size_t)(output->end - output->writer.at) + output->lent_bytes;
 }
 
-/* Forgets what was written since the length was that. */
+/* Forgets what was written since the length was that, of which nothing was lent. */
 static inline void output_cut(struct output *output, size_t length)
 {
 	if (output->end) /* it has memory */
-		output->writer.at = output->end - length;
+		output->writer.at = output->end - (length - output->lent_bytes);
 }
 
-/* The tag (of a number up to 15) and length of a field whose content is what lies up to `end`. */
-static inline unsigned char *output_head(unsigned char *at, uint32_t number,
-					 const unsigned char *end)
+/* The tag (of a number up to 15) and length of a field with that much content. */
+static inline unsigned char *output_head(unsigned char *at, uint32_t number, size_t length)
 {
 	struct message_writer writer = { at };
-	size_t length = (size_t)(end - at);
 
 	if (length >= 0x4000) {
 		message_put_varint(&writer, length);
@@ -62,7 +61,7 @@ static inline unsigned char *output_head(unsigned char *at, uint32_t number,
 /* The same, of what was written since the length was that. */
 static inline void output_put_head(struct output *output, uint32_t number, size_t length)
 {
-	output->writer.at = output_head(output->writer.at, number, output->end - length);
+	output->writer.at = output_head(output->writer.at, number, output_length(output) - length);
 }
 
 /* A field of bytes or text; false: memory was refused. */

@@ -338,11 +338,11 @@ static bool put_plain_lanes(const struct lanes *lanes, unsigned char *const *end
 	}
 	at = output->writer.at;
 	for (uint32_t lane = lanes->count; lane--;) {
-		const unsigned char *end = at;
+		size_t length = (size_t)(ends[lane] - lanes->at[lane]);
 
 		/* as many blocks for each, which no branch has to guess */
 		(void)put_blocks(at, ends[lane], longest);
-		at = output_head(at - (ends[lane] - lanes->at[lane]), number, end);
+		at = output_head(at - length, number, length);
 	}
 	output->writer.at = at;
 	return true;

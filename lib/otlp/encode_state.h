@@ -45,6 +45,7 @@ struct otlp_encoder {
 	uint32_t row_capacity;
 	uint32_t kind_counts[MESSAGE_KIND_COUNT]; /* measures by their kind of points */
 	struct output output;                     /* the request while it grows */
+	struct otlp_request *request;
 	uint64_t item_count, left_out_count;
 };
 

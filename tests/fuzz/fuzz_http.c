@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Fuzzes the HTTP server with what a client sends. The first byte chooses: bit 0 that it speaks
  * HTTP/2 (the preface is given), bit 1 that bodies are placed, bit 2 that answers come late, bit 3
- * that the client reads nothing, bit 4 that the server drains meanwhile. The second byte is how
- * much is sent at once. Every request that began ends exactly once, whatever comes. */
+ * that the client reads nothing, bit 4 that the server drains meanwhile, bit 5 that bodies are to
+ * be read later, of which every third is refused then. The second byte is how much is sent at once.
+ * Every request that began ends exactly once, whatever comes. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,8 +15,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CHOOSE_HTTP2 = 1, CHOOSE_PLACE = 2, CHOOSE_LATE = 4, CHOOSE_DEAF = 8, CHOOSE_DRAIN = 16 };
-enum { BODY_BYTES = 100 * 1000, TURNS = 1000 };
+enum {
+	CHOOSE_HTTP2 = 1,
+	CHOOSE_PLACE = 2,
+	CHOOSE_LATE = 4,
+	CHOOSE_DEAF = 8,
+	CHOOSE_DRAIN = 16,
+	CHOOSE_LATER = 32,
+};
+enum { BODY_BYTES = 100 * 1000, EARLY_BYTES = 20 * 1000, TURNS = 1000 };
 
 /* A request that began and has not ended. */
 struct guest {
@@ -24,6 +32,7 @@ struct guest {
 	void *place;
 	size_t placed;
 	bool answered, complete;
+	bool later; /* its body is not wanted yet */
 };
 
 static struct guest *guests;
@@ -89,6 +98,9 @@ static int on_head(void *data, struct http_request *request)
 	guests = guest;
 	request->user = guest;
 	begun++;
+	guest->later = choice & CHOOSE_LATER;
+	if (guest->later)
+		return HTTP_LATER;
 	if (strcmp(request->path, "/refuse") != 0)
 		return 0;
 	answer(guest, 429);
@@ -100,7 +112,7 @@ static void *on_place(void *data, struct http_request *request, size_t length)
 	struct guest *guest = request->user;
 
 	assert(length > 0 && length <= BODY_BYTES && (int64_t)length == request->content_length);
-	assert(!guest->place && !guest->answered);
+	assert(!guest->place && !guest->answered && !guest->later);
 	guest->placed = length;
 	return choice & CHOOSE_PLACE ? guest->place = malloc(length) : NULL;
 }
@@ -110,6 +122,11 @@ static int on_grow(void *data, struct http_request *request, size_t length)
 	struct guest *guest = request->user;
 
 	assert(length <= BODY_BYTES && length > request->body_length && !guest->answered);
+	assert(!guest->later);
+	if (choice & CHOOSE_LATER && length % 4 == 0) {
+		guest->later = true;
+		return HTTP_LATER;
+	}
 	if (length < 5000 || strcmp(request->path, "/grow") != 0)
 		return 0;
 	answer(guest, 413);
@@ -120,7 +137,7 @@ static void on_complete(void *data, struct http_request *request)
 {
 	struct guest *guest = request->user;
 
-	assert(!guest->complete && !guest->answered && request->body);
+	assert(!guest->complete && !guest->answered && !guest->later && request->body);
 	assert(!guest->place || request->body == guest->place);
 	assert(request->content_length < 0 ||
 	       (uint64_t)request->content_length == request->body_length);
@@ -161,6 +178,26 @@ static void answer_late(void)
 	}
 }
 
+/* Lets in what is to be read later, but for every third. */
+static void admit_later(void)
+{
+	struct guest *guest = guests;
+	uint32_t count = 0;
+
+	while (guest) {
+		if (guest->later && !guest->answered) {
+			guest->later = false;
+			if (++count % 3 == 0)
+				answer(guest, 503);
+			else
+				http_admit(guest->request);
+			guest = guests;
+		} else {
+			guest = guest->next;
+		}
+	}
+}
+
 /* ---- the client's part ------------------------------------------------------------------- */
 
 static void turn(struct http_server *server, int client)
@@ -187,6 +224,8 @@ static void say(struct http_server *server, int client, const void *data, size_t
 		at += count;
 		size -= (size_t)count;
 		turn(server, client);
+		if (size % 3 == 1)
+			admit_later();
 		if (choice & CHOOSE_LATE && size % 3 == 0)
 			answer_late();
 	}
@@ -200,6 +239,7 @@ static struct http_server *serve(void)
 						     .complete = on_complete,
 						     .end = on_end };
 	const struct http_limits limits = { .body_bytes = BODY_BYTES,
+					    .early_bytes = EARLY_BYTES,
 					    .head_bytes = 4096,
 					    .streams = 10 };
 	struct http_server *server;
@@ -231,16 +271,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	say(server, pair[1], data + 2, size - 2, data[1] ? data[1] : size);
 	if (choice & CHOOSE_DRAIN)
 		http_server_drain(server);
+	admit_later();
 	answer_late();
 	turn(server, pair[1]);
 	assert(http_server_timer(server, 0));
 	close(pair[1]);
 	for (int i = 0; server->connections && i < TURNS; i++) {
 		turn(server, -1);
+		admit_later();
 		answer_late();
 	}
 	assert(!server->connections && !guests && begun == ended);
 	assert(begun == server->counts.requests - requests && !server->counts.open_requests);
+	assert(!server->early_bytes);
 	if (server->draining) {
 		http_server_release(server);
 		server = NULL;

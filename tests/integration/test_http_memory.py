@@ -36,8 +36,15 @@ def test_requests_that_get_no_memory_fail_and_all_of_them_end(tmp_path, every, p
                 http2.send(*streams())
                 http2.send(frame(7, 0, 0, b"\0" * 8))         # all are answered, and then it closes
                 http2.read_until(lambda *_: False)
+            with contextlib.suppress(OSError), mirror.connect() as connection, Http2(mirror) as http2:
+                connection.sendall(PLAIN.replace(b"/count", b"/count?later"))
+                http2.send(*(frame(HEADERS, END_HEADERS, stream, head(path)) +
+                             frame(DATA, END_STREAM, stream, BODY[:9000])
+                             for stream, path in ((1, "/count?later"), (3, "/admit"))))
+                http2.read_answer(3)
         refusals.one_in(0)
         assert refusals.read()[1] > 20
         assert mirror.ask_path("/echo", b"after") == (200, b"after")
+        assert mirror.ask_path("/admit")[0] == 200
         mirror.is_well()
         assert mirror.stop() == 0

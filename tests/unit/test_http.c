@@ -354,17 +354,25 @@ static void what_stands_still_or_dribbles_is_slow(void **state)
 struct keeper {
 	struct http_server *server;
 	struct http_request *kept; /* without an answer */
+	bool later;                /* it is kept before it is read */
+	bool is_whole;
 	uint32_t ended;
 };
 
 static int keeper_head(void *data, struct http_request *request)
 {
-	return 0;
+	struct keeper *keeper = data;
+
+	if (!keeper->later)
+		return 0;
+	keeper->kept = request;
+	return HTTP_LATER;
 }
 
 static void keeper_complete(void *data, struct http_request *request)
 {
 	((struct keeper *)data)->kept = request;
+	((struct keeper *)data)->is_whole = true;
 }
 
 static void keeper_end(void *data, struct http_request *request)
@@ -493,6 +501,48 @@ static void what_is_open_ends_with_the_server(void **state)
 	sonde_test_release(test);
 }
 
+static void a_request_that_is_put_off_is_read_when_it_is_admitted(void **state)
+{
+	struct sonde_test *test = sonde_test_create(sonde_plugin, NULL);
+	struct keeper *keeper;
+	int client;
+
+	assert_int_equal(sonde_test_start(test), 0);
+	keeper = sonde_test_instance(test)->self;
+	keeper->later = true;
+	client = client_ask(test, keeper);
+	for (int i = 0; i < 10 && sonde_test_poll(test, 0) > 0; i++)
+		;
+	assert_false(keeper->is_whole);
+	assert_int_equal(keeper->kept->body_length, 0);
+	http_admit(keeper->kept);
+	while (!keeper->is_whole)
+		assert_true(sonde_test_poll(test, 10000) > 0);
+	assert_memory_equal(keeper->kept->body, "hi", 2);
+	http_answer(keeper->kept, &(struct http_answer){ .status = 200 });
+	assert_int_equal(keeper->ended, 1);
+	close(client);
+	sonde_test_release(test);
+}
+
+static void what_is_put_off_ends_with_the_server(void **state)
+{
+	struct sonde_test *test = sonde_test_create(sonde_plugin, NULL);
+	struct keeper *keeper;
+	int client;
+
+	assert_int_equal(sonde_test_start(test), 0);
+	keeper = sonde_test_instance(test)->self;
+	keeper->later = true;
+	client = client_ask(test, keeper);
+	assert_int_equal(keeper->ended, 0);
+	keeper_stop(sonde_test_instance(test));
+	assert_int_equal(keeper->ended, 1);
+	assert_false(keeper->is_whole);
+	close(client);
+	sonde_test_release(test);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +561,8 @@ int main(void)
 		cmocka_unit_test(a_request_is_answered_later_and_then_ends),
 		cmocka_unit_test(a_request_whose_client_is_gone_ends_when_it_is_answered),
 		cmocka_unit_test(what_is_open_ends_with_the_server),
+		cmocka_unit_test(a_request_that_is_put_off_is_read_when_it_is_admitted),
+		cmocka_unit_test(what_is_put_off_ends_with_the_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,6 +203,91 @@ static void what_was_not_looked_at_does_not_go_out(void **state)
 	}
 }
 
+/* ---- borrowed ---------------------------------------------------------------------------- */
+
+/* Records of all sizes: some go together, some are changed, so that there is no original. */
+static struct sonde_batch *make_records(void)
+{
+	static char key[600];
+	struct built items = { 0 };
+
+	for (uint32_t i = 0; i < 150; i++) {
+		struct built item;
+
+		memset(key, 'a', sizeof(key) - 1);
+		key[i % 13 ? 5 : sizeof(key) - 1] = 0;
+		item = record(i, i % 29 == 3 ? "bad \xff key" : key);
+		key[i % 13 ? 5 : sizeof(key) - 1] = 'a';
+		add_item(&items, &item);
+	}
+	assert_int_equal(decode_items(SONDE_SIGNAL_LOG, &items), 0);
+	return decoded.batch;
+}
+
+/* Reads it in pieces of a size, from an offset on. */
+static void check_read(const struct otlp_request *borrowed, size_t from, size_t step)
+{
+	static unsigned char all[1 << 17];
+	size_t done = from;
+
+	assert_true(borrowed->length < sizeof(all));
+	while (done < borrowed->length) {
+		size_t count = otlp_request_read(borrowed, done, all + done, step);
+
+		assert_int_equal(count,
+				 step < borrowed->length - done ? step : borrowed->length - done);
+		done += count;
+	}
+	assert_int_equal(otlp_request_read(borrowed, done, all, 1), 0);
+	assert_memory_equal(all + from, otlp_request_data(&request) + from,
+			    borrowed->length - from);
+}
+
+static void what_is_borrowed_reads_like_what_is_copied(void **state)
+{
+	static const size_t steps[] = { 1, 7, 1000, 1024, 1 << 16 };
+	struct sonde_batch *batch = make_records();
+	struct otlp_request borrowed = { .borrows = true };
+
+	otlp_request_clear(&request);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(otlp_encode(encoder, batch, 0, UINT32_MAX, &request), 0);
+		assert_int_equal(otlp_encode(encoder, batch, 0, UINT32_MAX, &borrowed), 0);
+	}
+	assert_int_equal(request.loan_count, 0);
+	assert_true(borrowed.loan_count >= 3 * 3);
+	assert_true(borrowed.lent_bytes > borrowed.length / 2);
+	assert_int_equal(borrowed.length, request.length);
+	assert_int_equal(borrowed.item_count, request.item_count);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		check_read(&borrowed, 0, steps[i]);
+		check_read(&borrowed, borrowed.length / 3, steps[i]);
+	}
+	otlp_request_release(&borrowed);
+}
+
+static void what_was_borrowed_last_can_be_taken_back(void **state)
+{
+	struct sonde_batch *batch = make_records();
+	struct otlp_request borrowed = { .borrows = true }, before;
+
+	otlp_request_clear(&request);
+	assert_int_equal(otlp_encode(encoder, batch, 0, 100, &request), 0);
+	assert_int_equal(otlp_encode(encoder, batch, 0, 100, &borrowed), 0);
+	before = borrowed;
+	assert_int_equal(otlp_encode(encoder, batch, 0, UINT32_MAX, &borrowed), 0);
+	otlp_request_rewind(&borrowed, &before);
+	assert_int_equal(borrowed.item_count, 100);
+	assert_int_equal(borrowed.length, request.length);
+	check_read(&borrowed, 0, 1000);
+	assert_int_equal(otlp_encode(encoder, batch, 50, 150, &borrowed), 0);
+	assert_int_equal(otlp_encode(encoder, batch, 50, 150, &request), 0);
+	check_read(&borrowed, 0, 1000);
+	otlp_request_clear(&borrowed);
+	assert_int_equal(otlp_request_read(&borrowed, 0, &before, 1), 0);
+	otlp_request_release(&borrowed);
+}
+
 /* ---- spans and points -------------------------------------------------------------------- */
 
 static void a_text_that_is_mended_in_an_event_is_mended_in_its_span(void **state)
@@ -227,29 +312,28 @@ static void a_text_that_is_mended_in_an_event_is_mended_in_its_span(void **state
 	assert_non_null(memmem(otlp_request_data(&request), request.length, "bad \xef\xbf\xbd", 7));
 }
 
-static void a_span_without_ids_is_given_some(void **state)
+static void a_span_without_ids_gets_some(void **state)
 {
 	struct built items = { 0 };
 
-	for (uint32_t i = 0; i < 4; i++) { /* of both ids, the other, one, none */
+	for (uint32_t i = 0; i < 4; i++) {
 		struct built item = { 0 };
 
-		build_text(&item, SPAN_NAME, "a span with a name that is not too short");
-		if (i % 2 == 0)
+		build_text(&item, SPAN_NAME, "a name of some length");
+		if (i & 1)
 			build_text(&item, SPAN_TRACE_ID, "0123456789abcdef");
-		if (i < 2)
+		if (i & 2)
 			build_text(&item, SPAN_SPAN_ID, "01234567");
 		add_item(&items, &item);
 	}
 	assert_int_equal(decode_items(SONDE_SIGNAL_SPAN, &items), 0);
-	for (uint32_t row = 0; row < 4; row++)
-		assert_int_equal(originals()[row].data != NULL, row == 0);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(originals()[i].data != NULL, i == 3);
 	encode(decoded.batch);
 	assert_int_equal(
 		decode_bytes(SONDE_SIGNAL_SPAN, otlp_request_data(&request), request.length), 0);
-	assert_int_equal(decoded.row_count, 4);
-	assert_null(find(decoded.batch, SONDE_ROLE_TRACE_ID, SONDE_SCOPE_ROW, NULL)->valid);
-	assert_null(find(decoded.batch, SONDE_ROLE_SPAN_ID, SONDE_SCOPE_ROW, NULL)->valid);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_non_null(originals()[i].data);
 }
 
 static void points_go_out_under_their_metrics(void **state)
@@ -288,8 +372,10 @@ int main(void)
 		with_both(records_as_good_as_empty_have_none),
 		with_both(refused_records_leave_theirs_to_nobody),
 		with_both(what_was_not_looked_at_does_not_go_out),
+		with_both(what_is_borrowed_reads_like_what_is_copied),
+		with_both(what_was_borrowed_last_can_be_taken_back),
 		with_both(a_text_that_is_mended_in_an_event_is_mended_in_its_span),
-		with_both(a_span_without_ids_is_given_some),
+		with_both(a_span_without_ids_gets_some),
 		with_both(points_go_out_under_their_metrics),
 	};
 

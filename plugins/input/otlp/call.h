@@ -11,6 +11,8 @@ enum call_codec { CODEC_PROTOBUF, CODEC_JSON, CODEC_GRPC };
 
 struct call {
 	struct call *next, *previous;
+	struct call *ahead, *behind;         /* of those that wait for room */
+	uint64_t held_tick;                  /* when it came to them first */
 	struct http_request *request;        /* NULL: its client is gone, or it was answered */
 	uint32_t signal;                     /* LOG, SPAN or METRIC */
 	uint32_t codec;                      /* enum call_codec */
@@ -20,6 +22,7 @@ struct call {
 	size_t reserved_bytes;
 	uint64_t row_count, refused_count;
 	const char *refused_why; /* constant text */
+	bool is_held, was_held;  /* it waits for room: its body is not read on */
 	bool is_read;            /* its body is whole */
 	bool waits;              /* for settled(): it is its token */
 };

@@ -5,31 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
+#include "admission.h"
 #include "decode.h"
 #include "reply.h"
+#include "report.h"
 #include "settings.h"
 #include "unpack.h"
 
-enum { TIMER_GRPC, TIMER_HTTP };
-enum {
-	RESERVE_LEAST = 16 << 10, /* for the smallest request */
-	BATCH_FACTOR = 2,         /* what a batch takes of memory, of its message */
-	EXPANSION_FACTOR = 4,     /* guessed of a compressed body until it is there */
-};
+enum { TIMER_GRPC, TIMER_HTTP, TIMER_LINE };
+
+static const int64_t tick_least_ns = 1000000;
 
 struct otlp {
 	struct settings settings; /* first: settings_options is a table of it */
 
 	/* counters */
-	uint64_t requests, full, malformed, rows, invalid, repaired;
+	uint64_t requests, held, full, malformed, rows, invalid, repaired;
 
 	struct http_server *grpc, *http;
 	struct otlp_decoder *decoder;
 	struct unpacker unpacker;
 	struct call *calls;
+	struct line line; /* those of them that wait for room */
+	struct guess guess;
 	uint32_t reading_count; /* calls whose body is not whole */
-	bool drains;            /* drain() has answered SONDE_LATER */
+	bool ends;              /* drain() was called */
+	bool drains;            /* it has answered SONDE_LATER */
 };
 
 static const struct sonde_counter otlp_counters[] = {
@@ -37,6 +38,10 @@ static const struct sonde_counter otlp_counters[] = {
 	  SONDE_MEMBER(struct otlp, requests),
 	  .unit = "{request}",
 	  .help = "requests to export that came" },
+	{ .name = "held",
+	  SONDE_MEMBER(struct otlp, held),
+	  .unit = "{request}",
+	  .help = "of them, waited for room before they were read" },
 	{ .name = "full",
 	  SONDE_MEMBER(struct otlp, full),
 	  .unit = "{request}",
@@ -116,53 +121,11 @@ static void call_read(struct sonde_instance *instance, struct call *call)
 
 /* ---- admission --------------------------------------------------------------------------- */
 
-/* Room for so many bytes of batches in all; 0, or -1 with the refusal. */
-static int call_reserve(struct sonde_instance *instance, struct call *call, size_t bytes,
-			struct refusal *refusal)
+static int refuse_large(const struct otlp *otlp, struct refusal *refusal)
 {
-	const struct otlp *otlp = instance->self;
-	int result;
-
-	if (bytes <= call->reserved_bytes)
-		return 0;
-	result = sonde_reserve(instance, bytes - call->reserved_bytes);
-	if (result == -EMSGSIZE)
-		return refuse(refusal, 413, GRPC_RESOURCE_EXHAUSTED,
-			      "it is more than there will ever be room for: send less at once");
-	if (result < 0) {
-		(void)refuse(refusal, 503, GRPC_UNAVAILABLE, "there is no room for it now");
-		refusal->retry_after_ns = otlp->settings.retry_after_ns;
-		return -1;
-	}
-	call->reserved_bytes = bytes;
-	return 0;
-}
-
-/* Room for what is guessed of a body. A guess that is more than there will ever be room for is
- * none: the batch itself will tell. */
-static int call_reserve_body(struct sonde_instance *instance, struct call *call, size_t body_bytes,
-			     struct refusal *refusal)
-{
-	size_t factor =
-		call->compression == COMPRESS_NONE ? BATCH_FACTOR : BATCH_FACTOR * EXPANSION_FACTOR;
-	int result = call_reserve(instance, call, RESERVE_LEAST + factor * body_bytes, refusal);
-
-	if (result && refusal->status == 413)
-		result = call_reserve(instance, call, body_bytes, refusal);
-	return result;
-}
-
-/* Room for a body of so many bytes, or the refusal of it. */
-static int body_let_in(struct sonde_instance *instance, struct call *call, size_t length,
-		       struct refusal *refusal)
-{
-	uint64_t limit_bytes = ((const struct otlp *)instance->self)->settings.body_limit_bytes;
-
-	if (length > limit_bytes)
-		return refuse(refusal, 413, GRPC_RESOURCE_EXHAUSTED,
-			      "it is over %llu bytes (body_limit): send less at once",
-			      (unsigned long long)limit_bytes);
-	return call_reserve_body(instance, call, length, refusal);
+	return refuse(refusal, 413, GRPC_RESOURCE_EXHAUSTED,
+		      "it is over %llu bytes (body_limit): send less at once",
+		      (unsigned long long)otlp->settings.body_limit_bytes);
 }
 
 static void call_refuse(struct sonde_instance *instance, struct call *call, struct refusal *refusal)
@@ -179,13 +142,104 @@ static void call_refuse(struct sonde_instance *instance, struct call *call, stru
 	reply_refused(call, refusal);
 }
 
+/* ---- waiting for room -------------------------------------------------------------------- */
+
+/* Lets in who has waited longest, and those behind as far as there is room. */
+static void line_admit(struct sonde_instance *instance)
+{
+	struct otlp *otlp = instance->self;
+	struct refusal refusal;
+	struct call *call;
+
+	while ((call = line_first(&otlp->line))) {
+		int result = call_reserve_body(instance, call, &otlp->guess, call_body_bytes(call),
+					       &refusal);
+
+		if (result && refusal.status == 503)
+			return;
+		line_leave(&otlp->line, call);
+		if (result)
+			call_refuse(instance, call, &refusal);
+		else
+			http_admit(call->request);
+	}
+}
+
+/* Sends one away. */
+static void line_refuse(struct sonde_instance *instance, struct call *call, const char *why)
+{
+	struct otlp *otlp = instance->self;
+	struct refusal refusal;
+
+	line_leave(&otlp->line, call);
+	(void)refuse(&refusal, 503, GRPC_UNAVAILABLE, "%s", why);
+	call_refuse(instance, call, &refusal);
+}
+
+/* Room is looked for at every tick, too: a queue speaks of it when it is half empty. */
+static int line_tick(struct sonde_instance *instance)
+{
+	struct otlp *otlp = instance->self;
+	struct call *call;
+
+	otlp->line.tick++;
+	line_admit(instance);
+	while ((call = line_first(&otlp->line)) && line_is_overdue(&otlp->line, call)) {
+		line_refuse(instance, call, "there was no room for it in time");
+		line_admit(instance); /* what it was too large for may do for the next */
+	}
+	return otlp->line.first ? 0 : sonde_every(instance, TIMER_LINE, 0);
+}
+
+static int line_time(struct sonde_instance *instance)
+{
+	const struct otlp *otlp = instance->self;
+	int64_t tick_ns = otlp->settings.hold_ns / LINE_TICKS;
+
+	return sonde_every(instance, TIMER_LINE, tick_ns > tick_least_ns ? tick_ns : tick_least_ns);
+}
+
+/* A call for which there is no room: HTTP_LATER, or -1 if it may not wait. What it was promised for
+ * a part of its body goes back: others could wait for that. */
+static int call_hold(struct sonde_instance *instance, struct call *call,
+		     const struct refusal *refusal)
+{
+	struct otlp *otlp = instance->self;
+
+	if (refusal->status != 503 || !otlp->settings.hold_ns || otlp->ends)
+		return -1;
+	if (call->was_held && line_is_overdue(&otlp->line, call))
+		return -1;
+	if (!otlp->line.first && line_time(instance) < 0)
+		return -1;
+	sonde_unreserve(instance, call->reserved_bytes);
+	call->reserved_bytes = 0;
+	if (!call->was_held)
+		sonde_count(&otlp->held, 1);
+	line_enter(&otlp->line, call);
+	return HTTP_LATER;
+}
+
+/* Room for a body by its head, now or, behind those that wait, later: 0, HTTP_LATER, or -1 with the
+ * refusal. */
+static int call_enter(struct sonde_instance *instance, struct call *call, struct refusal *refusal)
+{
+	struct otlp *otlp = instance->self;
+	int result = line_first(&otlp->line) ? refuse_full(refusal)
+					     : call_reserve_body(instance, call, &otlp->guess,
+								 call_body_bytes(call), refusal);
+
+	return result ? call_hold(instance, call, refusal) : 0;
+}
+
+/* ---- what clients send ------------------------------------------------------------------- */
+
 static int on_head(void *data, struct http_request *request)
 {
 	struct sonde_instance *instance = data;
 	struct otlp *otlp = instance->self;
 	struct refusal refusal;
 	struct call *call = call_create(otlp, request);
-	size_t length = request->content_length > 0 ? (size_t)request->content_length : 0;
 	int result;
 
 	sonde_count(&otlp->requests, 1);
@@ -195,21 +249,32 @@ static int on_head(void *data, struct http_request *request)
 		return -1;
 	}
 	result = call_read_head(call, request, &refusal);
+	if (!result && call_body_bytes(call) > otlp->settings.body_limit_bytes)
+		result = refuse_large(otlp, &refusal);
 	if (!result)
-		result = body_let_in(instance, call, length, &refusal);
-	if (result)
+		result = call_enter(instance, call, &refusal);
+	if (result < 0)
 		call_refuse(instance, call, &refusal);
 	return result;
 }
 
 static int on_grow(void *data, struct http_request *request, size_t length)
 {
+	struct sonde_instance *instance = data;
+	const struct otlp *otlp = instance->self;
 	struct call *call = request->user;
 	struct refusal refusal;
-	int result = body_let_in(data, call, length, &refusal);
+	int result = 0;
 
-	if (result)
-		call_refuse(data, call, &refusal);
+	if (length > otlp->settings.body_limit_bytes)
+		result = refuse_large(otlp, &refusal);
+	if (!result) {
+		result = call_reserve_body(instance, call, &otlp->guess, length, &refusal);
+		if (result)
+			result = call_hold(instance, call, &refusal);
+	}
+	if (result < 0)
+		call_refuse(instance, call, &refusal);
 	return result;
 }
 
@@ -247,7 +312,7 @@ static int call_decode(struct sonde_instance *instance, struct call *call,
 static int call_emit(struct sonde_instance *instance, struct call *call,
 		     const struct otlp_decoded *decoded, struct refusal *refusal)
 {
-	const struct otlp *otlp = instance->self;
+	struct otlp *otlp = instance->self;
 	size_t bytes;
 	int result;
 
@@ -257,6 +322,7 @@ static int call_emit(struct sonde_instance *instance, struct call *call,
 				 call->dictionary); /* all of it is charged to the batch */
 	call->dictionary = NULL;
 	bytes = sonde_batch_bytes(instance, decoded->batch);
+	guess_learn(&otlp->guess, call, call->request->body_length, bytes);
 	if (call_reserve(instance, call, bytes, refusal)) {
 		sonde_batch_release(instance, decoded->batch);
 		return -1;
@@ -319,6 +385,9 @@ static void on_end(void *data, struct http_request *request)
 
 	if (!call)
 		return;
+	line_leave(&otlp->line, call);
+	if (request->refused == 503)
+		sonde_count(&otlp->full, 1);
 	call->request = NULL;
 	call_let_go(instance, call);
 	call_read(instance, call);
@@ -423,7 +492,7 @@ static void otlp_stop(struct sonde_instance *instance)
 	otlp->grpc = otlp->http = NULL;
 	otlp->decoder = NULL;
 	otlp->reading_count = 0;
-	otlp->drains = false;
+	otlp->ends = otlp->drains = false;
 }
 
 static int otlp_ready(struct sonde_instance *instance, int fd, uint32_t events)
@@ -441,6 +510,8 @@ static int otlp_timer(struct sonde_instance *instance, int id)
 {
 	struct otlp *otlp = instance->self;
 
+	if (id == TIMER_LINE)
+		return line_tick(instance);
 	if (otlp->grpc)
 		http_server_timer(otlp->grpc, id);
 	if (otlp->http)
@@ -448,47 +519,40 @@ static int otlp_timer(struct sonde_instance *instance, int id)
 	return 0;
 }
 
-static int otlp_set(struct sonde_instance *instance)
+static int otlp_room(struct sonde_instance *instance)
 {
-	(void)instance; /* the knob is read when it is needed */
+	line_admit(instance);
 	return 0;
 }
 
+/* The other knob is read when it is needed. */
+static int otlp_set(struct sonde_instance *instance)
+{
+	struct otlp *otlp = instance->self;
+	struct call *call;
+
+	while (!otlp->settings.hold_ns && (call = line_first(&otlp->line)))
+		line_refuse(instance, call, "there is no room for it now");
+	return otlp->line.first ? line_time(instance) : 0;
+}
+
 /* Requests that have begun are read to their end; what waits for rows to be settled is answered
- * when they are. */
+ * when they are. What waits for room goes elsewhere: nothing of it was taken, and queues that are
+ * full have enough to hand over before the end. */
 static int otlp_drain(struct sonde_instance *instance)
 {
 	struct otlp *otlp = instance->self;
+	struct call *call;
 
 	if (otlp->grpc)
 		http_server_drain(otlp->grpc);
 	if (otlp->http)
 		http_server_drain(otlp->http);
+	otlp->ends = true;
+	while ((call = line_first(&otlp->line)))
+		line_refuse(instance, call, "this is the end: send it elsewhere, or again later");
 	otlp->drains = otlp->reading_count > 0;
 	return otlp->drains ? SONDE_LATER : SONDE_OK;
-}
-
-static void report_server(struct sonde_instance *instance, struct sonde_report *report,
-			  const char *address, const struct http_server *server)
-{
-	struct http_counts counts;
-
-	if (!server)
-		return;
-	http_server_counts(server, &counts);
-	sonde_report(instance, report, "listens", address, "connections", "{connection}",
-		     counts.open_connections);
-	sonde_report(instance, report, "listens", address, "open requests", "{request}",
-		     counts.open_requests);
-	sonde_report(instance, report, "listens", address, "requests", "{request}",
-		     (double)counts.requests);
-	sonde_report(instance, report, "listens", address, "read", "By", (double)counts.body_bytes);
-	sonde_report(instance, report, "listens", address, "refused", "{connection}",
-		     (double)counts.refused_connections);
-	sonde_report(instance, report, "listens", address, "cut off", "{connection}",
-		     (double)counts.timed_out);
-	sonde_report(instance, report, "listens", address, "malformed", "{request}",
-		     (double)counts.malformed);
 }
 
 static int otlp_report(struct sonde_instance *instance, struct sonde_report *report)
@@ -519,6 +583,7 @@ static const struct sonde_plugin otlp_plugin = {
 	.drain = otlp_drain,
 	.report = otlp_report,
 	.settled = otlp_settled,
+	.room = otlp_room,
 };
 
 SONDE_EXPORT(otlp_plugin)

@@ -86,6 +86,14 @@ const struct sonde_option settings_options[] = {
 	  .maximum = "1024",
 	  .unit = "{column}",
 	  .help = "attributes of a batch that have a column; more go into one map column" },
+	{ .name = "hold",
+	  .type = SONDE_DURATION,
+	  SONDE_MEMBER(struct settings, hold_ns),
+	  .value = "1s",
+	  .minimum = "0s",
+	  .maximum = "10s",
+	  .knob = true,
+	  .help = "how long a request may wait for room; \"0s\": not at all" },
 	{ .name = "retry_after",
 	  .type = SONDE_DURATION,
 	  SONDE_MEMBER(struct settings, retry_after_ns),
@@ -102,10 +110,13 @@ const char settings_manual[] =
 	"by HTTP with "
 	"protobuf and by HTTP with JSON, plain, gzip or zstd. Both addresses understand all of "
 	"them.\n\n"
-	"Room is asked for before a request is read. Where there is none, its sender is told so "
-	"with the time after "
-	"which to come again (503 with Retry-After, or UNAVAILABLE with RetryInfo), and nothing of "
-	"it was taken.\n\n"
+	"Room is asked for before a request is read. Where there is none it waits unread, behind "
+	"those that came before "
+	"it, for as long as `hold` says; then its sender is told the time after which to come "
+	"again (503 with "
+	"Retry-After, or UNAVAILABLE with RetryInfo), and nothing of it was taken. `hold` belongs "
+	"well below the senders' "
+	"own time limits, as one that has gone may send the same again.\n\n"
 	"With ack = \"received\" the sender hears yes when the rows are in the pipelines' queues; "
 	"with \"delivered\" "
 	"when every output has let go of them, and what all outputs refused is told as a partial "

@@ -17,7 +17,7 @@ struct settings {
 	uint64_t body_limit_bytes;
 	uint32_t connections, streams, columns;
 	int64_t idle_ns, stall_ns;
-	int64_t retry_after_ns; /* a knob */
+	int64_t hold_ns, retry_after_ns; /* knobs */
 };
 
 /* A table for a private struct whose first member is a struct settings. */

@@ -150,9 +150,7 @@ static int fill_some(struct filling *filling, struct parcel *parcel)
 				    protobuf->left_out_count - before.left_out_count);
 			return added > room;
 		}
-		protobuf->length = before.length;
-		protobuf->item_count = before.item_count;
-		protobuf->left_out_count = before.left_out_count;
+		otlp_request_rewind(protobuf, &before);
 		parcel_put_back(parcel, range);
 		if (count == 1 || before.length > filling->protobuf_limit / 2)
 			return 1;
@@ -188,15 +186,14 @@ static int make_plain(struct request *request, enum signal signal, const struct 
 {
 	static const enum otlp_message messages[SIGNAL_COUNT] = { OTLP_LOGS, OTLP_METRICS,
 								  OTLP_SPANS };
-	const unsigned char *data = otlp_request_data(&request->protobuf);
 	int error;
 
-	*ret_data = data;
+	*ret_data = request->protobuf.borrows ? NULL : otlp_request_data(&request->protobuf);
 	request->plain_length = request->protobuf.length;
 	if (target->protocol != PROTOCOL_HTTP_JSON)
 		return 0;
 	json_clear(&request->json);
-	error = otlp_to_json(messages[signal], data, request->protobuf.length, &request->json);
+	error = otlp_to_json(messages[signal], *ret_data, request->protobuf.length, &request->json);
 	*ret_data = request->json.data;
 	request->plain_length = request->json.length;
 	return error ? error : request->json.failed ? -ENOMEM : 0;
@@ -209,6 +206,7 @@ static int make_body(struct request_maker *maker, struct request *request, const
 
 	request->transfer.coding = coding;
 	request->transfer.body = plain;
+	request->transfer.parts = &request->protobuf;
 	request->transfer.body_length = request->plain_length;
 	if (!coding)
 		return 0;
@@ -266,6 +264,8 @@ int request_make(struct request_maker *maker, struct request *request, struct sh
 
 	do {
 		request_clear(request);
+		request->protobuf.borrows = target->protocol != PROTOCOL_HTTP_JSON &&
+					    target->compression == COMPRESS_NONE;
 		if (!shipments_have_work(shipments, signal)) /* all of it was too large */
 			return 0;
 		filling.protobuf_limit =

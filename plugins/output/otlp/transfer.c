@@ -78,7 +78,10 @@ static size_t on_read(char *to, size_t size, size_t count, void *data)
 		size_t length = transfer->body_length - at;
 
 		length = length < room - done ? length : room - done;
-		memcpy(to + done, (const char *)transfer->body + at, length);
+		if (transfer->body)
+			memcpy(to + done, (const char *)transfer->body + at, length);
+		else
+			length = otlp_request_read(transfer->parts, at, to + done, length);
 		transfer->sent += length;
 		done += length;
 	}

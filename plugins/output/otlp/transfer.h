@@ -4,6 +4,7 @@
 #define SONDE_OTLP_TRANSFER_H
 
 #include <curl/curl.h>
+#include "encode.h"
 #include "response.h"
 
 /* One request. The owner embeds it, zeroed at first, and uses it again. */
@@ -11,7 +12,8 @@ struct transfer {
 	/* of the owner, from transfer_send() to `ended` */
 	const struct target *target;
 	enum signal signal;
-	const void *body;
+	const void *body;                 /* NULL: it is `parts` */
+	const struct otlp_request *parts; /* that lie here and there */
 	size_t body_length;
 	enum compress_coding coding; /* of the body */
 	const char *token;           /* bearer token; NULL: none; copied */

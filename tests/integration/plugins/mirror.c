@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Input `mirror`: an HTTP server that answers what it got, as the path says: /echo, /count,
- * /status/N, /refuse/N (at the head), /grow/N (refuses a body that grows over N), /delay/MS,
- * /never, /big/N, /trailers, /facts, /counts, /close. */
+ * /status/N, /refuse/N (at the head), /grow/N (refuses a body that grows over N, or with ?pause
+ * has the rest read later, as below), /delay/MS,
+ * /never, /big/N, /trailers, /facts, /counts, /close. What asks for ?later is read when somebody
+ * asks for /admit, or the end has come, and refused when somebody asks for /away. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -21,13 +23,15 @@ struct guest {
 	void *memory;   /* that place() gave */
 	int64_t due_ns; /* for /delay; 0: not */
 	size_t grown;
+	bool later; /* it is not read on yet */
+	bool paused;
 };
 
 struct mirror {
 	const char *listen, *certificate, *key, *client_ca; /* options */
 	bool place, shared;                                 /* options: place() gives memory */
 	uint32_t connections, streams;
-	uint64_t head_bytes, body_bytes, connection_bytes, least_rate;
+	uint64_t head_bytes, body_bytes, connection_bytes, early_bytes, least_rate;
 	int64_t head_ns, idle_ns, stall_ns;
 
 	uint64_t begun, completed, ended, placed_bytes; /* counters */
@@ -62,6 +66,7 @@ static const struct sonde_option mirror_options[] = {
 	NUMBER("head_bytes", SONDE_U64, head_bytes),
 	NUMBER("body_bytes", SONDE_U64, body_bytes),
 	NUMBER("connection_bytes", SONDE_U64, connection_bytes),
+	NUMBER("early_bytes", SONDE_U64, early_bytes),
 	NUMBER("least_rate", SONDE_U64, least_rate),
 	{ .name = "head",
 	  .type = SONDE_DURATION,
@@ -195,22 +200,41 @@ static void answer_facts(struct http_request *request)
 static void answer_counts(const struct mirror *mirror, struct http_request *request)
 {
 	struct http_counts counts;
+	uint32_t later = 0;
 	char text[1024];
 
+	for (const struct guest *guest = mirror->guests; guest; guest = guest->next)
+		later += guest->later;
 	http_server_counts(mirror->server, &counts);
 	(void)snprintf(
 		text, sizeof(text),
 		"{\"connections\":%llu,\"refused\":%llu,\"timed_out\":%llu,\"requests\":%llu,"
 		"\"malformed\":%llu,\"floods\":%llu,\"body_bytes\":%llu,\"open\":%u,"
-		"\"open_requests\":%u,\"begun\":%llu,\"ended\":%llu}\n",
+		"\"open_requests\":%u,\"begun\":%llu,\"ended\":%llu,\"later\":%u,"
+		"\"crowded\":%llu}\n",
 		(unsigned long long)counts.connections,
 		(unsigned long long)counts.refused_connections,
 		(unsigned long long)counts.timed_out, (unsigned long long)counts.requests,
 		(unsigned long long)counts.malformed, (unsigned long long)counts.floods,
 		(unsigned long long)counts.body_bytes, counts.open_connections,
 		counts.open_requests, (unsigned long long)mirror->begun,
-		(unsigned long long)mirror->ended);
+		(unsigned long long)mirror->ended, later, (unsigned long long)counts.crowded);
 	answer_text(request, text);
+}
+
+/* Lets in, or sends away, all that is to be read later. */
+static void later_end(struct mirror *mirror, bool admits)
+{
+	for (struct guest *guest = mirror->guests, *next; guest; guest = next) {
+		next = guest->next;
+		if (!guest->later)
+			continue;
+		guest->later = false;
+		if (admits)
+			http_admit(guest->request);
+		else
+			answer_status(guest->request, 503);
+	}
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */
@@ -233,6 +257,9 @@ static int mirror_head(void *data, struct http_request *request)
 		guest->next->previous = guest;
 	mirror->guests = guest;
 	request->user = guest;
+	guest->later = strstr(request->query, "later");
+	if (guest->later)
+		return HTTP_LATER;
 	if (status < 0)
 		return 0;
 	answer_status(request, (uint32_t)status);
@@ -247,7 +274,7 @@ static void *mirror_place(void *data, struct http_request *request, size_t lengt
 
 	if (!mirror->place)
 		return NULL;
-	assert(!guest->memory);
+	assert(!guest->memory && !guest->later);
 	sonde_count(&mirror->placed_bytes, length);
 	return guest->memory = malloc(length);
 }
@@ -258,10 +285,15 @@ static int mirror_grow(void *data, struct http_request *request, size_t length)
 	long limit = path_number(request, "/grow/");
 
 	(void)data;
-	assert(length > guest->grown);
+	assert(length > guest->grown && !guest->later);
 	guest->grown = length;
 	if (limit < 0 || length <= (size_t)limit)
 		return 0;
+	if (strstr(request->query, "pause")) {
+		guest->later = !guest->paused;
+		guest->paused = true;
+		return guest->later ? HTTP_LATER : 0;
+	}
 	answer_status(request, 429);
 	return -EBUSY;
 }
@@ -274,7 +306,10 @@ static void mirror_complete(void *data, struct http_request *request)
 	long number;
 
 	assert(!guest->memory || request->body == guest->memory);
+	assert(!guest->later);
 	sonde_count(&mirror->completed, 1);
+	if (path_number(request, "/admit") >= 0 || path_number(request, "/away") >= 0)
+		later_end(mirror, path_number(request, "/admit") >= 0);
 	if ((number = path_number(request, "/status/")) >= 0)
 		answer_status(request, (uint32_t)number);
 	else if ((number = path_number(request, "/delay/")) >= 0)
@@ -331,6 +366,7 @@ static int mirror_start(struct sonde_instance *instance)
 					    .head_bytes = mirror->head_bytes,
 					    .body_bytes = mirror->body_bytes,
 					    .connection_bytes = mirror->connection_bytes,
+					    .early_bytes = mirror->early_bytes,
 					    .head_ns = mirror->head_ns,
 					    .idle_ns = mirror->idle_ns,
 					    .stall_ns = mirror->stall_ns,
@@ -390,6 +426,7 @@ static int mirror_drain(struct sonde_instance *instance)
 	struct mirror *mirror = instance->self;
 
 	http_server_drain(mirror->server);
+	later_end(mirror, true);
 	if (http_server_is_idle(mirror->server))
 		return SONDE_OK;
 	mirror->drains = true;
