@@ -277,8 +277,10 @@ static int quantiles_put(struct otlp_decoder *decoder)
 
 /* What a Metric says beside its points. */
 struct metric {
-	uint32_t data_number;            /* of the field of its data; 0: it has none */
-	const unsigned char *data_start; /* where that begins, in the message */
+	uint32_t data_number;                        /* of the field of its data; 0: it has none */
+	const unsigned char *data_start;             /* where that begins, in the message */
+	struct message_field texts[METRIC_UNIT + 1]; /* name, description, unit: the last of each */
+	bool has_metadata;
 	uint64_t temporality;
 	bool monotonic;
 };
@@ -300,8 +302,12 @@ static int metric_find(struct otlp_decoder *decoder, const unsigned char *data, 
 	int next;
 
 	for (; (next = message_next(&reader, &field)) > 0; before = reader.at) {
-		if (field.wire != MESSAGE_BYTES || !number_is_data(field.number) ||
-		    field.number == metric.data_number)
+		if (field.wire != MESSAGE_BYTES)
+			continue;
+		if (field.number <= METRIC_UNIT)
+			metric.texts[field.number] = field;
+		metric.has_metadata |= field.number == METRIC_METADATA;
+		if (!number_is_data(field.number) || field.number == metric.data_number)
 			continue;
 		metric.data_number = field.number;
 		metric.data_start = before;
@@ -374,24 +380,19 @@ static void metric_read(struct metric *metric, const unsigned char *end)
 	}
 }
 
-/* Name, description or unit: the last of them. */
+/* Name, description or unit, if it is not empty. */
 static int head_text(struct otlp_decoder *decoder, struct scratch *scratch,
-		     const unsigned char *data, size_t length, uint32_t number)
+		     const struct metric *metric, uint32_t number)
 {
-	struct message_reader reader = message_read(data, length);
-	struct message_field field, last = { 0 };
+	const struct message_field *text = &metric->texts[number];
 	size_t start;
 	int result;
 
-	while (message_next(&reader, &field) > 0) {
-		if (field.number == number && field.wire == MESSAGE_BYTES)
-			last = field;
-	}
-	if (!last.length)
+	if (!text->length)
 		return 0;
 	result = otlp_scratch_open(scratch, number, &start);
 	if (!result)
-		result = otlp_text_add(decoder, scratch, last.data, last.length);
+		result = otlp_text_add(decoder, scratch, text->data, text->length);
 	return result ? result : otlp_scratch_close(scratch, start);
 }
 
@@ -438,14 +439,14 @@ static int head_add(struct otlp_decoder *decoder, const unsigned char *data, siz
 
 	metric_read(metric, data + length);
 	scratch->length = 0;
-	result = head_text(decoder, scratch, data, length, METRIC_NAME);
+	result = head_text(decoder, scratch, metric, METRIC_NAME);
 	if (!result)
-		result = head_text(decoder, scratch, data, length, METRIC_DESCRIPTION);
+		result = head_text(decoder, scratch, metric, METRIC_DESCRIPTION);
 	if (!result)
-		result = head_text(decoder, scratch, data, length, METRIC_UNIT);
+		result = head_text(decoder, scratch, metric, METRIC_UNIT);
 	if (!result)
 		result = head_data(scratch, metric);
-	if (!result)
+	if (!result && metric->has_metadata)
 		result = head_metadata(decoder, scratch, data, length);
 	if (!result)
 		result = otlp_scratch_keep(decoder, scratch,

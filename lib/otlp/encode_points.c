@@ -13,9 +13,11 @@ struct metric_head {
 	struct sonde_text encoded;          /* long: the whole of it */
 	const struct sonde_column *measure; /* wide: the column that it is */
 	struct sonde_text content;          /* long: of the data message */
-	uint32_t data;                      /* number of the data message; 0: it has none */
-	uint32_t message;                   /* enum message_kind of its points */
-	bool scaled;                        /* by weight */
+	uint32_t data_start, data_end; /* long: of its field, if it is the only one of its kind */
+	bool is_sorted;                /* long: its fields stand by their numbers */
+	uint32_t data;                 /* number of the data message; 0: it has none */
+	uint32_t message;              /* enum message_kind of its points */
+	bool scaled;                   /* by weight */
 };
 
 static uint32_t data_message(uint32_t data)
@@ -58,13 +60,19 @@ static uint32_t type_message(uint32_t type)
 static struct metric_head long_head(struct sonde_text encoded)
 {
 	struct message_reader reader = message_read(encoded.data, encoded.length);
-	struct metric_head head = { .encoded = encoded };
+	struct metric_head head = { .encoded = encoded, .is_sorted = true };
+	const unsigned char *from = reader.at;
 	struct message_field field = { 0 };
+	uint32_t before = 0;
 
-	while (message_next(&reader, &field) > 0) {
+	for (; message_next(&reader, &field) > 0; from = reader.at) {
+		head.is_sorted &= field.number >= before && !(is_data(field.number) && head.data);
+		before = field.number;
 		if (!is_data(field.number) || field.wire != MESSAGE_BYTES)
 			continue;
 		head.data = field.number;
+		head.data_start = (uint32_t)((const char *)from - encoded.data);
+		head.data_end = (uint32_t)((const char *)reader.at - encoded.data);
 		head.content =
 			(struct sonde_text){ (const char *)field.data, (uint32_t)field.length, 0 };
 	}
@@ -115,13 +123,27 @@ static bool put_raw(struct sonde_text encoded, bool after, struct output *output
 	return true;
 }
 
+/* The same, at once if the fields are sorted. */
+static bool put_fields(const struct metric_head *head, bool after, struct output *output)
+{
+	const char *from = head->encoded.data + (after ? head->data_end : 0);
+	uint32_t length = after ? head->encoded.length - head->data_end : head->data_start;
+
+	if (!head->is_sorted || !head->data)
+		return put_raw(head->encoded, after, output);
+	if (!output_room(output, length + MESSAGE_HEAD_SIZE))
+		return false;
+	message_put_bytes(&output->writer, from, length);
+	return true;
+}
+
 /* What stands behind the points in a metric. */
 static bool put_tail(const struct metric_head *head, size_t *ret_data_end, struct output *output)
 {
 	const struct sonde_column *measure = head->measure;
 
 	if (!measure) {
-		if (!put_raw(head->encoded, true, output))
+		if (!put_fields(head, true, output))
 			return false;
 		*ret_data_end = output_length(output);
 		if (!output_room(output, head->content.length))
@@ -156,7 +178,7 @@ static bool put_front(const struct metric_head *head, size_t end, size_t data_en
 		    !put_words(head->measure->help, METRIC_DESCRIPTION, output) ||
 		    !put_words(head->measure->name, METRIC_NAME, output))
 			return false;
-	} else if (!put_raw(head->encoded, false, output)) {
+	} else if (!put_fields(head, false, output)) {
 		return false;
 	}
 	if (!output_room(output, MESSAGE_HEAD_SIZE))
