@@ -67,10 +67,13 @@ static bool has_ids(const struct sonde_batch *batch)
 static struct sonde_batch *decode_own(struct otlp_decoder *decoder, enum sonde_signal signal,
 				      const struct otlp_request *request)
 {
+	unsigned char *data = malloc(request->length + 1);
 	struct otlp_decoded decoded;
-	struct sonde_batch *batch =
-		decode(decoder, signal, otlp_request_data(request), request->length, &decoded);
+	struct sonde_batch *batch;
 
+	assert(data && otlp_request_read(request, 0, data, request->length + 1) == request->length);
+	batch = decode(decoder, signal, data, request->length, &decoded);
+	free(data);
 	assert(!decoded.refused_count && !decoded.repaired_count);
 	assert(decoded.row_count == request->item_count);
 	if (batch)
@@ -135,11 +138,12 @@ static void go_round(struct otlp_decoder *decoder, struct sonde_batch *batch, bo
 	sonde_batch_release(&otlp_instance, batch);
 }
 
-/* The same for some of the rows, in two parts. Takes over the batch. */
+/* The same for some of the rows, in two parts, of what lies where it came in. Takes over the batch.
+ */
 static void go_in_parts(struct otlp_decoder *decoder, struct sonde_batch *batch)
 {
 	unsigned char *some = malloc(batch->row_count / 8 + 1);
-	struct otlp_request request = { 0 };
+	struct otlp_request request = { .borrows = true };
 	struct sonde_batch *next;
 	bool in_order;
 
