@@ -197,16 +197,6 @@ struct bpf_xdp_link {
 	struct net_device *dev;
 };
 
-struct tcx_link {
-	struct bpf_link link;
-	struct net_device *dev;
-};
-
-struct netkit_link {
-	struct bpf_link link;
-	struct net_device *dev;
-};
-
 struct ns_common {
 	__u32 inum;
 };

@@ -78,6 +78,8 @@ struct reading {
 	struct sonde_instance *instance;
 	struct bpf *self;
 	bool is_emitted; /* else it is only where the next one counts from */
+	int64_t time_ns;
+	uint64_t boot_ns; /* the same in boottime */
 };
 
 static uint32_t code(const struct reading *reading, const char *text)
@@ -126,7 +128,7 @@ static void program_emit(const struct reading *reading,
 	if (!is_wanted(self, name, type))
 		return;
 	row = sonde_row(reading->instance, SCHEMA_PROGRAM);
-	row->time_ns = self->tracked.wall_ns;
+	row->time_ns = reading->time_ns;
 	row->id = program->id;
 	row->name = code(reading, name);
 	row->type = code(reading, type);
@@ -194,7 +196,7 @@ static int map_take(void *context, const void *record)
 	if (!is_wanted(reading->self, map->name, type))
 		return 0;
 	row = sonde_row(reading->instance, SCHEMA_MAP);
-	row->time_ns = sonde_now_ns(reading->instance);
+	row->time_ns = reading->time_ns;
 	row->id = map->id;
 	row->name = code(reading, map->name);
 	row->type = code(reading, type);
@@ -236,7 +238,7 @@ static int programs_read(struct reading *reading, bool *cut)
 	links_sort(&self->links);
 	self->link_count = self->links.count;
 	self->program_count = 0;
-	programs_begin(&self->tracked, sonde_kernel_boottime_ns(), sonde_now_ns(reading->instance));
+	programs_begin(&self->tracked, reading->boot_ns, reading->time_ns);
 	if (!error)
 		error = kind_read(reading, INVENTORY_PROGRAMS, program_take, cut);
 	if (!error)
@@ -247,7 +249,8 @@ static int programs_read(struct reading *reading, bool *cut)
 static int bpf_read(struct sonde_instance *instance, bool is_emitted)
 {
 	struct bpf *self = instance->self;
-	struct reading reading = { instance, self, is_emitted };
+	struct reading reading = { instance, self, is_emitted, sonde_now_ns(instance),
+				   sonde_kernel_boottime_ns() };
 	bool cut = false;
 	int error = 0;
 
@@ -257,8 +260,7 @@ static int bpf_read(struct sonde_instance *instance, bool is_emitted)
 	if (!error && self->maps && is_emitted)
 		error = kind_read(&reading, INVENTORY_MAPS, map_take, &cut);
 	if (error)
-		return sonde_fail(instance, -error, "cannot read the programs and maps: %s",
-				  strerror(-error));
+		return sonde_fail(instance, -error, "cannot read the programs and maps");
 	sonde_count(&self->readings, is_emitted);
 	if (cut && !self->cut)
 		sonde_log(instance, SONDE_WARNING,
@@ -272,14 +274,14 @@ static int bpf_read(struct sonde_instance *instance, bool is_emitted)
 /* ---- life -------------------------------------------------------------------------------- */
 
 /* The iterators are loaded and the statistics switched on once; reading takes nothing. */
-static void needs_declare(struct sonde_instance *instance)
+static void needs_declare(struct sonde_instance *instance, enum sonde_need when)
 {
 	const struct bpf *self = instance->self;
 
 	if (self->statistics == STATISTICS_ON)
-		(void)sonde_need(instance, CAP_SYS_ADMIN, SONDE_TO_START);
-	(void)sonde_need(instance, CAP_BPF, SONDE_TO_START);
-	(void)sonde_need(instance, CAP_PERFMON, SONDE_TO_START);
+		(void)sonde_need(instance, CAP_SYS_ADMIN, when);
+	(void)sonde_need(instance, CAP_BPF, when);
+	(void)sonde_need(instance, CAP_PERFMON, when);
 }
 
 static int bpf_check(struct sonde_instance *instance)
@@ -295,7 +297,7 @@ static int bpf_check(struct sonde_instance *instance)
 	}
 	if (!self->programs && !self->maps)
 		sonde_problem(instance, "programs", "there is nothing to read (try true)");
-	needs_declare(instance);
+	needs_declare(instance, SONDE_TO_START);
 	return 0;
 }
 
@@ -310,33 +312,42 @@ static int statistics_begin(struct sonde_instance *instance)
 	if (error == -EPERM)
 		return sonde_fail(
 			instance, EPERM,
-			"CAP_SYS_ADMIN missing, which the kernel's statistics of programs "
-			"take: start sonde as root, or with the capabilities that `sonde "
-			"check` prints, or say statistics = \"as_is\"");
+			"CAP_SYS_ADMIN missing, which the kernel's statistics take: start sonde as "
+			"root, or with the capabilities that `sonde check` prints, or say "
+			"statistics = \"as_is\"");
 	if (error)
-		return sonde_fail(instance, -error,
-				  "cannot switch on the kernel's statistics of programs: %s",
-				  strerror(-error));
+		return sonde_fail(instance, -error, "cannot switch on the kernel's statistics");
 	self->has_statistics = true;
+	return 0;
+}
+
+static int iterators_open(struct sonde_instance *instance)
+{
+	struct bpf *self = instance->self;
+	char message[512];
+	int error = inventory_open(&self->inventory, message, sizeof(message));
+
+	if (error)
+		return sonde_fail(instance, -error, "%s",
+				  message[0] ? message : "cannot load the iterators");
 	return 0;
 }
 
 static int bpf_start(struct sonde_instance *instance)
 {
 	struct bpf *self = instance->self;
-	char message[512];
 	int error;
 
-	needs_declare(instance);
 	self->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-	error = inventory_open(&self->inventory, message, sizeof(message));
-	if (error)
-		return sonde_fail(instance, -error, "%s",
-				  message[0] ? message : "cannot load the iterators");
 	error = statistics_begin(instance);
 	if (!error)
+		error = iterators_open(instance);
+	if (!error)
 		error = bpf_read(instance, false);
-	return error ? error : sonde_every(instance, 0, self->interval_ns);
+	if (!error)
+		return sonde_every(instance, 0, self->interval_ns);
+	needs_declare(instance, SONDE_TO_RUN); /* to be tried again with */
+	return error;
 }
 
 static int bpf_set(struct sonde_instance *instance)
