@@ -154,10 +154,10 @@ static __always_inline __s64 entries_of_hash(struct bpf_map *map)
 	struct bpf_htab *table = (void *)map;
 	struct count count = { .base = anchor_base() };
 
-	if (bpf_core_field_exists(map->elem_count)) {
+	/* Some older kernels have the place and leave it empty. */
+	if (bpf_core_field_exists(map->elem_count))
 		count.pointer = (__u64)BPF_CORE_READ(map, elem_count);
-		if (!count.pointer)
-			return SONDE_INVENTORY_UNKNOWN;
+	if (count.pointer) {
 		bpf_loop(cpu_count, wide_add, &count, 0);
 		return count.sum;
 	}
