@@ -18,12 +18,13 @@ LONG_NAME = "subject_with_a_name_longer_than_the_kernel_keeps"
 class Bpf(Daemon):
     """A running sonde whose inputs `bpf` write JSON lines, all to one file."""
 
-    def __init__(self, directory, inputs, prefix=()):
+    def __init__(self, directory, inputs, prefix=(), keep=""):
         """inputs: options of each, by its name"""
         self.directory = str(directory)
         self.rows_path = f"{directory}/rows.json"
         self.log_path = f"{directory}/log"
         self.config = f"{directory}/test.conf"
+        self.keep = keep
         self.write(inputs)
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen([*prefix, SONDE, "run", self.config], stdin=subprocess.DEVNULL,
@@ -35,7 +36,8 @@ class Bpf(Daemon):
         names = ", ".join(f'"{name}"' for name in inputs)
         with open(self.config, "w") as file:
             file.write(f'''
-sonde:     {{ state = "{self.directory}/state"; control = "{self.directory}/control"; }};
+sonde:     {{ state = "{self.directory}/state"; control = "{self.directory}/control";
+              privileges: {{ keep = [{self.keep}]; }}; }};
 inputs:    {{ {instances} }};
 outputs:   {{ kept: {{ plugin = "file"; path = "{self.rows_path}"; }}; }};
 pipelines: {{ kernel: {{ from = [{names}]; to = ["kept"]; }}; }};
@@ -406,3 +408,23 @@ def test_who_lacks_one_is_told_once_and_waits(start_bpf, tmp_path, has, lacks, s
     errors = [line for line in daemon.log().splitlines() if " error " in line]
     assert len(errors) == 1 and f"seen: {lacks} missing" in errors[0], errors
     assert daemon.statistics_fds() == 0
+
+
+@pytest.mark.parametrize("keep, takes", [('"sys_admin", "bpf", "perfmon"', True), ("", False)])
+def test_a_reload_adds_it_where_what_it_needs_was_kept(tmp_path, make_subject, keep, takes):
+    tmp_path.chmod(0o777)
+    idle = 'plugin = "generate"; rate = 1;'
+    daemon = Bpf(tmp_path, {"idle": idle}, keep=keep)
+    try:
+        wait_dropped(daemon)
+        daemon.write({"idle": idle, "seen": 'plugin = "bpf"; interval = "100ms";'})
+        done = daemon.command("reload")
+        assert (done.returncode == 0) == takes, done.stdout
+        assert takes or ("seen" in done.stdout and "sys_admin" in done.stdout)
+        assert daemon.statistics_fds() == takes
+        if takes:
+            daemon.wait_more("bpf.program", make_subject().ids["subject_filter"])
+        daemon.stop()
+    finally:
+        daemon.process.kill()
+        daemon.process.wait()
