@@ -146,7 +146,11 @@ SEC("iter/bpf_prog") int programs__iter(struct bpf_iter__bpf_prog *ctx)
 
 /* ---- maps -------------------------------------------------------------------------------- */
 
-enum { PREALLOCATED_NOT = 1 }; /* BPF_F_NO_PREALLOC */
+/* Summed up while CPUs count, it may come out as less than nothing, and less is unknown. */
+static __always_inline __s64 not_below_zero(__s64 sum)
+{
+	return sum > 0 ? sum : 0;
+}
 
 /* Hash maps: kernels before 6.6 count only the entries that are allocated one by one. */
 static __always_inline __s64 entries_of_hash(struct bpf_map *map)
@@ -159,9 +163,9 @@ static __always_inline __s64 entries_of_hash(struct bpf_map *map)
 		count.pointer = (__u64)BPF_CORE_READ(map, elem_count);
 	if (count.pointer) {
 		bpf_loop(cpu_count, wide_add, &count, 0);
-		return count.sum;
+		return not_below_zero(count.sum);
 	}
-	if (!(BPF_CORE_READ(map, map_flags) & PREALLOCATED_NOT))
+	if (!(BPF_CORE_READ(map, map_flags) & BPF_F_NO_PREALLOC))
 		return SONDE_INVENTORY_UNKNOWN;
 	if (!bpf_core_field_exists(table->use_percpu_counter) ||
 	    !BPF_CORE_READ(table, use_percpu_counter))
@@ -169,7 +173,7 @@ static __always_inline __s64 entries_of_hash(struct bpf_map *map)
 	count.sum = BPF_CORE_READ(table, pcount.count);
 	count.pointer = (__u64)BPF_CORE_READ(table, pcount.counters);
 	bpf_loop(cpu_count, narrow_add, &count, 0);
-	return count.sum;
+	return not_below_zero(count.sum);
 }
 
 static __always_inline __s64 entries_of_queue(struct bpf_map *map)

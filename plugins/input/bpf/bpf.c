@@ -241,11 +241,10 @@ static int programs_read(struct reading *reading, bool *cut)
 	programs_begin(&self->tracked, reading->boot_ns, reading->time_ns);
 	if (!error)
 		error = kind_read(reading, INVENTORY_PROGRAMS, program_take, cut);
-	if (!error)
-		programs_end(&self->tracked);
 	return error;
 }
 
+/* If it fails its rows are dropped, and the next reading counts from the one before. */
 static int bpf_read(struct sonde_instance *instance, bool is_emitted)
 {
 	struct bpf *self = instance->self;
@@ -261,6 +260,8 @@ static int bpf_read(struct sonde_instance *instance, bool is_emitted)
 		error = kind_read(&reading, INVENTORY_MAPS, map_take, &cut);
 	if (error)
 		return sonde_fail(instance, -error, "cannot read the programs and maps");
+	if (self->programs)
+		programs_end(&self->tracked);
 	sonde_count(&self->readings, is_emitted);
 	if (cut && !self->cut)
 		sonde_log(instance, SONDE_WARNING,
