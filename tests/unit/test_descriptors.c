@@ -115,5 +115,7 @@ int main(void)
 		CASE(only_their_lack_counts_as_one),
 	};
 
+	/* one of a high number, inherited, would count beyond any limit that is set here */
+	(void)close_range(3, ~0u, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
