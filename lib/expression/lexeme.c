@@ -186,7 +186,7 @@ static bool real_take(const char *text, struct value *value)
 {
 	char *end;
 
-	if (strspn(text, "0123456789.eE+-") != strlen(text) || strchr(text, '.') == text)
+	if (strspn(text, "0123456789.eE+-") != strlen(text) || !strpbrk(text, ".eE"))
 		return false;
 	value->as.real = strtod(text, &end);
 	value->kind = KIND_REAL;

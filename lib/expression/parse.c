@@ -163,7 +163,7 @@ static int parse_scoped(struct parser *parser, struct node *node)
 	node->role = (uint16_t)role_of(name.value.as.text);
 	if (node->where == WHERE_ROLE && !node->role)
 		return parser_fail(parser, name.offset, "there is no role \"%.*s\"",
-				   shown_length(&name), name.value.as.text.data);
+				   (int)name.value.as.text.length, name.value.as.text.data);
 	return 0;
 }
 
