@@ -117,12 +117,29 @@ static void a_wrong_condition_is_a_problem_with_its_place(void **state)
 	assert_non_null(strstr(sonde_test_error(), "at 12: the regular expression is wrong here"));
 }
 
-static void one_condition_is_needed_and_no_more(void **state)
+static void a_condition_is_needed(void **state)
 {
 	assert_null(sonde_test_create(sonde_plugin, NULL));
 	assert_non_null(strstr(sonde_test_error(), "a condition is missing"));
-	assert_null(sonde_test_create(sonde_plugin, "keep=true", "drop=true", NULL));
-	assert_non_null(strstr(sonde_test_error(), "exclude each other"));
+}
+
+static void with_both_rows_go_on_that_are_kept_and_not_dropped(void **state)
+{
+	struct sonde_test *test =
+		sonde_test_create(sonde_plugin, "keep=errors >= 1", "drop=call = 'write'", NULL);
+
+	assert_non_null(test);
+	assert_int_equal(sonde_test_start(test), 0);
+	sonde_test_process(test, table(test));
+	assert_int_equal(sonde_test_row_count(test), 1);
+	assert_int_equal(sonde_test_number(test, 0, "errors"), 2);
+	assert_int_equal(sonde_test_set(test, "keep", ""), 0);
+	sonde_test_process(test, table(test));
+	assert_int_equal(sonde_test_row_count(test), 3);
+	assert_int_equal(sonde_test_set(test, "drop", ""), 0);
+	sonde_test_process(test, table(test));
+	assert_int_equal(sonde_test_row_count(test), 6);
+	sonde_test_release(test);
 }
 
 static void a_condition_changes_while_it_runs(void **state)
@@ -142,8 +159,8 @@ static void a_wrong_condition_leaves_the_one_in_force(void **state)
 
 	assert_true(sonde_test_set(test, "keep", "errors = ") < 0);
 	assert_non_null(strstr(sonde_test_error(), "keep, at 10: a name or a value is missing"));
-	assert_true(sonde_test_set(test, "drop", "errors = 1") < 0);
-	assert_non_null(strstr(sonde_test_error(), "keep and drop exclude each other"));
+	assert_true(sonde_test_set(test, "drop", "errors = 1 or 5") < 0);
+	assert_non_null(strstr(sonde_test_error(), "drop, at 15: or takes true or false"));
 	assert_null(sonde_test_degraded(test));
 	sonde_test_process(test, table(test));
 	assert_int_equal(sonde_test_row_count(test), 1);
@@ -182,7 +199,8 @@ int main(void)
 		cmocka_unit_test(rows_that_others_dropped_stay_dropped),
 		cmocka_unit_test(columns_that_are_missing_or_of_another_type_are_counted),
 		cmocka_unit_test(a_wrong_condition_is_a_problem_with_its_place),
-		cmocka_unit_test(one_condition_is_needed_and_no_more),
+		cmocka_unit_test(a_condition_is_needed),
+		cmocka_unit_test(with_both_rows_go_on_that_are_kept_and_not_dropped),
 		cmocka_unit_test(a_condition_changes_while_it_runs),
 		cmocka_unit_test(a_wrong_condition_leaves_the_one_in_force),
 		cmocka_unit_test(refused_memory_loses_no_row_unseen),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Processor `filter`: lets those rows go on for which a condition holds, or all others. */
+/* Processor `filter`: lets those rows go on for which one condition holds and another does not. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -8,15 +8,24 @@
 
 enum { EXPLAINED_BYTES = 320 };
 
-struct filter {
-	const char *keep, *drop; /* options, of which one is set: conditions */
+enum { KEEP, DROP, CONDITIONS }; /* index into conditions */
 
-	struct expression *condition; /* that is in force */
+static const char *const condition_names[CONDITIONS] = { "keep", "drop" };
+
+/* One that is in force. */
+struct condition {
+	struct expression *expression; /* NULL: none is given */
 	struct matcher *matcher;
-	bool drops;                 /* rows for which it is true go */
-	unsigned char *bits;        /* which rows of a batch go on: bit r % 8 of byte r / 8 */
-	size_t bits_size;           /* bytes there */
-	struct matcher_counts seen; /* of the matcher, as far as it is in the counters */
+	struct matcher_counts seen; /* as far as they are in the counters */
+};
+
+struct filter {
+	const char *texts[CONDITIONS]; /* options: conditions; NULL or "": none */
+
+	struct condition conditions[CONDITIONS];
+	unsigned char *bits; /* which rows of a batch go on: bit r % 8 of byte r / 8; behind them
+			      * room for as many */
+	size_t bits_size;    /* bytes of either */
 
 	/* counters */
 	uint64_t passed_batches, dropped_batches, missing_batches, mismatched_batches;
@@ -26,14 +35,14 @@ struct filter {
 static const struct sonde_option filter_options[] = {
 	{ .name = "keep",
 	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct filter, keep),
+	  SONDE_MEMBER(struct filter, texts[KEEP]),
 	  .knob = true,
-	  .help = "condition: rows for which it is true go on, all others are dropped" },
+	  .help = "condition: rows for which it is not true are dropped" },
 	{ .name = "drop",
 	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct filter, drop),
+	  SONDE_MEMBER(struct filter, texts[DROP]),
 	  .knob = true,
-	  .help = "condition: rows for which it is true are dropped, all others go on" },
+	  .help = "condition: rows for which it is true are dropped" },
 	{ 0 },
 };
 
@@ -68,83 +77,97 @@ static bool is_given(const char *text)
 
 /* ---- the condition ----------------------------------------------------------------------- */
 
-static void on_problem(void *data, const char *schema, const struct expression_error *error)
+/* A column of the wrong type, once for each place in a condition. */
+static void problem_say(struct sonde_instance *instance, const char *option, const char *schema,
+			const struct expression_error *error)
 {
-	struct sonde_instance *instance = data;
-	const struct filter *filter = instance->self;
 	char explained[EXPLAINED_BYTES];
 
-	sonde_log(instance, SONDE_WARNING, "%s, %s, in rows of %s: it is null there",
-		  filter->drops ? "drop" : "keep",
+	sonde_log(instance, SONDE_WARNING, "%s, %s, in rows of %s: it is null there", option,
 		  expression_explain(error, explained, sizeof(explained)), schema);
 }
 
-static void condition_release(struct filter *filter)
+static void keep_problem(void *data, const char *schema, const struct expression_error *error)
 {
-	matcher_release(filter->matcher);
-	expression_release(filter->condition);
-	filter->matcher = NULL;
-	filter->condition = NULL;
-	filter->seen = (struct matcher_counts){ 0 };
+	problem_say(data, condition_names[KEEP], schema, error);
 }
 
-/* Puts what the options say in force, or says why that cannot be and leaves what is. */
-static int condition_take(struct sonde_instance *instance)
+static void drop_problem(void *data, const char *schema, const struct expression_error *error)
 {
-	struct filter *filter = instance->self;
-	bool drops = is_given(filter->drop);
-	struct expression *condition;
+	problem_say(data, condition_names[DROP], schema, error);
+}
+
+static void condition_release(struct condition *condition)
+{
+	matcher_release(condition->matcher);
+	expression_release(condition->expression);
+	*condition = (struct condition){ 0 };
+}
+
+/* Makes a condition of what its option says. */
+static int condition_make(struct sonde_instance *instance, int which,
+			  struct condition *ret_condition)
+{
+	const struct filter *filter = instance->self;
+	struct condition condition = { 0 };
 	struct expression_error error;
 	char explained[EXPLAINED_BYTES];
-	struct matcher *matcher;
 
-	if (drops == is_given(filter->keep))
-		return sonde_fail(instance, EINVAL, "%s",
-				  drops ? "keep and drop exclude each other"
-					: "either keep or drop is needed");
-	if (expression_parse(drops ? filter->drop : filter->keep, &condition, &error) < 0)
-		return sonde_fail(instance, EINVAL, "%s, %s", drops ? "drop" : "keep",
+	if (!is_given(filter->texts[which]))
+		return 0;
+	if (expression_parse(filter->texts[which], &condition.expression, &error) < 0)
+		return sonde_fail(instance, EINVAL, "%s, %s", condition_names[which],
 				  expression_explain(&error, explained, sizeof(explained)));
-	matcher = matcher_create(condition, instance, on_problem, instance);
-	if (!matcher) {
-		expression_release(condition);
-		return sonde_fail(instance, ENOMEM, "no memory for the condition");
+	condition.matcher = matcher_create(condition.expression, instance,
+					   which == KEEP ? keep_problem : drop_problem, instance);
+	if (!condition.matcher) {
+		condition_release(&condition);
+		return sonde_fail(instance, ENOMEM, "no memory for a condition");
 	}
-	condition_release(filter);
-	filter->condition = condition;
-	filter->matcher = matcher;
-	filter->drops = drops;
+	*ret_condition = condition;
 	return 0;
 }
 
-static void check_condition(struct sonde_instance *instance, const char *option, const char *text)
+/* Puts what the options say in force, or says why that cannot be and leaves what is. */
+static int filter_set(struct sonde_instance *instance)
 {
-	struct expression *condition;
-	struct expression_error error;
-	char explained[EXPLAINED_BYTES];
+	struct filter *filter = instance->self;
+	struct condition conditions[CONDITIONS] = { 0 };
+	int result = 0;
 
-	if (expression_parse(text, &condition, &error) < 0)
-		sonde_problem(instance, option, "%s",
-			      expression_explain(&error, explained, sizeof(explained)));
-	else
-		expression_release(condition);
+	for (int which = KEEP; which < CONDITIONS && !result; which++)
+		result = condition_make(instance, which, &conditions[which]);
+	for (int which = KEEP; which < CONDITIONS; which++) {
+		if (result < 0) {
+			condition_release(&conditions[which]);
+			continue;
+		}
+		condition_release(&filter->conditions[which]);
+		filter->conditions[which] = conditions[which];
+	}
+	return result;
 }
 
 static int filter_check(struct sonde_instance *instance)
 {
 	const struct filter *filter = instance->self;
+	struct expression_error error;
+	char explained[EXPLAINED_BYTES];
 
-	if (is_given(filter->keep) && is_given(filter->drop))
-		sonde_problem(instance, "drop",
-			      "keep and drop exclude each other: one condition with \"and not\" "
-			      "says both");
-	if (!is_given(filter->keep) && !is_given(filter->drop))
+	if (!is_given(filter->texts[KEEP]) && !is_given(filter->texts[DROP]))
 		sonde_problem(instance, NULL,
 			      "a condition is missing (try keep = \"severity >= 13\";)");
-	if (is_given(filter->keep))
-		check_condition(instance, "keep", filter->keep);
-	if (is_given(filter->drop))
-		check_condition(instance, "drop", filter->drop);
+	for (int which = KEEP; which < CONDITIONS; which++) {
+		struct expression *expression = NULL;
+
+		if (!is_given(filter->texts[which]))
+			continue;
+		if (expression_parse(filter->texts[which], &expression, &error) < 0)
+			sonde_problem(instance, condition_names[which], "%s",
+				      expression_explain(&error, explained, sizeof(explained)));
+		else
+			expression_release(expression);
+	}
 	return 0;
 }
 
@@ -157,7 +180,7 @@ static bool reserve_bits(struct filter *filter, uint32_t row_count)
 
 	if (size <= filter->bits_size)
 		return true;
-	bits = realloc(filter->bits, size);
+	bits = realloc(filter->bits, 2 * size);
 	if (!bits)
 		return false;
 	filter->bits = bits;
@@ -165,10 +188,10 @@ static bool reserve_bits(struct filter *filter, uint32_t row_count)
 	return true;
 }
 
-static void count_seen(struct filter *filter)
+static void count_seen(struct filter *filter, struct condition *condition)
 {
-	struct matcher_counts now = matcher_counts(filter->matcher);
-	const struct matcher_counts *seen = &filter->seen;
+	struct matcher_counts now = matcher_counts(condition->matcher);
+	const struct matcher_counts *seen = &condition->seen;
 
 	if (now.missing_batch_count != seen->missing_batch_count)
 		sonde_count(&filter->missing_batches,
@@ -178,7 +201,32 @@ static void count_seen(struct filter *filter)
 			    now.mismatch_batch_count - seen->mismatch_batch_count);
 	if (now.abandoned_count != seen->abandoned_count)
 		sonde_count(&filter->abandoned_texts, now.abandoned_count - seen->abandoned_count);
-	filter->seen = now;
+	condition->seen = now;
+}
+
+/* Sets the bits of the rows that go on, and returns how many they are. */
+static int64_t choose_rows(struct filter *filter, const struct sonde_batch *batch)
+{
+	struct condition *keep = &filter->conditions[KEEP], *drop = &filter->conditions[DROP];
+	unsigned char *bits = filter->bits, *more = filter->bits + filter->bits_size;
+	int64_t count = batch->selected_count;
+
+	if (keep->expression) {
+		count = matcher_run(keep->matcher, batch, bits);
+		count_seen(filter, keep);
+	}
+	if (!drop->expression || count <= 0)
+		return count;
+	count = matcher_run_not(drop->matcher, batch, keep->expression ? more : bits);
+	count_seen(filter, drop);
+	if (!keep->expression || count <= 0)
+		return count;
+	count = 0;
+	for (uint32_t byte = 0; byte < (batch->row_count + 7) / 8; byte++) {
+		bits[byte] &= more[byte];
+		count += __builtin_popcount(bits[byte]);
+	}
+	return count;
 }
 
 /* The batch is lent, and others may be reading it: rows are dropped from one derived from it. */
@@ -198,14 +246,11 @@ static int emit_some(struct sonde_instance *instance, struct sonde_batch *batch)
 static int filter_process(struct sonde_instance *instance, struct sonde_batch *batch)
 {
 	struct filter *filter = instance->self;
-	int64_t count = -ENOMEM;
+	int64_t count =
+		reserve_bits(filter, batch->row_count) ? choose_rows(filter, batch) : -ENOMEM;
 
-	if (reserve_bits(filter, batch->row_count))
-		count = filter->drops ? matcher_run_not(filter->matcher, batch, filter->bits)
-				      : matcher_run(filter->matcher, batch, filter->bits);
 	if (count < 0)
 		return sonde_fail(instance, ENOMEM, "no memory for %u rows", batch->row_count);
-	count_seen(filter);
 	if (count == batch->selected_count) {
 		sonde_count(&filter->passed_batches, 1);
 		return SONDE_PASS;
@@ -220,7 +265,8 @@ static void filter_stop(struct sonde_instance *instance)
 {
 	struct filter *filter = instance->self;
 
-	condition_release(filter);
+	for (int which = KEEP; which < CONDITIONS; which++)
+		condition_release(&filter->conditions[which]);
 	free(filter->bits);
 	filter->bits = NULL;
 	filter->bits_size = 0;
@@ -228,17 +274,20 @@ static void filter_stop(struct sonde_instance *instance)
 
 static const char filter_manual[] =
 	"A condition is a text such as \"http.response.status_code >= 500 and service.name = "
-	"'pay'\"; docs/expressions.md is the language. Where it is null, because a row has no "
-	"value, or a table no such column, it is not true: `keep` drops the row, `drop` keeps it.\n"
+	"'pay'\"; docs/expressions.md is the language. A row goes on if `keep`, where it is given, "
+	"is "
+	"true for it and `drop` is not. Where a condition is null, because a row has no value, or "
+	"its "
+	"table no such column, it is not true.\n"
 	"\n"
-	"Both options are knobs: sonde set NAME.keep \"severity >= 17\". A condition that is wrong "
-	"is refused with its place, and the one in force stays. Rows that are dropped are booked "
-	"as filtered.";
+	"Both are knobs: sonde set NAME.keep \"severity >= 17\"; an empty text takes one away. A "
+	"condition that is wrong is refused with its place, and the one in force stays. Rows that "
+	"are dropped are booked as filtered.";
 
 static const struct sonde_plugin filter_plugin = {
 	SONDE_PLUGIN_PROCESSOR,
 	.name = "filter",
-	.summary = "rows for which a condition holds",
+	.summary = "rows for which conditions hold",
 	.manual = filter_manual,
 	.self_size = sizeof(struct filter),
 	.replication = SONDE_ANY_REPLICA,
@@ -246,9 +295,9 @@ static const struct sonde_plugin filter_plugin = {
 	.options = filter_options,
 	.counters = filter_counters,
 	.check = filter_check,
-	.start = condition_take,
+	.start = filter_set,
 	.stop = filter_stop,
-	.set = condition_take, /* both are knobs */
+	.set = filter_set, /* both options are knobs */
 	.process = filter_process,
 };
 
