@@ -3,10 +3,11 @@
 
 import json
 import os
+import re
 
 import pytest
 
-from sonde import Daemon, run, wait_for
+from sonde import TREE, Daemon, run, wait_for
 
 pytestmark = pytest.mark.sanitizers
 ROWS = 20000
@@ -124,3 +125,35 @@ def test_check_names_the_place_in_a_condition(tmp_path, condition, problem):
     result = run("check", config)
     assert result.returncode == 2
     assert problem in result.stdout + result.stderr
+
+
+def test_the_page_on_expressions_says_what_conditions_come_to(tmp_path):
+    """Each as a filter of its own: what holds for the one row there is, and whether it is null."""
+    with open(os.path.join(TREE, "docs/expressions.md")) as file:
+        shown = re.findall(r"^\| (`+) ?(.*?) ?\1 \| (true|false|null) \|$", file.read(), re.M)
+    conditions = [(condition, outcome) for _, condition, outcome in shown]
+    assert len(conditions) > 20
+    processors, pipelines = [], []
+    for i, (condition, _) in enumerate(conditions):
+        for name, asked in ((f"true{i}", condition), (f"null{i}", f"({condition}) is null")):
+            quoted = asked.replace("\\", "\\\\").replace('"', '\\"')
+            processors.append(f'{name}: {{ plugin = "filter"; keep = "{quoted}"; }};')
+            pipelines.append(f'of_{name}: {{ from = ["gen"]; through = ["{name}"]; to = ["out"]; }};')
+    config = f"""
+    inputs:     {{ gen: {{ plugin = "generate"; rows = 1; }}; }};
+    processors: {{ {" ".join(processors)} }};
+    outputs:    {{ out: {{ plugin = "null"; }}; }};
+    pipelines:  {{ {" ".join(pipelines)} }};
+    """
+    with Daemon(tmp_path, config) as daemon:
+        daemon.start()
+        names = [f"{kind}{i}" for i in range(len(conditions)) for kind in ("true", "null")]
+
+        def accounts():
+            status = daemon.status()
+            found = {name: status["processor", f"of_{name} / {name}"] for name in names}
+            return found if all(account.rows("in") == 1 for account in found.values()) else None
+        found = wait_for(accounts, "the row is everywhere")
+        for i, (condition, outcome) in enumerate(conditions):
+            came = "true" if found[f"true{i}"].rows("out") else "null" if found[f"null{i}"].rows("out") else "false"
+            assert came == outcome, condition
