@@ -243,6 +243,8 @@ static bool negate_literal(struct value *value)
 {
 	if (value->kind == KIND_REAL)
 		value->as.real = -value->as.real;
+	else if (value->kind == KIND_INTEGER && value->as.integer == INT64_MIN)
+		*value = (struct value){ .kind = KIND_UNSIGNED, .as.number = (uint64_t)1 << 63 };
 	else if (value->kind == KIND_INTEGER)
 		value->as.integer = -value->as.integer;
 	else if (value->kind == KIND_UNSIGNED && value->as.number == (uint64_t)1 << 63)

@@ -92,6 +92,7 @@ static void numbers_are_written_as_elsewhere(void **state)
 	assert_true(holds("0xff = 255"));
 	assert_true(holds("1e3 = 1000 and 2.5e-1 = 0.25"));
 	assert_true(holds("-9223372036854775808 < 0"));
+	assert_true(holds("--9223372036854775808 = 9223372036854775808"));
 	assert_true(holds("18446744073709551615 > 9223372036854775807"));
 	assert_true(holds("9007199254740993 > 9007199254740992.0"));
 }
