@@ -26,7 +26,8 @@ enum {
 	EXPRESSION_NAME_BYTES = 256,     /* of a name */
 	EXPRESSION_PATTERN_BYTES = 1024, /* of a regular expression */
 	EXPRESSION_PATTERNS = 32,        /* regular expressions in one expression */
-	EXPRESSION_STEPS = 100000,       /* of matching one: beyond, the answer is null */
+	EXPRESSION_STEPS = 32768,        /* of matching one at one place of a text: beyond, and */
+	EXPRESSION_TEXT_BYTES = 32768,   /* for longer texts, the answer is null */
 };
 
 /* What is wrong, and where. */

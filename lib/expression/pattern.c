@@ -7,9 +7,16 @@
 #include "expression.h"
 #include "pattern.h"
 
+/* PCRE2 counts steps anew at each place of the text where a match may begin, so that its limit
+ * alone bounds no text. Most texts are told within few steps a place; where those are not enough,
+ * places are tried one by one, and a few of them may take many. */
 enum {
 	BRACKETS_DEEP = 32,
-	HEAP_KIB = 256, /* of the interpreter */
+	HEAP_KIB = 8192,         /* of the interpreter, for EXPRESSION_STEPS of them */
+	STEPS_OF_TEXT = 1 << 20, /* shared by all places of a text, */
+	STEPS_LEAST = 64,        /* but so many for each */
+	WINDOW = 64,             /* places tried together */
+	HARD_PLACES = 64,        /* places of a text that may take EXPRESSION_STEPS */
 };
 
 struct pattern {
@@ -31,10 +38,11 @@ static int compile(struct pattern *pattern, struct sonde_text text, PCRE2_SIZE *
 		return error;
 	pcre2_set_max_pattern_length(context, EXPRESSION_PATTERN_BYTES);
 	pcre2_set_parens_nest_limit(context, BRACKETS_DEEP);
-	pattern->code = pcre2_compile((PCRE2_SPTR)text.data, text.length,
-				      PCRE2_UTF | PCRE2_MATCH_INVALID_UTF |
-					      PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE,
-				      &error, ret_offset, context);
+	pattern->code =
+		pcre2_compile((PCRE2_SPTR)text.data, text.length,
+			      PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
+				      PCRE2_NO_AUTO_CAPTURE | PCRE2_USE_OFFSET_LIMIT,
+			      &error, ret_offset, context);
 	pcre2_compile_context_free(context);
 	if (!pattern->code)
 		return error;
@@ -84,7 +92,6 @@ struct pattern_scratch *pattern_scratch_create(void)
 		pattern_scratch_release(scratch);
 		return NULL;
 	}
-	pcre2_set_match_limit(scratch->context, EXPRESSION_STEPS);
 	pcre2_set_depth_limit(scratch->context, EXPRESSION_STEPS);
 	pcre2_set_heap_limit(scratch->context, HEAP_KIB);
 	return scratch;
@@ -99,13 +106,74 @@ void pattern_scratch_release(struct pattern_scratch *scratch)
 	free(scratch);
 }
 
-int pattern_match(const struct pattern *pattern, struct pattern_scratch *scratch,
-		  struct sonde_text text)
+/* Tries the places from `begin` to `end`, `steps` each. 1: a match begins there, 0: none does;
+ * -ELOOP: some take more. */
+static int try_places(const struct pattern *pattern, struct pattern_scratch *scratch,
+		      struct sonde_text text, uint32_t begin, uint32_t end, uint32_t steps,
+		      uint32_t options)
 {
-	int count = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.length, 0, 0,
-				scratch->data, scratch->context);
+	int count;
 
+	pcre2_set_match_limit(scratch->context, steps);
+	pcre2_set_offset_limit(scratch->context, end);
+	count = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.length, begin, options,
+			    scratch->data, scratch->context);
 	if (count >= 0)
 		return 1;
 	return count == PCRE2_ERROR_NOMATCH ? 0 : -ELOOP;
+}
+
+/* The first place at or behind `at` where a character begins. */
+static uint32_t place_from(struct sonde_text text, uint32_t at)
+{
+	while (at < text.length && (text.data[at] & 0xc0) == 0x80)
+		at++;
+	return at;
+}
+
+/* The places of a window, one by one; those that take more than `steps` use up `hard`. */
+static int try_each(const struct pattern *pattern, struct pattern_scratch *scratch,
+		    struct sonde_text text, uint32_t begin, uint32_t end, uint32_t steps,
+		    uint32_t *hard)
+{
+	int result = 0;
+
+	for (uint32_t at = begin; at < end && !result; at = place_from(text, at + 1)) {
+		result = try_places(pattern, scratch, text, at, at, steps, PCRE2_NO_JIT);
+		if (result >= 0 || !*hard)
+			continue;
+		--*hard;
+		result = try_places(pattern, scratch, text, at, at, EXPRESSION_STEPS, PCRE2_NO_JIT);
+	}
+	return result;
+}
+
+static int try_windows(const struct pattern *pattern, struct pattern_scratch *scratch,
+		       struct sonde_text text, uint32_t steps)
+{
+	uint32_t hard = HARD_PLACES;
+	int result = 0;
+
+	/* The end of the text is a place too. */
+	for (uint32_t at = place_from(text, 0), next; at <= text.length && !result; at = next) {
+		next = at + WINDOW < text.length ? place_from(text, at + WINDOW) : text.length + 1;
+		result = try_places(pattern, scratch, text, at, next - 1, steps, PCRE2_NO_JIT);
+		if (result < 0)
+			result = try_each(pattern, scratch, text, at, next, steps, &hard);
+	}
+	return result;
+}
+
+int pattern_match(const struct pattern *pattern, struct pattern_scratch *scratch,
+		  struct sonde_text text)
+{
+	uint32_t steps = STEPS_OF_TEXT / (text.length + 1);
+	int result;
+
+	if (text.length > EXPRESSION_TEXT_BYTES)
+		return -ELOOP;
+	steps = steps < STEPS_LEAST ? STEPS_LEAST : steps;
+	steps = steps > EXPRESSION_STEPS ? EXPRESSION_STEPS : steps;
+	result = try_places(pattern, scratch, text, 0, text.length, steps, 0);
+	return result < 0 ? try_windows(pattern, scratch, text, steps) : result;
 }

@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "expression.h"
+#include "pattern.h"
 
 /* Whether a condition without names holds. */
 static bool holds(const char *text)
@@ -315,6 +316,50 @@ static void a_pattern_is_bounded(void **state)
 	assert_refused("a =~ '((a{999}){999}){999}'", 27, "the regular expression is wrong here");
 }
 
+/* A condition that begins with a text of the letter a, so many times. */
+static bool holds_of_letters(size_t count, const char *rest)
+{
+	struct sonde_text text = { .length = (uint32_t)count };
+	char *letters = malloc(count);
+	struct pattern_scratch *scratch = pattern_scratch_create();
+	struct pattern *pattern;
+	char error[160];
+	uint32_t offset;
+	int result;
+
+	assert_non_null(letters);
+	assert_non_null(scratch);
+	memset(letters, 'a', count);
+	letters[count - 1] = 'b';
+	text.data = letters;
+	assert_int_equal(pattern_create((struct sonde_text){ rest, (uint32_t)strlen(rest), 0 },
+					&pattern, &offset, error, sizeof(error)),
+			 0);
+	result = pattern_match(pattern, scratch, text);
+	pattern_release(pattern);
+	pattern_scratch_release(scratch);
+	free(letters);
+	assert_true(result >= -ELOOP && result <= 1);
+	if (result < 0)
+		assert_int_equal(result, -ELOOP);
+	return result > 0;
+}
+
+static void a_pattern_is_bounded_over_all_places_of_a_text(void **state)
+{
+	/* Each place alone takes few steps, all of them the square of the length. */
+	assert_false(holds_of_letters(EXPRESSION_TEXT_BYTES, "(?:a|x)*+[yz][bc]"));
+	assert_false(holds_of_letters(EXPRESSION_TEXT_BYTES, "(?:a+)+[yz]"));
+	assert_false(holds_of_letters(EXPRESSION_TEXT_BYTES, "a.*[yz]"));
+	assert_false(holds_of_letters(EXPRESSION_TEXT_BYTES, "a*[yz]"));
+	/* What is found within the bounds is found. */
+	assert_true(holds_of_letters(EXPRESSION_TEXT_BYTES, "b$"));
+	assert_true(holds_of_letters(EXPRESSION_TEXT_BYTES, "a.*b"));
+	assert_true(holds_of_letters(10000, "^(?:a|x)*b$"));
+	assert_true(holds_of_letters(20000, "aaaaa(?=b)"));
+	assert_false(holds_of_letters(EXPRESSION_TEXT_BYTES + 1, "b"));
+}
+
 static void a_pattern_that_takes_too_long_is_given_up(void **state)
 {
 	/* Backtracks through all ways to part the letters. */
@@ -359,6 +404,7 @@ int main(void)
 		cmocka_unit_test(lines_are_counted),
 		cmocka_unit_test(depth_length_and_number_are_bounded),
 		cmocka_unit_test(a_pattern_is_bounded),
+		cmocka_unit_test(a_pattern_is_bounded_over_all_places_of_a_text),
 		cmocka_unit_test(a_pattern_that_takes_too_long_is_given_up),
 		cmocka_unit_test(roles_are_called_as_in_the_manual),
 	};
