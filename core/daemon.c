@@ -17,6 +17,7 @@
 #include "insight.h"
 #include "leave.h"
 #include "log.h"
+#include "memory.h"
 #include "notify.h"
 #include "running.h"
 
@@ -242,8 +243,10 @@ static int daemon_open_control(struct daemon *daemon, const struct config *confi
 
 static int daemon_open(struct daemon *daemon, struct config *config)
 {
-	int result = bounds_set(config);
+	int result;
 
+	memory_begin();
+	result = bounds_set(config);
 	if (result)
 		return result;
 	daemon->loop = loop_create("main");

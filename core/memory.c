@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 enum {
-	ROOM_LEAST_SHARE = 4, /* rows may have this part of the limit whatever else there is */
-	SOFT_SHARE = 8,       /* the soft mark lies this part of the room below it */
+	ROOM_LEAST_SHARE = 4,   /* rows may have this part of the limit whatever else there is */
+	SOFT_SHARE = 8,         /* the soft mark lies this part of the room below it */
+	MAPPED_LEAST = 1 << 20, /* smaller blocks come from the allocator's heaps, */
+	KEPT_MOST = 4 << 20,    /* each of which may keep so much that is free at its end */
 };
 
 /* Written when blocks come and go, which recycled ones do not. */
@@ -59,6 +61,14 @@ static void room_set(size_t other_bytes)
 	write_size(&bound.other, other_bytes);
 	write_size(&bound.room, room);
 	write_size(&bound.soft, room == SIZE_MAX ? room : room - room / SOFT_SHARE);
+}
+
+void memory_begin(void)
+{
+#if defined(M_MMAP_THRESHOLD) && defined(M_TRIM_THRESHOLD)
+	mallopt(M_MMAP_THRESHOLD, MAPPED_LEAST);
+	mallopt(M_TRIM_THRESHOLD, KEPT_MOST);
+#endif
 }
 
 void memory_limit(size_t limit_bytes)

@@ -27,6 +27,11 @@ struct memory_snapshot {
 	uint64_t failed_count;  /* allocations that the system refused */
 };
 
+/* Has the allocator keep what buffers of a size that comes again and again need, for each thread:
+ * by itself it gives that back to the system every time, and page faults bring it back. Before
+ * there are threads. */
+void memory_begin(void);
+
 /* Bounds the process from now on. SIZE_MAX, as at first: no bound. */
 void memory_limit(size_t limit_bytes);
 

@@ -407,12 +407,13 @@ static int settings_submit(struct connection *connection)
 {
 	const struct http_limits *limits = &connection->server->limits;
 	struct http2 *http2 = connection->http2;
+	/* Priorities stay those of RFC 7540: where it is told to do without, nghttp2 1.52 leaves a
+	 * stream with a pointer to freed memory when it is refused memory for an answer. */
 	const nghttp2_settings_entry entries[] = {
 		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams },
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
 		  (uint32_t)between(WINDOW_LEAST, limits->body_bytes + 1, WINDOW_STREAM) },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->head_bytes },
-		{ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
 	};
 	int result = nghttp2_submit_settings(http2->session, NGHTTP2_FLAG_NONE, entries,
 					     sizeof(entries) / sizeof(entries[0]));

@@ -143,6 +143,18 @@ bool sonde_kernel_attached(const struct sonde_kernel *kernel, uint32_t index)
 	return index < kernel->hook_count && kernel->hooks[index].attached;
 }
 
+int sonde_kernel_iterate(struct sonde_kernel *kernel, uint32_t index)
+{
+	const struct object_hook *hook = &kernel->hooks[index];
+
+	if (index >= kernel->hook_count)
+		return -ERANGE;
+	if (!hook->link)
+		return -ENOLINK;
+	message_capture();
+	return bpf_iter_create(bpf_link__fd(hook->link));
+}
+
 void sonde_kernel_free(struct sonde_kernel *kernel)
 {
 	if (!kernel)

@@ -83,6 +83,10 @@ SONDE_KERNEL_API int sonde_kernel_map(struct sonde_kernel *kernel, const char *m
  * and writing, until the object is freed. NULL and errno: there is none, or it cannot be mapped. */
 SONDE_KERNEL_API void *sonde_kernel_memory(struct sonde_kernel *kernel, const char *map);
 
+/* Of a hook whose program is an iterator, and which is attached: an fd that reads from its
+ * beginning what the program writes. The caller closes it. Takes no capability. */
+SONDE_KERNEL_API int sonde_kernel_iterate(struct sonde_kernel *kernel, uint32_t hook);
+
 /* ---- costs ------------------------------------------------------------------------------- */
 
 struct sonde_kernel_cost {
@@ -104,6 +108,12 @@ SONDE_KERNEL_API int sonde_kernel_cost(struct sonde_kernel *kernel, uint32_t hoo
  * with empty programs of the variant, in about 0.2 s, 30 ms of them of CPU. Costs carry the result
  * from then on. -EOPNOTSUPP: the variant cannot be attached here. */
 SONDE_KERNEL_API int sonde_kernel_calibrate(const char *variant);
+
+/* Has the kernel count and clock the runs of all programs of the host, until each who took has
+ * released: however many take, it is switched on once for the process. Each run of each program
+ * then costs two readings of the clock more. -EPERM: that takes CAP_SYS_ADMIN. */
+SONDE_KERNEL_API int sonde_kernel_statistics_take(void);
+SONDE_KERNEL_API void sonde_kernel_statistics_release(void);
 
 /* ---- rings ------------------------------------------------------------------------------- */
 
