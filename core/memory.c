@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 enum {
-	ROOM_LEAST_SHARE = 4,   /* rows may have this part of the limit whatever else there is */
-	SOFT_SHARE = 8,         /* the soft mark lies this part of the room below it */
-	MAPPED_LEAST = 1 << 20, /* smaller blocks come from the allocator's heaps, */
-	KEPT_MOST = 4 << 20,    /* each of which may keep so much that is free at its end */
+	ROOM_LEAST_SHARE = 4,    /* rows may have this part of the limit whatever else there is */
+	SOFT_SHARE = 8,          /* the soft mark lies this part of the room below it */
+	MAPPED_LEAST = 32 << 20, /* the most there is: smaller blocks come from heaps, */
+	KEPT_MOST = 4 << 20,     /* each of which may keep so much that is free at its end */
 };
 
 /* Written when blocks come and go, which recycled ones do not. */
