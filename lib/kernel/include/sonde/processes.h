@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process table: which process stood behind a pid at a moment, whether it still lives or not.
+ *
+ * It is filled by programs on exec, fork and exit, and with what runs already when it is opened. A
+ * process is known by its pid and the time at which it started, so that a pid that is given again
+ * names nobody wrongly. Between two execs it has one image: the program that it runs, and what
+ * belongs to that. Images are kept for a while after their process has ended.
+ *
+ * One table serves the whole sonde. It has no thread of its own: whoever took it calls
+ * sonde_processes_read() now and then. All functions may be called from any thread. Times are
+ * boottime, as events carry them. */
+#ifndef SONDE_PROCESSES_H
+#define SONDE_PROCESSES_H
+
+#include <sonde/kernel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sonde_processes; /* the table */
+
+/* What a process ran from one exec to the next. Does not change, but for until_ns. */
+struct sonde_process_image {
+	uint32_t size;            /* of this struct, which may grow at its end */
+	uint32_t tgid;            /* as the first pid namespace numbers it */
+	uint64_t start_ns;        /* when the process started: with tgid, its identity */
+	uint64_t since_ns;        /* when the image began: at the start, or with an exec */
+	uint64_t until_ns;        /* when it ended; UINT64_MAX: it has not, as far as is known */
+	uint32_t parent_tgid;     /* 0: the kernel */
+	uint32_t user_id;         /* real user, as the first user namespace numbers it */
+	uint32_t group_id;        /* likewise */
+	uint32_t session_id;      /* pid of the session's leader; 0: not known */
+	uint64_t parent_start_ns; /* 0: not known */
+	uint64_t cgroup_id;       /* v2, when the image began */
+	const char *command;      /* "bash", at most 15 bytes */
+	const char *executable; /* its file, as the host sees it; "": not known (kernel threads) */
+	const char *arguments;  /* one after the other, each with a zero byte behind it */
+	uint32_t arguments_bytes; /* 0: not known */
+	uint32_t truncated;       /* not 0: the arguments were longer */
+};
+
+/* Opens the table, or the one that is open already, and counts the user. Needs CAP_BPF and
+ * CAP_PERFMON; to see other users' processes that run already, CAP_SYS_PTRACE. `message` says what
+ * was refused. */
+SONDE_KERNEL_API int sonde_processes_take(struct sonde_processes **ret_processes, char *message,
+					  size_t message_bytes);
+SONDE_KERNEL_API void sonde_processes_release(struct sonde_processes *processes); /* NULL is fine */
+
+/* Takes over what happened until now, and forgets what ended long ago. Cheap where nothing did. */
+SONDE_KERNEL_API void sonde_processes_read(struct sonde_processes *processes);
+
+/* The image that a process had at a time: for start_ns 0 that of whichever process had the pid
+ * then. Reads first where that time lies behind the last reading. NULL: it is not known. The image
+ * stays valid until it is released. */
+SONDE_KERNEL_API const struct sonde_process_image *
+sonde_processes_find(struct sonde_processes *processes, uint32_t tgid, uint64_t start_ns,
+		     uint64_t time_ns);
+SONDE_KERNEL_API void sonde_process_image_release(const struct sonde_process_image *image);
+
+/* How the table fares, since it was opened. */
+struct sonde_processes_counts {
+	uint32_t size;                    /* sizeof(struct sonde_processes_counts), by the caller */
+	uint32_t live_count, ended_count; /* images kept, of processes that run, that ended */
+	uint64_t execs, forks, exits;     /* seen */
+	uint64_t lost;                    /* of these, for want of room in a ring */
+	uint64_t found, missed;           /* questions answered, and not */
+	uint64_t forgotten;               /* images given up early, for want of room */
+	uint64_t memory_bytes;
+};
+SONDE_KERNEL_API void sonde_processes_counts(struct sonde_processes *processes,
+					     struct sonde_processes_counts *ret_counts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
