@@ -69,9 +69,8 @@ static int group_read(const char *at, const struct pattern *pattern, uint32_t *r
 		return -EINVAL;
 	}
 	length = at[0] == '<' ? strcspn(at, ">") : 0;
-	if (!length || !at[length]) {
-		(void)snprintf(error, error_size,
-			       "behind $ stands a group's number or <name>, or $ for itself");
+	if (!at[length]) {
+		(void)snprintf(error, error_size, "the > behind the name of a group is missing");
 		return -EINVAL;
 	}
 	*ret_group = pattern_group_of(pattern, at + 1, length - 1);
@@ -80,6 +79,12 @@ static int group_read(const char *at, const struct pattern *pattern, uint32_t *r
 	(void)snprintf(error, error_size, "the pattern has no group \"%.*s\"", (int)length - 1,
 		       at + 1);
 	return -EINVAL;
+}
+
+/* A dollar before anything else stands for itself. */
+static bool begins_group(char letter)
+{
+	return letter == '<' || (letter >= '0' && letter <= '9');
 }
 
 static int template_read(struct template *template, const struct pattern *pattern, uint32_t *at,
@@ -91,9 +96,9 @@ static int template_read(struct template *template, const struct pattern *patter
 	while (text[*at] && result >= 0) {
 		struct piece piece = { .begin = *at, .length = (uint32_t)strcspn(text + *at, "$") };
 
-		if (!piece.length && text[*at + 1] == '$') {
+		if (!piece.length && !begins_group(text[*at + 1])) {
 			piece.length = 1;
-			*at += 2;
+			*at += text[*at + 1] == '$' ? 2 : 1;
 		} else if (!piece.length) {
 			result = group_read(text + *at + 1, pattern, &piece.group, error,
 					    error_size);
