@@ -386,6 +386,13 @@ static void put_number(struct writer *writer)
 		put(writer, "%" PRId64, number);
 }
 
+/* Without a sign, which is an operator. */
+static void put_number_plain(struct writer *writer)
+{
+	put_one_of(writer, (const char *const[]){ "0", "2.5", "1e18", "10ms", "1e300",
+						  "18446744073709551615", NULL });
+}
+
 static void put_text(struct writer *writer)
 {
 	static const char *const texts[] = { "''",
@@ -451,6 +458,33 @@ static void put_list(struct writer *writer, bool numeric)
 	put(writer, ")");
 }
 
+static void put_concat(struct writer *writer, int depth)
+{
+	uint32_t count = 1 + chance_below(writer->chance, 4);
+
+	put(writer, chance_below(writer->chance, 4) ? "concat(" : "CONCAT (");
+	for (uint32_t i = 0; i < count; i++) {
+		put(writer, i ? ", " : "");
+		switch (chance_below(writer->chance, depth > 0 ? 5 : 4)) {
+		case 0:
+			put_number_plain(writer);
+			break;
+		case 1:
+			put_name(writer, table_numbers);
+			break;
+		case 2:
+			put(writer, "%s", chance_below(writer->chance, 2) ? "true" : "' - '");
+			break;
+		case 3:
+			put_name(writer, table_texts_names);
+			break;
+		default:
+			put_concat(writer, depth - 1);
+		}
+	}
+	put(writer, ")");
+}
+
 static void put_comparison(struct writer *writer)
 {
 	static const char *const signs[] = { "=", "==", "!=", "<", "<=", ">", ">=", "<>", NULL };
@@ -462,6 +496,12 @@ static void put_comparison(struct writer *writer)
 						"'^$'", "'[\xc3\xa4z]'", "'error: \\w'",
 						NULL };
 
+	if (!chance_below(writer->chance, 12)) {
+		put_concat(writer, 1);
+		put_one_of(writer, chance_below(writer->chance, 2) ? signs : asked);
+		put_text(writer);
+		return;
+	}
 	switch (chance_below(writer->chance, 10)) {
 	case 0:
 		put_name(writer, table_texts_names);
@@ -543,4 +583,25 @@ void expression_write(struct chance *chance, char *text, size_t size)
 	struct writer writer = { .chance = chance, .text = text, .size = size };
 
 	put_condition(&writer, 3);
+}
+
+void expression_write_value(struct chance *chance, char *text, size_t size)
+{
+	struct writer writer = { .chance = chance, .text = text, .size = size };
+
+	text[0] = '\0';
+	switch (chance_below(chance, 6)) {
+	case 0:
+		put_condition(&writer, 1);
+		return;
+	case 1:
+		put_text(&writer);
+		return;
+	case 2:
+	case 3:
+		put_concat(&writer, 2);
+		return;
+	default:
+		put_sum(&writer, 3);
+	}
 }

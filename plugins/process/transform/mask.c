@@ -161,7 +161,7 @@ static int column_changes(struct masking *masking, struct recode *recode,
 
 	for (uint32_t row = 0; row < row_count; row++) {
 		struct recode_slot *slot;
-		int result;
+		int result = 0;
 
 		/* Of a constant the first row stands for all. */
 		if (!sonde_valid(column, row) ||
@@ -214,6 +214,7 @@ static int mask_column(struct masking *masking, struct recode *recode,
 	struct passage *passage = masking->passage;
 	struct sonde_field field = column_field(column);
 	struct column_draft draft;
+	uint64_t masked = 0;
 	uint32_t code = 0;
 	int result = recode_prepare(recode, passage->instance, column);
 
@@ -227,12 +228,24 @@ static int mask_column(struct masking *masking, struct recode *recode,
 	if (result >= 0)
 		result = column_draft(passage, &field, recode->to, &draft);
 	for (uint32_t row = 0; result >= 0 && row < passage->batch->row_count; row++) {
+		const struct recode_slot *slot;
+
 		if (!sonde_valid(column, row) || !sonde_selected(passage->batch, row))
 			continue;
+		slot = recode_slot(recode, column_code(column, row));
+		if (!passage->where && slot->code != UINT32_MAX) { /* the usual case */
+			code = slot->code;
+			masked += slot->state == RECODE_CHANGED;
+			passage->changed[row >> 3] |=
+				(unsigned char)((slot->state == RECODE_CHANGED) << (row & 7));
+			draft_put(&draft, row, &code);
+			continue;
+		}
 		result = row_code(masking, recode, column, row, &code);
 		if (result >= 0)
 			draft_put(&draft, row, &code);
 	}
+	passage->counts->masked_values += masked;
 	return result;
 }
 

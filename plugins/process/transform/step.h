@@ -155,7 +155,12 @@ int column_draft(struct passage *passage, const struct sonde_field *field,
 
 static inline void draft_put(struct column_draft *draft, uint32_t row, const void *value)
 {
-	__builtin_memcpy(draft->base + (size_t)row * draft->stride, value, draft->value_size);
+	unsigned char *to = draft->base + (size_t)row * draft->stride;
+
+	if (draft->value_size == 4) /* codes: the compiler knows how */
+		__builtin_memcpy(to, value, 4);
+	else
+		__builtin_memcpy(to, value, draft->value_size);
 	draft->valid[row >> 3] |= (unsigned char)(1u << (row & 7));
 }
 
