@@ -351,6 +351,19 @@ static void texts_within_nested_values_are_masked_too(void **state)
 	sonde_test_release(test);
 }
 
+static void a_star_masks_all_texts_and_no_numbers(void **state)
+{
+	struct sonde_test *test = start("steps=( { mask = \"*\"; preset = \"email\"; } )");
+	struct sonde_batch *batch =
+		sonde_test_table(test, "t", "a:text n:i64 b:text:body c:text:trace_state d:text",
+				 "x@y.zz 5 'to x@y.zz' x@y.zz -", "plain 6 q@y.zz - fine", NULL);
+
+	sonde_test_process(test, batch);
+	assert_string_equal(sonde_test_print(test), "t a=\"***\" n=5 b=\"to ***\" c=\"x@y.zz\"\n"
+						    "t a=\"plain\" n=6 b=\"***\" d=\"fine\"\n");
+	sonde_test_release(test);
+}
+
 /* ---- convert and extract ----------------------------------------------------------------- */
 
 static void what_converts_does_and_the_rest_becomes_null(void **state)
@@ -533,6 +546,7 @@ int main(void)
 		cmocka_unit_test(a_batch_in_which_nothing_is_to_be_hidden_is_passed_as_it_is),
 		cmocka_unit_test(what_takes_too_long_is_masked_whole),
 		cmocka_unit_test(texts_within_nested_values_are_masked_too),
+		cmocka_unit_test(a_star_masks_all_texts_and_no_numbers),
 		cmocka_unit_test(what_converts_does_and_the_rest_becomes_null),
 		cmocka_unit_test(numbers_convert_to_times_by_their_unit_and_back),
 		cmocka_unit_test(groups_with_names_become_columns),

@@ -3,6 +3,7 @@
  * dictionary. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "step.h"
 
 enum { ANY_ITEMS = 4096 }; /* of one nested value; larger ones are masked whole */
@@ -256,9 +257,45 @@ static bool has_texts(const struct sonde_column *column)
 		column->type == SONDE_ANY);
 }
 
-int step_mask(struct passage *passage, struct step *step)
+/* Texts that say what rows are, and not what somebody wrote. */
+static bool is_fixed(const struct sonde_column *column)
 {
-	struct masking masking = { .passage = passage, .step = step };
+	return column->role == SONDE_ROLE_SCHEMA_URL || column->role == SONDE_ROLE_TRACE_STATE ||
+	       column->role == SONDE_ROLE_SCOPE_NAME || column->role == SONDE_ROLE_SCOPE_VERSION;
+}
+
+static int reserve_recodes(struct step *step, uint32_t count)
+{
+	struct recode *recodes;
+
+	if (count <= step->recode_count)
+		return 0;
+	recodes = reallocarray(step->recodes, count, sizeof(*recodes));
+	if (!recodes)
+		return -ENOMEM;
+	memset(recodes + step->recode_count, 0, (count - step->recode_count) * sizeof(*recodes));
+	step->recodes = recodes;
+	step->recode_count = count;
+	return 0;
+}
+
+/* All columns that have texts, attributes without a column of their own among them. A change takes
+ * the place of its column, so that their order stays. */
+static int mask_every(struct masking *masking, struct passage *passage, struct step *step)
+{
+	int result = reserve_recodes(step, passage->batch->column_count);
+
+	for (uint32_t i = 0; result >= 0 && i < passage->batch->column_count; i++) {
+		struct sonde_column column = *sonde_column(passage->batch, i);
+
+		if (has_texts(&column) && !is_fixed(&column))
+			result = mask_column(masking, &step->recodes[i], &column);
+	}
+	return result;
+}
+
+static int mask_named(struct masking *masking, struct passage *passage, struct step *step)
+{
 	int result = 0;
 
 	for (uint32_t i = 0; i < step->name_count && result >= 0; i++) {
@@ -271,10 +308,19 @@ int step_mask(struct passage *passage, struct step *step)
 			continue;
 		column = *sonde_column(passage->batch, index);
 		if (has_texts(&column))
-			result = mask_column(&masking, &step->recodes[i], &column);
+			result = mask_column(masking, &step->recodes[i], &column);
 		else
 			step_misfit(passage, step, &column, "there is no text in it");
 	}
+	return result;
+}
+
+int step_mask(struct passage *passage, struct step *step)
+{
+	struct masking masking = { .passage = passage, .step = step };
+	int result = step->every ? mask_every(&masking, passage, step)
+				 : mask_named(&masking, passage, step);
+
 	masking_clear(&masking);
 	return result;
 }

@@ -40,7 +40,7 @@ const struct sonde_option step_options[] = {
 	{ .name = "mask",
 	  .type = SONDE_TEXTS,
 	  AT(mask),
-	  .help = "columns in whose texts something is hidden" },
+	  .help = "columns in whose texts something is hidden; \"*\": all" },
 	{ .name = "convert",
 	  .type = SONDE_TEXT,
 	  AT(convert),
@@ -145,6 +145,10 @@ static int read_names(struct maker *maker, const char *option, const char *const
 	step->recodes = calloc(count + 1, sizeof(*step->recodes));
 	if (!step->names || !step->recodes)
 		return -ENOMEM;
+	step->recode_count = count;
+	step->every = step->action == ACTION_MASK && count == 1 && !strcmp(texts[0], "*");
+	if (step->every)
+		return 0;
 	for (uint32_t i = 0; i < count; i++)
 		read_name(maker, option, texts[i], &step->names[i]);
 	step->name_count = count;
@@ -475,7 +479,7 @@ void step_clear(struct sonde_instance *instance, struct step *step)
 {
 	worker_clear(&step->where);
 	worker_clear(&step->value);
-	for (uint32_t i = 0; step->recodes && i < step->name_count; i++)
+	for (uint32_t i = 0; step->recodes && i < step->recode_count; i++)
 		recode_clear(&step->recodes[i], instance);
 	free(step->recodes);
 	free(step->names);

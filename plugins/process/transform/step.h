@@ -63,6 +63,8 @@ struct step {
 	struct expression_name target; /* of rename */
 	struct worker where, value;
 	struct masks *masks;
+	bool every; /* mask = "*": all texts, with a recode for each column */
+	uint32_t recode_count;
 	struct recode *recodes; /* of mask, hash and convert: one a name */
 	struct pattern *pattern;
 	struct pattern_scratch *scratch;
