@@ -9,6 +9,7 @@
 #include "aggregate.h"
 #include "events.h"
 #include "names.h"
+#include "push.h"
 #include "rows.h"
 
 enum { MODE_OFF, MODE_AGGREGATE, MODE_EVENTS, MODE_BOTH };
@@ -35,6 +36,7 @@ struct syscalls {
 	uint64_t calls_read; /* counters */
 	uint64_t events_read;
 
+	struct push push; /* what pipelines ask for besides */
 	struct probe probe;
 	bool open;
 	struct aggregate *aggregate;
@@ -121,6 +123,7 @@ struct lists {
 	uint32_t tgids[1024];
 	uint32_t calls[SONDE_SYSCALL_INDEXES];
 	uint32_t cgroup_count, tgid_count, call_count;
+	struct push_room pushed; /* the same, narrowed down */
 };
 
 typedef void problem_callback(struct sonde_instance *instance, const char *option, const char *text,
@@ -261,10 +264,13 @@ static int settings_apply(struct sonde_instance *instance)
 	settings.tgid_count = lists->tgid_count;
 	settings.calls = lists->calls;
 	settings.call_count = lists->call_count;
+	if (!push_apply(&self->push, &settings, &lists->pushed))
+		settings.mode = 0;
 	error = problems ? -EINVAL : probe_apply(&self->probe, &settings);
 	free(lists);
 	if (error)
 		return error;
+	self->events.sampled_weight = self->push.sample_one_in ? settings.sample_one_in : 0;
 	error = sonde_every(instance, TIMER_AGGREGATES, self->interval_ns);
 	if (!error)
 		error = sonde_every(instance, TIMER_EVENTS,
@@ -479,6 +485,21 @@ static int syscalls_set(struct sonde_instance *instance)
 	return 0;
 }
 
+/* Also of an instance that is not started, to hear what it could do. */
+static int syscalls_take(struct sonde_instance *instance, const struct sonde_asks *asks,
+			 uint64_t *ret_taken)
+{
+	struct syscalls *self = instance->self;
+	struct push_shape shape = {
+		.events = self->mode == MODE_EVENTS || self->mode == MODE_BOTH,
+		.aggregates = self->mode == MODE_AGGREGATE || self->mode == MODE_BOTH,
+		.per_process = self->group_by != 0,
+	};
+
+	*ret_taken = push_take(asks, shape, &self->push);
+	return self->open ? syscalls_set(instance) : 0;
+}
+
 static int syscalls_timer(struct sonde_instance *instance, int timer)
 {
 	struct syscalls *self = instance->self;
@@ -589,6 +610,7 @@ static const struct sonde_plugin syscalls_plugin = {
 	.timer = syscalls_timer,
 	.drain = syscalls_drain,
 	.report = syscalls_report,
+	.take = syscalls_take,
 };
 
 SONDE_EXPORT(syscalls_plugin)
