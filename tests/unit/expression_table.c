@@ -386,13 +386,6 @@ static void put_number(struct writer *writer)
 		put(writer, "%" PRId64, number);
 }
 
-/* Without a sign, which is an operator. */
-static void put_number_plain(struct writer *writer)
-{
-	put_one_of(writer, (const char *const[]){ "0", "2.5", "1e18", "10ms", "1e300",
-						  "18446744073709551615", NULL });
-}
-
 static void put_text(struct writer *writer)
 {
 	static const char *const texts[] = { "''",
@@ -460,6 +453,8 @@ static void put_list(struct writer *writer, bool numeric)
 
 static void put_concat(struct writer *writer, int depth)
 {
+	/* without a sign, which is an operator */
+	static const char *const plain[] = { "0", "2.5", "10ms", "18446744073709551615", NULL };
 	uint32_t count = 1 + chance_below(writer->chance, 4);
 
 	put(writer, chance_below(writer->chance, 4) ? "concat(" : "CONCAT (");
@@ -467,7 +462,7 @@ static void put_concat(struct writer *writer, int depth)
 		put(writer, i ? ", " : "");
 		switch (chance_below(writer->chance, depth > 0 ? 5 : 4)) {
 		case 0:
-			put_number_plain(writer);
+			put_one_of(writer, plain);
 			break;
 		case 1:
 			put_name(writer, table_numbers);
@@ -588,20 +583,15 @@ void expression_write(struct chance *chance, char *text, size_t size)
 void expression_write_value(struct chance *chance, char *text, size_t size)
 {
 	struct writer writer = { .chance = chance, .text = text, .size = size };
+	uint32_t kind = chance_below(chance, 6);
 
 	text[0] = '\0';
-	switch (chance_below(chance, 6)) {
-	case 0:
+	if (kind == 0)
 		put_condition(&writer, 1);
-		return;
-	case 1:
+	else if (kind == 1)
 		put_text(&writer);
-		return;
-	case 2:
-	case 3:
+	else if (kind < 4)
 		put_concat(&writer, 2);
-		return;
-	default:
+	else
 		put_sum(&writer, 3);
-	}
 }

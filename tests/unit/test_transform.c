@@ -430,6 +430,16 @@ static void steps_see_what_those_before_them_made(void **state)
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
+static void a_batch_of_no_rows_is_passed(void **state)
+{
+	struct sonde_test *test = start("steps=( { set = \"a\"; value = \"'x'\"; } )");
+	struct sonde_batch *batch =
+		sonde_batch_table(sonde_test_instance(test), "t", SONDE_SIGNAL_LOG, 0);
+
+	assert_int_equal(sonde_test_process(test, batch), SONDE_PASS);
+	sonde_test_release(test);
+}
+
 static void the_same_dictionary_is_masked_once(void **state)
 {
 	struct sonde_test *test = start("steps=( { mask = \"word\"; pattern = \"^(s)ecret\"; "
@@ -516,6 +526,9 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 		       "steps[0].with: at 1: the pattern has 0 groups, and no $1");
 	assert_refused("steps=( { mask = \"b\"; preset = \"passwords\"; } )",
 		       "steps[0].preset: there is no \"passwords\"");
+	assert_refused("steps=( { mask = \"b\"; preset = [\"argv\", \"argv\", \"argv\", "
+		       "\"argv\"]; } )",
+		       "steps[0].preset: there are too many of them");
 	assert_refused("steps=( { hash = \"b\"; } )", "needs a hash_key");
 	assert_refused("steps=( { convert = \"b\"; to = \"float\"; } )", "\"float\" is no type");
 	assert_refused("steps=( { extract = \"b\"; pattern = \"(x)\"; } )",
@@ -551,6 +564,7 @@ int main(void)
 		cmocka_unit_test(numbers_convert_to_times_by_their_unit_and_back),
 		cmocka_unit_test(groups_with_names_become_columns),
 		cmocka_unit_test(steps_see_what_those_before_them_made),
+		cmocka_unit_test(a_batch_of_no_rows_is_passed),
 		cmocka_unit_test(the_same_dictionary_is_masked_once),
 		cmocka_unit_test(rows_are_lost_and_never_shown_where_memory_is_refused),
 		cmocka_unit_test(what_is_wrong_is_told_with_its_place),

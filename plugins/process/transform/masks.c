@@ -207,18 +207,20 @@ int masks_add(struct masks *masks, const char *pattern, const char *with, bool *
 {
 	struct sonde_text text = { pattern,
 				   (uint32_t)strnlen(pattern, EXPRESSION_PATTERN_BYTES + 1), 0 };
-	struct rule *rule = &masks->rules[masks->rule_count];
+	struct rule *rule = masks->rules + masks->rule_count;
 	char why[160];
 	uint32_t offset = 0;
 	int result;
 
 	*ret_template = false;
-	*rule = (struct rule){ 0 };
 	if (masks->rule_count == RULES_MAXIMUM || text.length > EXPRESSION_PATTERN_BYTES) {
-		(void)snprintf(error, error_size, "there is more than is allowed: %d bytes",
-			       EXPRESSION_PATTERN_BYTES);
+		(void)snprintf(error, error_size,
+			       "a pattern has at most %d bytes, and a step %d of them, presets "
+			       "included",
+			       EXPRESSION_PATTERN_BYTES, RULES_MAXIMUM);
 		return -EINVAL;
 	}
+	*rule = (struct rule){ 0 };
 	result = pattern_create_groups(text, &rule->pattern, &offset, why, sizeof(why));
 	if (result >= 0) {
 		*ret_template = true;

@@ -18,7 +18,7 @@ struct masks;
 struct masks *masks_create(void);        /* NULL: no memory */
 void masks_release(struct masks *masks); /* NULL is fine */
 
-/* -ENOENT: there is no such preset. -ENOMEM. */
+/* -ENOENT: there is no such preset; -EINVAL: there are too many. -ENOMEM. */
 int masks_add_preset(struct masks *masks, const char *name);
 
 /* One of its own; with: what takes the place of matches. -EINVAL: the error says why, and whether

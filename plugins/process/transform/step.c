@@ -262,6 +262,8 @@ static int make_mask(struct maker *maker)
 				 options->preset.items[i]);
 			result = 0;
 		}
+		if (result == -EINVAL)
+			complain(maker, "preset", "there are too many of them");
 	}
 	if (result >= 0 && is_given(options->pattern)) {
 		result = masks_add(masks, options->pattern, options->with ? options->with : "***",

@@ -241,6 +241,8 @@ static int transform_process(struct sonde_instance *instance, struct sonde_batch
 				   .hasher = transform->hasher };
 	int result = 0;
 
+	if (!batch->selected_count)
+		return SONDE_PASS;
 	if (!reserve_bits(transform, batch->row_count))
 		return give_up(instance, &passage, batch->row_count);
 	passage.changed = transform->bits + transform->bits_size;
