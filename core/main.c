@@ -25,6 +25,7 @@
 #include "manual.h"
 #include "privilege.h"
 #include "state.h"
+#include "view.h"
 
 /* What the options on the command line said. */
 struct arguments {
@@ -337,6 +338,24 @@ static int command_tap(const struct arguments *arguments)
 	return result ? explain_unreachable(result, path) : code;
 }
 
+static int command_top(const struct arguments *arguments)
+{
+	int64_t interval_ns = NS_PER_SECOND;
+	char path[PATH_MAX];
+	int result;
+
+	if (arguments->count)
+		return usage_error("top takes no words", arguments->words[0]);
+	if (arguments->interval &&
+	    (duration_parse(arguments->interval, &interval_ns) || interval_ns < 100 * NS_PER_MS ||
+	     interval_ns > 3600ll * NS_PER_SECOND))
+		return usage_error("not a duration from 100ms to 1h", arguments->interval);
+	result = control_path(arguments->socket, arguments->state, path, sizeof(path));
+	if (!result)
+		result = view_run(path, interval_ns, on_terminal(stdout));
+	return result < 0 ? explain_unreachable(result, path) : result;
+}
+
 /* Commands that are words to the daemon, as they are. */
 static int command_reload(const struct arguments *arguments)
 {
@@ -484,7 +503,8 @@ static int run_command(const struct command *command, const struct arguments *ar
 		{ "show", command_show },     { "plugins", command_plugins },
 		{ "status", command_status }, { "set", command_set },
 		{ "reload", command_reload }, { "drop", command_drop },
-		{ "tap", command_tap },       { "help", command_help },
+		{ "tap", command_tap },       { "top", command_top },
+		{ "help", command_help },
 	};
 	struct markup markup = markup_open(arguments);
 
