@@ -149,6 +149,8 @@ static void programs_look(struct top *top)
 {
 	int result = top->reading ? reading_take(top->reading, &top->census) : 0;
 
+	if (!top->reading && top->rows_fd < 0) /* the daemon may have begun anew */
+		rows_begin(top);
 	if (result)
 		snprintf(top->message, sizeof(top->message), "cannot read the BPF programs: %s",
 			 strerror(-result));

@@ -246,7 +246,7 @@ def test_programs_are_shown_and_statistics_are_on_only_meanwhile(daemon):
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, who becomes another user")
 def test_others_see_the_programs_that_the_daemon_reads_or_what_is_missing(tmp_path, daemon_user):
-    with Daemon(tmp_path, BODY, state="plain") as daemon:
+    with Daemon(tmp_path, BODY, state="plain", name="plain") as daemon:
         daemon.start()
         group = os.stat(os.path.join(daemon.state, "control.sock")).st_gid      # who may ask
         bare = ["setpriv", f"--reuid={daemon_user.pw_uid}", f"--regid={group}", "--clear-groups"]
@@ -266,6 +266,7 @@ def test_others_see_the_programs_that_the_daemon_reads_or_what_is_missing(tmp_pa
         wait_for(lambda: daemon_with.process.poll() is not None or "ready after" in daemon_with.log(), "it is ready")
         if "cannot" in daemon_with.log() or "missing" in daemon_with.log():
             pytest.skip("the input bpf cannot start here")
+        assert daemon_with.process.poll() is None, daemon_with.log()
         with Screen("through", bare + top(daemon_with), 160, 40) as screen:
             screen.wait("PIPELINE", "main")
             screen.keys("4")
