@@ -60,7 +60,7 @@ struct trace_state trace_state_read(struct sonde_text state)
 	struct sonde_text own = state_own(state);
 
 	while (own.length) {
-		struct sonde_text pair = text_cut(&own, ';');
+		struct sonde_text pair = text_trim(text_cut(&own, ';'));
 
 		if (text_starts(pair, "th:"))
 			(void)threshold_read(text_behind(pair, "th:"), &found.threshold);
@@ -83,7 +83,7 @@ static char *put_own(char *at, uint64_t threshold, struct sonde_text own)
 	at += 6;
 	at += threshold_write(threshold, at);
 	while (own.length) {
-		struct sonde_text pair = text_cut(&own, ';');
+		struct sonde_text pair = text_trim(text_cut(&own, ';'));
 
 		if (!pair.length || text_starts(pair, "th:"))
 			continue;

@@ -46,8 +46,8 @@ uint32_t threshold_write(uint64_t threshold, char *at)
 	uint32_t length = THRESHOLD_SIZE;
 
 	for (uint32_t place = 0; place < THRESHOLD_SIZE; place++)
-		at[place] = "0123456789abcdef"[threshold >> (4 * (THRESHOLD_SIZE - 1 - place)) &
-					       15];
+		at[place] =
+			"0123456789abcdef"[threshold >> (4 * (THRESHOLD_SIZE - 1 - place)) & 15];
 	while (length > 1 && at[length - 1] == '0')
 		length--;
 	return length;

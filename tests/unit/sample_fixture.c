@@ -155,8 +155,8 @@ void sample_mark(struct sonde_test *test, unsigned char *marks, uint32_t size)
 void sample_pass(struct sonde_test *from, struct sonde_test *to)
 {
 	for (uint32_t i = 0; i < sonde_test_batch_count(from); i++) {
-		struct sonde_batch *batch = sonde_batch_derive(sonde_test_instance(to),
-							       sonde_test_batch(from, i));
+		struct sonde_batch *batch =
+			sonde_batch_derive(sonde_test_instance(to), sonde_test_batch(from, i));
 
 		assert_non_null(batch);
 		sonde_test_process(to, batch);

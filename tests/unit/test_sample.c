@@ -302,15 +302,15 @@ static void a_threshold_that_the_trace_belies_is_chance(void **state)
 static void logs_go_by_their_trace_where_it_is_the_key(void **state)
 {
 	struct sonde_test *test = sample_create("ratio=25%", "key=trace_id", NULL);
-	static const char columns[] =
-		"trace:id16:trace_id body:text:body sampling.threshold:text sampling.randomness:text";
+	static const char columns[] = "trace:id16:trace_id body:text:body sampling.threshold:text "
+				      "sampling.randomness:text";
 
-	sonde_test_process(
-		test,
-		sonde_test_table(test, "logs", columns, "0102030405060708ffd0000000000000 a - -",
-				 "0102030405060708ffd0000000000000 b 8 -",
-				 "0102030405060708ffd0000000000000 c f fffffffffffff0",
-				 "0102030405060708ffb0000000000000 d - -", NULL));
+	sonde_test_process(test,
+			   sonde_test_table(test, "logs", columns,
+					    "0102030405060708ffd0000000000000 a - -",
+					    "0102030405060708ffd0000000000000 b 8 -",
+					    "0102030405060708ffd0000000000000 c f fffffffffffff0",
+					    "0102030405060708ffb0000000000000 d - -", NULL));
 	assert_int_equal(sonde_test_row_count(test), 3);
 	assert_string_equal(sonde_test_text(test, 0, "sampling.threshold"), "c");
 	assert_string_equal(sonde_test_text(test, 1, "sampling.threshold"), "c");
@@ -337,12 +337,11 @@ static void what_always_names_is_kept_as_it_is(void **state)
 
 static void the_first_rule_that_is_true_counts(void **state)
 {
-	struct sonde_test *test = sample_create(
-		"ratio=10%", "seed=2", "always=number = 5",
-		"rules=( { when = \"number < 10\"; ratio = 0.0; }, "
-		"{ when = \"number < 1000\"; ratio = \"50%\"; }, "
-		"{ when = \"number < 2000\"; ratio = 1.0; } )",
-		NULL);
+	struct sonde_test *test = sample_create("ratio=10%", "seed=2", "always=number = 5",
+						"rules=( { when = \"number < 10\"; ratio = 0.0; }, "
+						"{ when = \"number < 1000\"; ratio = \"50%\"; }, "
+						"{ when = \"number < 2000\"; ratio = 1.0; } )",
+						NULL);
 	uint32_t halves = 0, whole = 0, tenths = 0;
 
 	sonde_test_process(test, sample_rows(test, (struct sample_shape){ 0, 1, 4000 }));
@@ -425,7 +424,8 @@ static void keys_beyond_the_bound_share_a_rate(void **state)
 	struct sonde_test *test = sample_create("rate=4", "key=name", "rate_keys=10", NULL);
 
 	sonde_test_process(test, sample_rows(test, (struct sample_shape){ 0, 1, ROWS }));
-	assert_int_equal(sonde_test_row_count(test), 22); /* half of 4 each, of 10 and of the rest */
+	assert_int_equal(sonde_test_row_count(test),
+			 22); /* half of 4 each, of 10 and of the rest */
 	assert_int_equal(sonde_test_counter(test, "other_rows"), ROWS * 9 / 10);
 	sonde_test_release(test);
 }

@@ -79,9 +79,9 @@ static void check_even(const char *key, const char *seed, uint32_t step)
 	for (uint32_t group = 0; group < GROUPS; group++) {
 		double off;
 
-		sonde_test_process(test, sample_rows(test, (struct sample_shape){
-								   group * ROWS * step, step,
-								   ROWS }));
+		sonde_test_process(test,
+				   sample_rows(test, (struct sample_shape){ group * ROWS * step,
+									    step, ROWS }));
 		off = sonde_test_row_count(test) - expected;
 		square += off * off / (expected * 0.8);
 		sonde_test_forget(test, SONDE_DONE, NULL);
@@ -144,14 +144,14 @@ static void samplers_by_key_one_after_the_other_stay_right(void **state)
 static void rules_count_right_on_average(void **state)
 {
 	enum { RUNS = 300, ROWS = 1000 };
-	struct sonde_test *test = sample_create(
-		"ratio=5%", "seed=4", "always=number < 50",
-		"rules=( { when = \"number < 300\"; ratio = 0.5; } )", NULL);
+	struct sonde_test *test =
+		sample_create("ratio=5%", "seed=4", "always=number < 50",
+			      "rules=( { when = \"number < 300\"; ratio = 0.5; } )", NULL);
 	struct estimates estimates = { 0 };
 
 	for (uint32_t run = 0; run < RUNS; run++) {
-		sonde_test_process(test, sample_rows(test, (struct sample_shape){
-								   0, 1, ROWS, 0, 0, 3 }));
+		sonde_test_process(test,
+				   sample_rows(test, (struct sample_shape){ 0, 1, ROWS, 0, 0, 3 }));
 		estimate_add(&estimates, sample_weights(test));
 		sonde_test_forget(test, SONDE_DONE, NULL);
 	}

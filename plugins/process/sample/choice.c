@@ -179,11 +179,9 @@ static void read_traces(struct choice *choice, const struct sonde_column *column
  * that are left would all be kept again, and yet stand for more. */
 static void read_keys(struct choice *choice, const struct sonde_batch *batch)
 {
-	bool weighted = choice->carried.weight || choice->has_befores;
-
 	for (uint32_t row = 0; row < batch->row_count; row++) {
 		uint64_t key = choice->keys[row], bits;
-		double weight = weighted ? choice_weight_before(choice, row) : 1;
+		double weight = choice_weight_before(choice, row);
 
 		if (weight > 1) {
 			memcpy(&bits, &weight, sizeof(bits));
@@ -220,12 +218,24 @@ static uint64_t count_unknown(const struct choice *choice, const struct sonde_ba
 	return count;
 }
 
+static bool are_all_known(const struct choice *choice, uint32_t count)
+{
+	for (uint32_t byte = 0; byte < count / 8; byte++) {
+		if (choice->known[byte] != 0xff)
+			return false;
+	}
+	for (uint32_t row = count / 8 * 8; row < count; row++) {
+		if (!sonde_bit(choice->known, row))
+			return false;
+	}
+	return true;
+}
+
 static void find_randomness(struct choice *choice, const struct chooser *chooser,
 			    const struct sonde_batch *batch)
 {
 	const struct sonde_column *trace = find_trace(chooser, batch);
 	uint32_t count = batch->row_count, names = chooser->key->columns.count;
-	bool whole;
 
 	choice->way = trace ? CHOICE_TRACE : names ? CHOICE_KEY : CHOICE_RANDOM;
 	if (names && (choice->way == CHOICE_KEY || chooser->limit))
@@ -240,14 +250,11 @@ static void find_randomness(struct choice *choice, const struct chooser *chooser
 		fill_random(choice, chooser->random, count);
 		return;
 	}
-	if (choice->way == CHOICE_KEY)
+	choice->by_keys = choice->way == CHOICE_KEY && !choice->carried.weight &&
+			  !choice->has_befores && are_all_known(choice, count);
+	if (choice->way == CHOICE_KEY && !choice->by_keys)
 		read_keys(choice, batch);
-	whole = true;
-	for (uint32_t byte = 0; byte < count / 8 && whole; byte++)
-		whole = choice->known[byte] == 0xff;
-	for (uint32_t row = count / 8 * 8; row < count && whole; row++)
-		whole = sonde_bit(choice->known, row);
-	if (whole)
+	if (choice->by_keys || are_all_known(choice, count))
 		return;
 	fill_rest(choice, chooser->random, count);
 	choice->keyless_rows = count_unknown(choice, batch);
@@ -255,9 +262,21 @@ static void find_randomness(struct choice *choice, const struct chooser *chooser
 
 /* ---- choosing by ratio ------------------------------------------------------------------- */
 
+static inline uint32_t byte_of(const uint64_t *numbers, uint64_t bound)
+{
+	uint32_t byte = 0;
+
+#pragma GCC unroll 8
+	for (uint32_t i = 0; i < 8; i++)
+		byte |= (uint32_t)(numbers[i] >= bound) << i;
+	return byte;
+}
+
 /* The same threshold for all, and nothing from before. */
 static void choose_even(struct choice *choice, uint64_t threshold, const struct sonde_batch *batch)
 {
+	const uint64_t *numbers = choice->by_keys ? choice->keys : choice->randomness;
+	uint64_t bound = choice->by_keys ? threshold << 8 : threshold; /* keys have 64 bits */
 	uint32_t count = batch->row_count;
 
 	choice->even = true;
@@ -266,11 +285,12 @@ static void choose_even(struct choice *choice, uint64_t threshold, const struct 
 	choice->kept_count = 0;
 	for (uint32_t start = 0; start < count; start += 64) {
 		uint32_t rows = count - start < 64 ? count - start : 64;
-		const uint64_t *randomness = choice->randomness + start;
 		uint64_t word = 0, selected = UINT64_MAX;
 
-		for (uint32_t i = 0; i < rows; i++)
-			word |= (uint64_t)(randomness[i] >= threshold) << i;
+		for (uint32_t i = 0; i + 8 <= rows; i += 8)
+			word |= (uint64_t)byte_of(numbers + start + i, bound) << i;
+		for (uint32_t i = rows / 8 * 8; i < rows; i++)
+			word |= (uint64_t)(numbers[start + i] >= bound) << i;
 		if (batch->selected)
 			memcpy(&selected, batch->selected + start / 8, (rows + 7) / 8);
 		word &= le64toh(selected);
@@ -285,8 +305,8 @@ static void choose_even(struct choice *choice, uint64_t threshold, const struct 
 /* Whether a row is kept; sets its factor, and whether its threshold is another now. */
 static bool choose_row(struct choice *choice, uint32_t row)
 {
-	uint64_t threshold = choice->thresholds[row], randomness = choice->randomness[row];
-	uint64_t before = 0;
+	uint64_t threshold = choice->thresholds[row], before = 0;
+	uint64_t randomness = choice->by_keys ? choice->keys[row] >> 8 : choice->randomness[row];
 	bool composes = choice->way == CHOICE_TRACE && sonde_bit(choice->known, row);
 
 	if (composes && choice->has_befores)
@@ -375,7 +395,7 @@ static void choose_limited(struct choice *choice, const struct chooser *chooser,
 
 static void forget(struct choice *choice)
 {
-	choice->grown = false;
+	choice->grown = choice->by_keys = false;
 	choice->refused_rows = choice->refused_events = 0;
 	choice->limited_rows = choice->limited_events = 0;
 	choice->keyless_rows = choice->inconsistent_rows = choice->other_rows = 0;

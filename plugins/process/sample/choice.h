@@ -40,14 +40,15 @@ struct choice {
 	/* of the batch */
 	struct carried carried;
 	enum choice_way way;
+	bool by_keys; /* the randomness is what stands left in the keys */
 	bool even;    /* all kept rows stand for as many, by `factor`, and nothing was carried */
 	double factor;
 	uint64_t threshold; /* of all, then */
-	bool grown; /* some kept row stands for more than before */
+	bool grown;         /* some kept row stands for more than before */
 	bool has_befores;
 	int64_t kept_count;
-	uint64_t refused_rows, refused_events;   /* at a ratio of 0: nothing stands for them */
-	uint64_t limited_rows, limited_events;   /* above the rate */
+	uint64_t refused_rows, refused_events; /* at a ratio of 0: nothing stands for them */
+	uint64_t limited_rows, limited_events; /* above the rate */
 	uint64_t keyless_rows, inconsistent_rows, other_rows;
 };
 

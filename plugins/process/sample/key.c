@@ -118,12 +118,15 @@ static uint64_t value_of_any(struct sonde_instance *instance, struct sonde_text 
 	for (uint32_t row = 0; row < count; row++, at += stride) {                                 \
 		type_ value;                                                                       \
 		memcpy(&value, at, sizeof(value));                                                 \
-		keys[row] = key_mix(keys[row] ^ (value_));                                         \
+		keys[row] = key_mix(from[row * step] ^ (value_));                                  \
 	}                                                                                          \
 	return
 
+/* Keys as they are before a column: `from`, a number a row, or with step 0 one for all. */
+
 /* A column in which every row has a value, of a type that takes no look elsewhere. */
-static void add_plain(const struct sonde_column *column, uint32_t count, uint64_t *keys)
+static void add_plain(const struct sonde_column *column, uint32_t count, const uint64_t *from,
+		      size_t step, uint64_t *keys)
 {
 	const unsigned char *at = column->base;
 	const uint32_t stride = column->stride;
@@ -163,24 +166,58 @@ static bool is_plain(const struct sonde_column *column)
 	}
 }
 
+static uint64_t value_of_entry(struct sonde_instance *instance, const struct sonde_column *column,
+			       uint32_t code)
+{
+	struct sonde_text text = sonde_entry(column->dictionary, column->dictionary_length, code);
+
+	return column->type == SONDE_ANY ? value_of_any(instance, text)
+					 : key_of_text(text.data, text.length);
+}
+
 static uint64_t value_of_code(struct key *key, struct sonde_instance *instance,
 			      const struct sonde_column *column, uint32_t row)
 {
 	struct key_memo *memo;
-	struct sonde_text text;
 	uint32_t code;
 
 	memcpy(&code, sonde_value(column, row), sizeof(code));
 	memo = &key->memos[code & (KEY_MEMO_SLOTS - 1)];
 	if (memo->stamp == key->stamp && memo->code == code)
 		return memo->value;
-	text = sonde_entry(column->dictionary, column->dictionary_length, code);
 	*memo = (struct key_memo){ .stamp = key->stamp,
 				   .code = code,
-				   .value = column->type == SONDE_ANY
-						    ? value_of_any(instance, text)
-						    : key_of_text(text.data, text.length) };
+				   .value = value_of_entry(instance, column, code) };
 	return memo->value;
+}
+
+/* Whether it is cheaper to look at all entries of the dictionary first. */
+static bool has_few_entries(const struct sonde_column *column, uint32_t row_count)
+{
+	return column->type >= SONDE_TEXT && column->type != SONDE_ID8 &&
+	       column->type != SONDE_ID16 && !column->valid &&
+	       column->dictionary_length <= KEY_MEMO_SLOTS &&
+	       column->dictionary_length <= row_count / 4;
+}
+
+static void add_few(struct key *key, struct sonde_instance *instance,
+		    const struct sonde_column *column, uint32_t count, const uint64_t *from,
+		    size_t step, uint64_t *keys)
+{
+	const unsigned char *at = column->base;
+	const uint32_t stride = column->stride, length = column->dictionary_length;
+	const struct key_memo *memos = key->memos;
+	const uint64_t none = value_of_entry(instance, column, UINT32_MAX);
+
+	for (uint32_t code = 0; code < length; code++)
+		key->memos[code] =
+			(struct key_memo){ .value = value_of_entry(instance, column, code) };
+	for (uint32_t row = 0; row < count; row++, at += stride) {
+		uint32_t code;
+
+		memcpy(&code, at, sizeof(code));
+		keys[row] = key_mix(from[row * step] ^ (code < length ? memos[code].value : none));
+	}
 }
 
 static uint64_t value_at(struct key *key, struct sonde_instance *instance,
@@ -231,32 +268,41 @@ static bool is_hashable(const struct sonde_column *column)
 	       column->type != SONDE_QUANTILES;
 }
 
+static void add_column(struct key *key, struct sonde_instance *instance,
+		       const struct sonde_column *column, uint32_t count, const uint64_t *from,
+		       size_t step, uint64_t *keys)
+{
+	if (!is_hashable(column)) {
+		for (uint32_t row = 0; row < count; row++)
+			keys[row] = key_mix(from[row * step] ^ NO_VALUE);
+		return;
+	}
+	if (++key->stamp == 0) { /* once around: what is remembered means nothing */
+		memset(key->memos, 0, KEY_MEMO_SLOTS * sizeof(*key->memos));
+		key->stamp = 1;
+	}
+	if (is_plain(column) && !column->valid) {
+		add_plain(column, count, from, step, keys);
+	} else if (has_few_entries(column, count)) {
+		add_few(key, instance, column, count, from, step, keys);
+	} else {
+		for (uint32_t row = 0; row < count; row++)
+			keys[row] =
+				key_mix(from[row * step] ^ value_at(key, instance, column, row));
+	}
+}
+
 void key_run(struct key *key, struct sonde_instance *instance, const struct sonde_batch *batch,
 	     uint64_t *keys, unsigned char *known)
 {
 	uint32_t count = batch->row_count;
 
 	memset(known, 0, (count + 7) / 8);
-	for (uint32_t row = 0; row < count; row++)
-		keys[row] = key->start;
 	for (uint32_t i = 0; i < key->columns.count; i++) {
 		const struct sonde_column *column = key_find(batch, key->columns.items[i]);
 
-		if (!is_hashable(column)) {
-			for (uint32_t row = 0; row < count; row++)
-				keys[row] = key_mix(keys[row] ^ NO_VALUE);
-			continue;
-		}
-		mark_known(column, count, known);
-		if (++key->stamp == 0) { /* once around: what is remembered means nothing */
-			memset(key->memos, 0, KEY_MEMO_SLOTS * sizeof(*key->memos));
-			key->stamp = 1;
-		}
-		if (is_plain(column) && !column->valid) {
-			add_plain(column, count, keys);
-			continue;
-		}
-		for (uint32_t row = 0; row < count; row++)
-			keys[row] = key_mix(keys[row] ^ value_at(key, instance, column, row));
+		if (is_hashable(column))
+			mark_known(column, count, known);
+		add_column(key, instance, column, count, i ? keys : &key->start, i ? 1 : 0, keys);
 	}
 }

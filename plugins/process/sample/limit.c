@@ -38,8 +38,7 @@ static void table_fill(struct limit *limit)
 static bool table_grow(struct limit *limit)
 {
 	uint32_t capacity = limit->bucket_capacity ? limit->bucket_capacity * 2 : FIRST_BUCKETS;
-	struct bucket *buckets =
-		reallocarray(limit->buckets, capacity, sizeof(*limit->buckets));
+	struct bucket *buckets = reallocarray(limit->buckets, capacity, sizeof(*limit->buckets));
 	uint32_t *table, *touched;
 
 	if (!buckets)
@@ -100,9 +99,8 @@ static uint32_t bucket_add(struct limit *limit, uint64_t key, int64_t now_ns)
 	if (index - (OTHER + 1) >= limit->key_limit ||
 	    (index == limit->bucket_capacity && !table_grow(limit)))
 		return OTHER;
-	limit->buckets[index] = (struct bucket){ .key = key,
-						 .tokens = tokens_limit(limit),
-						 .then_ns = now_ns };
+	limit->buckets[index] =
+		(struct bucket){ .key = key, .tokens = tokens_limit(limit), .then_ns = now_ns };
 	limit->bucket_count++;
 	*slot_of(limit, key) = index;
 	return index;

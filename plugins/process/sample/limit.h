@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* So many rows a second for each key, chosen so that those which stay can stand for those which go.
  *
- * A key has a bucket of tokens, which fills at the rate and holds those of one second. Of a batch it
- * keeps all of its n rows where there are tokens for them; else it spends half of them on it, and
- * each row has the chance tokens / 2 / n (a systematic sample from a random start), whose inverse is
- * what a kept row stands for, whatever came before. Half, so that of a burst in many batches the
- * last ones still have a fair chance; and tokens never come to nothing, so that no row is without
- * one. What is kept is at most one row above what was spent. */
+ * A key has a bucket of tokens, which fills at the rate and holds those of one second. Of a batch
+ * it keeps all of its n rows where there are tokens for them; else it spends half of them on it,
+ * and each row has the chance tokens / 2 / n (a systematic sample from a random start), whose
+ * inverse is what a kept row stands for, whatever came before. Half, so that of a burst in many
+ * batches the last ones still have a fair chance; and tokens never come to nothing, so that no row
+ * is without one. What is kept is at most one row above what was spent. */
 #ifndef SONDE_SAMPLE_LIMIT_H
 #define SONDE_SAMPLE_LIMIT_H
 

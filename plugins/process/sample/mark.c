@@ -12,11 +12,13 @@ static int mark_weights(struct sonde_instance *instance, const struct choice *ch
 			struct sonde_batch *batch)
 {
 	const struct sonde_column *old = choice->carried.weight;
-	const struct sonde_field field = { .name = old ? old->name : "weight",
-					   .type = SONDE_DOUBLE,
-					   .role = SONDE_ROLE_WEIGHT,
-					   .unit = old ? old->unit : NULL,
-					   .help = "rows before sampling that this one stands for" };
+	const struct sonde_field field = {
+		.name = old ? old->name : "weight",
+		.type = SONDE_DOUBLE,
+		.role = SONDE_ROLE_WEIGHT,
+		.unit = old ? old->unit : NULL,
+		.help = "rows before sampling that this one stands for"
+	};
 	struct sonde_column *column;
 
 	if (choice->even)
@@ -115,11 +117,11 @@ static uint32_t row_code(struct marker *marker, uint32_t row)
 static int mark_constant(struct marker *marker, struct sonde_batch *batch)
 {
 	struct sonde_field field = marker_field(marker);
-	uint32_t code = threshold_code(marker, marker->choice->threshold,
-				       (struct sonde_text){ "", 0, 0 });
+	uint32_t code =
+		threshold_code(marker, marker->choice->threshold, (struct sonde_text){ "", 0, 0 });
 
-	if (code == UINT32_MAX || !sonde_batch_constant(marker->instance, batch, &field,
-							marker->dictionary, &code))
+	if (code == UINT32_MAX ||
+	    !sonde_batch_constant(marker->instance, batch, &field, marker->dictionary, &code))
 		return -ENOMEM;
 	return 0;
 }
@@ -139,8 +141,8 @@ static int mark_column(struct marker *marker, struct sonde_batch *batch)
 		return -ENOMEM;
 	memset(valid, 0, (batch->row_count + 7) / 8);
 	for (uint32_t row = 0; row < batch->row_count; row++) {
-		uint32_t code = sonde_bit(marker->choice->kept, row) ? row_code(marker, row)
-								     : NOTHING;
+		uint32_t code =
+			sonde_bit(marker->choice->kept, row) ? row_code(marker, row) : NOTHING;
 
 		if (code == UINT32_MAX)
 			return -ENOMEM;

@@ -12,14 +12,14 @@ struct sample_rule {
 };
 
 struct sample_settings {
-	double ratio;               /* of rows that no rule names, 0 to 1 */
-	struct sonde_texts key;     /* columns; none: traces of spans, all else at random */
-	const char *always;         /* condition; NULL or "": none */
-	struct sonde_groups rules;  /* struct sample_rule */
-	double rate;                /* rows a second and key; 0: any number */
-	uint32_t rate_keys;         /* that have a rate of their own */
-	uint64_t seed;              /* of hashes, and if not 0 of random numbers */
-	bool metrics;               /* rows that measure are sampled too */
+	double ratio;              /* of rows that no rule names, 0 to 1 */
+	struct sonde_texts key;    /* columns; none: traces of spans, all else at random */
+	const char *always;        /* condition; NULL or "": none */
+	struct sonde_groups rules; /* struct sample_rule */
+	double rate;               /* rows a second and key; 0: any number */
+	uint32_t rate_keys;        /* that have a rate of their own */
+	uint64_t seed;             /* of hashes, and if not 0 of random numbers */
+	bool metrics;              /* rows that measure are sampled too */
 };
 
 /* Rows for which a condition is true, and that none before it names. */

@@ -48,7 +48,8 @@ static const struct sonde_option sample_options[] = {
 	{ .name = "key",
 	  .type = SONDE_TEXTS,
 	  SONDE_MEMBER(struct sample, settings.key),
-	  .help = "columns: rows with the same values in them stay or go together; left open: spans "
+	  .help = "columns: rows with the same values in them stay or go together; left open: "
+		  "spans "
 		  "by their trace, other rows each for itself" },
 	{ .name = "always",
 	  .type = SONDE_TEXT,
@@ -82,7 +83,8 @@ static const struct sonde_option sample_options[] = {
 	  .type = SONDE_U64,
 	  SONDE_MEMBER(struct sample, settings.seed),
 	  .value = "0",
-	  .help = "of the choice by key: who has the same one chooses the same; not 0: random choices "
+	  .help = "of the choice by key: who has the same one chooses the same; not 0: random "
+		  "choices "
 		  "can be repeated too" },
 	{ .name = "metrics",
 	  .type = SONDE_BOOL,
@@ -154,7 +156,8 @@ static int sample_set(struct sonde_instance *instance)
 	if (result < 0)
 		return result;
 	if (plan.rate != sample->plan.rate) {
-		if (plan.rate > 0 && limit_open(&limit, plan.rate, sample->settings.rate_keys) < 0) {
+		if (plan.rate > 0 &&
+		    limit_open(&limit, plan.rate, sample->settings.rate_keys) < 0) {
 			plan_clear(&plan);
 			return sonde_fail(instance, ENOMEM, "no memory for a rate");
 		}
@@ -287,26 +290,36 @@ static int sample_process(struct sonde_instance *instance, struct sonde_batch *b
 }
 
 static const char sample_manual[] =
-	"Keeps the share `ratio` of the rows. What a kept row stands for is its weight: a column of "
-	"that role is added, or what it holds is divided by the ratio. Whoever counts rows by their "
+	"Keeps the share `ratio` of the rows. What a kept row stands for is its weight: a column "
+	"of "
+	"that role is added, or what it holds is divided by the ratio. Whoever counts rows by "
+	"their "
 	"weights comes to what there was, on average exactly. The number of events of a row stays "
 	"what it is.\n"
 	"\n"
-	"With `key`, rows go together: key = [\"process.pid\", \"process.start_time\"]. A key's hash "
-	"says whether it is kept, so that all sondes keep the same ones, and at a lower ratio some of "
+	"With `key`, rows go together: key = [\"process.pid\", \"process.start_time\"]. A key's "
+	"hash "
+	"says whether it is kept, so that all sondes keep the same ones, and at a lower ratio some "
+	"of "
 	"those that they keep at a higher one. Spans without `key`, and whatever has the key "
-	"\"trace_id\", go by their trace as OpenTelemetry's consistent probability sampling has it: "
+	"\"trace_id\", go by their trace as OpenTelemetry's consistent probability sampling has "
+	"it: "
 	"thresholds that they carry are kept to, and come out in the trace state.\n"
 	"\n"
-	"`always` is a condition: rows for which it is true are all kept, and not counted by the rate. "
-	"`rules` give other rows ratios of their own: ( { when = \"severity >= 17\"; ratio = 1.0; }, "
+	"`always` is a condition: rows for which it is true are all kept, and not counted by the "
+	"rate. "
+	"`rules` give other rows ratios of their own: ( { when = \"severity >= 17\"; ratio = 1.0; "
+	"}, "
 	"{ when = \"severity < 9\"; ratio = \"1%\"; } ); the first that is true counts. "
 	"docs/expressions.md is their language.\n"
 	"\n"
-	"`rate` keeps so many rows a second of each key, or of all together where there is no key. Of "
-	"a batch with more, as many as there is room for are chosen evenly, and stand for the rest.\n"
+	"`rate` keeps so many rows a second of each key, or of all together where there is no key. "
+	"Of "
+	"a batch with more, as many as there is room for are chosen evenly, and stand for the "
+	"rest.\n"
 	"\n"
-	"Rows that go are booked as sampled, those above the rate as limited, and those of a ratio of "
+	"Rows that go are booked as sampled, those above the rate as limited, and those of a ratio "
+	"of "
 	"0, for which none stands, as filtered. Rows that measure, and the ledger, all go on. "
 	"docs/sample.md says what is exact.";
 
