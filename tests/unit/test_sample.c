@@ -430,6 +430,27 @@ static void keys_beyond_the_bound_share_a_rate(void **state)
 	sonde_test_release(test);
 }
 
+/* ---- inputs ------------------------------------------------------------------------------ */
+
+static void check_asks(const char *option, const char *other, const char *wanted)
+{
+	struct sonde_test *test = sonde_test_create(sonde_plugin, option, other, NULL);
+
+	assert_non_null(test);
+	assert_string_equal(sonde_test_asks(test), wanted);
+	sonde_test_release(test);
+}
+
+static void a_ratio_alone_is_asked_of_inputs(void **state)
+{
+	check_asks("ratio=1/4", NULL, "1 row in 4\n");
+	check_asks("ratio=1", NULL, "");
+	check_asks("ratio=0", NULL, "...\n");
+	check_asks("ratio=1/4", "key=name", "...\n");
+	check_asks("ratio=1/4", "always=number = 5", "...\n");
+	check_asks("ratio=1/4", "rate=100", "...\n");
+}
+
 /* ---- failures ---------------------------------------------------------------------------- */
 
 static void refused_memory_loses_no_row_unseen(void **state)
@@ -480,6 +501,7 @@ int main(void)
 		cmocka_unit_test(above_its_rate_a_key_keeps_rows_that_stand_for_all),
 		cmocka_unit_test(what_is_below_its_rate_passes),
 		cmocka_unit_test(keys_beyond_the_bound_share_a_rate),
+		cmocka_unit_test(a_ratio_alone_is_asked_of_inputs),
 		cmocka_unit_test(refused_memory_loses_no_row_unseen),
 	};
 

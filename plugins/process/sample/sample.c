@@ -193,6 +193,28 @@ static void sample_stop(struct sonde_instance *instance)
 	plan_clear(&sample->plan);
 }
 
+/* ---- what inputs may do ------------------------------------------------------------------ */
+
+/* A ratio alone, of rows each for itself: an input that samples rows which do not measure, and are
+ * no spans, does the same. */
+static int sample_ask(struct sonde_instance *instance, struct sonde_asks *asks)
+{
+	const struct sample *sample = instance->self;
+	const struct sample_settings *settings = &sample->settings;
+	struct sonde_ask ask = { .size = sizeof(ask),
+				 .kind = SONDE_ASK_SAMPLE,
+				 .ratio = settings->ratio };
+	int result;
+
+	if (settings->key.count || settings->rules.count || settings->rate > 0 ||
+	    (settings->always && *settings->always) || settings->ratio <= 0)
+		return SONDE_PARTLY;
+	if (settings->ratio >= 1)
+		return SONDE_OK;
+	result = sonde_add_ask(instance, asks, &ask);
+	return result == -ENOSPC ? SONDE_PARTLY : result;
+}
+
 /* ---- rows -------------------------------------------------------------------------------- */
 
 static int64_t clock_ns(void)
@@ -250,10 +272,15 @@ static int emit_kept(struct sonde_instance *instance, struct sonde_batch *batch)
 }
 
 /* Whether all rows of a batch go on as they are, whatever they hold. */
-static bool is_exempt(struct sample *sample, const struct sonde_batch *batch)
+static bool is_exempt(struct sonde_instance *instance, const struct sonde_batch *batch)
 {
+	struct sample *sample = instance->self;
+
 	if (!batch->selected_count || batch->signal == SONDE_SIGNAL_LEDGER)
 		return true;
+	if (sonde_is_done(instance, batch, SONDE_ASK_SAMPLE) ||
+	    sonde_is_done(instance, batch, SONDE_ASK_AGGREGATE))
+		return true; /* at the source */
 	if (batch->signal == SONDE_SIGNAL_METRIC && !sample->settings.metrics) {
 		sonde_count(&sample->metric_batches, 1);
 		return true;
@@ -271,7 +298,7 @@ static int sample_process(struct sonde_instance *instance, struct sonde_batch *b
 				   .limit = sample->plan.rate > 0 ? &sample->limit : NULL,
 				   .random = &sample->random };
 
-	if (is_exempt(sample, batch)) {
+	if (is_exempt(instance, batch)) {
 		sonde_count(&sample->passed_batches, 1);
 		return SONDE_PASS;
 	}
@@ -338,6 +365,7 @@ static const struct sonde_plugin sample_plugin = {
 	.stop = sample_stop,
 	.set = sample_set,
 	.process = sample_process,
+	.ask = sample_ask,
 };
 
 SONDE_EXPORT(sample_plugin)
