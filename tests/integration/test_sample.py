@@ -47,6 +47,28 @@ def test_kept_rows_stand_for_those_that_went_and_all_are_booked(tmp_path):
     assert abs(estimate - (ROWS - red)) < 5 * (0.9 * 10 * ROWS) ** 0.5
 
 
+def test_check_knows_where_a_route_names_a_column_that_nothing_has(tmp_path):
+    def checked(where, processors=""):
+        config = tmp_path / "checked.conf"
+        config.write_text(f'''
+        sonde:      {{ resource = ["tenant=pay"]; }};
+        inputs:     {{ gen: {{ plugin = "generate"; }}; }};
+        processors: {{ any: {{ plugin = "sample"; }}; some: {{ plugin = "filter"; keep = "generate.value > 5"; }}; }};
+        outputs:    {{ out: {{ plugin = "null"; }}; }};
+        pipelines:  {{ first: {{ from = ["gen"]; through = ["some"]; }};
+                      main: {{ from = ["first"]; through = [{processors}];
+                              to = ({{ output = "out"; where = "{where}"; }}); }}; }};
+        ''')
+        result = run("check", config)
+        return result.returncode, result.stdout + result.stderr
+
+    code, said = checked("generate.vale = 5")
+    assert code == 2 and "there is no column \"generate.vale\" (did you mean \"generate.value\"?)" in said
+    assert "checked.conf:8: pipelines.main.to.where: at 1: " in said
+    assert checked("generate.value = 5 and tenant = 'pay'")[0] == 0
+    assert checked("generate.vale = 5", '"any"')[0] == 0      # it may make columns
+
+
 def test_a_ratio_changes_while_rows_flow_and_falls_back(tmp_path):
     path = tmp_path / "rows.json"
     with Daemon(tmp_path, body('ratio = "1/64";', path, 0, "rate = 20000;")) as daemon:
