@@ -29,7 +29,7 @@ double sample_weights(struct sonde_test *test);
 /* Marks the numbers of all rows emitted, of `size` at most. */
 void sample_mark(struct sonde_test *test, unsigned char *marks, uint32_t size);
 
-/* Lets the batches that one has emitted go through another. */
+/* Lets the batches that one has emitted go through another, which is released first then. */
 void sample_pass(struct sonde_test *from, struct sonde_test *to);
 
 #endif

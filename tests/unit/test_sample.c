@@ -265,8 +265,8 @@ static void samplers_of_traces_one_after_the_other_come_to_the_lowest_ratio(void
 	assert_memory_equal(kept, also, ROWS);
 	assert_true(sample_weights(second) == sample_weights(alone));
 	assert_string_equal(sonde_test_text(second, 0, "trace_state"), "ot=th:c");
-	sonde_test_release(first);
 	sonde_test_release(second);
+	sonde_test_release(first);
 	sonde_test_release(alone);
 }
 

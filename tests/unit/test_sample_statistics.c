@@ -134,8 +134,8 @@ static void samplers_by_key_one_after_the_other_stay_right(void **state)
 		sample_pass(first, second);
 		estimate_add(&estimates, sample_weights(second));
 		kept += sonde_test_row_count(second);
-		sonde_test_release(first);
 		sonde_test_release(second);
+		sonde_test_release(first);
 	}
 	check_unbiased(&estimates, ROWS);
 	assert_in_range(kept, RUNS * ROWS * 0.245, RUNS * ROWS * 0.255);
