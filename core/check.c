@@ -6,12 +6,14 @@
 #include "bounds.h"
 #include "check.h"
 #include "instance.h"
+#include "reach.h"
 
 /* Looks at the bounds of all, runs check() of every instance that a pipeline names, and notes what
  * it needs. */
 static void config_check(struct config *config, struct problems *problems)
 {
 	bounds_check(config, problems);
+	reach_check(config, problems);
 	for (uint32_t i = 0; i < config->instance_count; i++) {
 		struct instance *instance;
 

@@ -78,7 +78,7 @@ struct config_reference {
 	struct place place;
 	struct instance_config *instance;
 	struct pipeline_config *pipeline;
-	const char *where; /* to: condition; NULL: all rows. Refused until conditions exist */
+	const char *where;         /* to: condition; NULL: all rows */
 	struct queue_config queue; /* to: this route's own; else the output's */
 };
 

@@ -200,15 +200,19 @@ static struct route *graph_add_route(struct graph *graph, const struct graph_end
 	return sources_add(&to->links->sources, slot->route) ? NULL : slot->route;
 }
 
-/* A branch from one sender to all replicas of a destination. */
+/* A branch from one sender to all replicas of a destination; where: NULL: of all rows. */
 static int graph_connect(struct graph *graph, const struct graph_end *from,
 			 struct graph_end (*end)(struct graph *, const void *, uint32_t),
-			 const void *to, uint32_t to_count, const struct queue_config *queue)
+			 const void *to, uint32_t to_count, const struct queue_config *queue,
+			 const char *where)
 {
 	struct fan_branch *branch = fan_add(&from->links->fan, to_count);
+	int result = branch ? 0 : -ENOMEM;
 
-	if (!branch)
-		return -ENOMEM;
+	if (!result && where)
+		result = gate_create(where, from->name, end(graph, to, 0).name, &branch->gate);
+	if (result)
+		return result;
 	for (uint32_t i = 0; i < to_count; i++) {
 		struct graph_end receiver = end(graph, to, i);
 
@@ -248,7 +252,7 @@ static int graph_connect_sources(struct graph *graph, struct graph_pipeline *pip
 				node ? end_of_input(node, r) : end_of_pipeline(earlier, r);
 
 			result = graph_connect(graph, &sender, receiver_pipeline, config,
-					       pipeline->count, &config->queue);
+					       pipeline->count, &config->queue, NULL);
 		}
 	}
 	return result;
@@ -268,7 +272,8 @@ static int graph_connect_outputs(struct graph *graph, struct graph_pipeline *pip
 			struct graph_end sender = end_of_pipeline(pipeline, r);
 
 			result = graph_connect(graph, &sender, receiver_output, to->instance,
-					       node_of(graph, to->instance)->count, &to->queue);
+					       node_of(graph, to->instance)->count, &to->queue,
+					       to->where);
 		}
 	}
 	return result;

@@ -29,8 +29,10 @@ struct fan_branch *fan_add(struct fan *fan, uint32_t replica_count)
 
 void fan_clear(struct fan *fan)
 {
-	for (uint32_t i = 0; i < fan->count; i++)
+	for (uint32_t i = 0; i < fan->count; i++) {
 		free(fan->branches[i].routes);
+		gate_release(fan->branches[i].gate);
+	}
 	free(fan->branches);
 	memory_unreserve(fan->reserved_bytes);
 	*fan = (struct fan){ 0 };
@@ -55,7 +57,10 @@ void fan_push(struct fan *fan, struct sonde_batch *batch)
 	for (uint32_t i = 0; i < fan->count; i++) {
 		struct fan_branch *branch = &fan->branches[i];
 
-		route_push(branch->routes[branch->next], batch_hold(batch));
+		if (!branch->gate)
+			route_push(branch->routes[branch->next], batch_hold(batch));
+		else if (!gate_push(branch->gate, branch->routes[branch->next], batch))
+			continue; /* whose turn it is keeps it */
 		branch_unreserve(branch, branch->next, bytes);
 		branch->next = branch->next + 1 < branch->count ? branch->next + 1 : 0;
 	}

@@ -3,6 +3,7 @@
 #ifndef SONDE_PIPELINE_H
 #define SONDE_PIPELINE_H
 
+#include "gate.h"
 #include "instance.h"
 #include "sources.h"
 
@@ -12,6 +13,7 @@ struct fan {
 	struct fan_branch {
 		struct route **routes;
 		uint32_t count, next; /* replicas take turns */
+		struct gate *gate;    /* owned: which rows go there; NULL: all */
 	} * branches;
 	uint32_t count;
 	size_t reserved_bytes; /* in each route of each branch, unless a promise was given back */

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "fragment.h"
+#include "gate.h"
 #include "reference.h"
 #include "rule.h"
 #include "section.h"
 
-enum { HINT_LENGTH = 256, LISTED_LIMIT = 8 };
+enum { HINT_LENGTH = 256, EXPLAINED_LENGTH = 320, LISTED_LIMIT = 8 };
 
 /* One of the three lists. */
 struct list {
@@ -138,17 +139,18 @@ static bool route_read(const struct reading *reading, const config_setting_t *gr
 	struct setting_reader *reader = reading->reader;
 	const config_setting_t *queue = config_setting_get_member(group, "queue");
 	const config_setting_t *where = config_setting_get_member(group, "where");
+	char explained[EXPLAINED_LENGTH];
 	struct route_keys keys = { 0 };
 	struct setting_table tables[] = { { route_options, &keys }, { NULL, NULL } };
 	char *queue_path;
 
 	settings_read(reader, group, reading->path, tables, route_parts);
 	settings_require(reader, group, reading->path, route_options);
-	reference->where = keys.where;
-	if (where)
-		problems_add(reader->problems, PROBLEM_ERROR, setting_place(where),
-			     "%s.where: conditions are not available in this version",
-			     reading->path);
+	if (keys.where && *keys.where)
+		reference->where = keys.where;
+	if (reference->where && gate_check(keys.where, explained, sizeof(explained)) < 0)
+		problems_add(reader->problems, PROBLEM_ERROR, setting_place(where), "%s.where: %s",
+			     reading->path, explained);
 	if (!keys.output || !reference_resolve(reading, keys.output, reference))
 		return false;
 	reference->queue = reference->instance->queue;

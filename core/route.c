@@ -213,6 +213,45 @@ void route_push(struct route *route, struct sonde_batch *batch)
 		loop_post(route->receiver_loop, route->arrived);
 }
 
+/* Who waits for the batch waits for so much less, and of the rest for so much. */
+static void receipts_split(const struct receipts *all, const struct sonde_batch *batch,
+			   struct sonde_batch *rest)
+{
+	struct receipts *left = rest ? batch_receipts(rest) : NULL;
+	uint64_t kept = rest ? rest->selected_count : 0;
+
+	for (uint32_t i = 0; i < all->count; i++) {
+		uint64_t rows = all->items[i].rows;
+		uint64_t share = batch->selected_count ? rows * kept / batch->selected_count : 0;
+
+		if (left && i < left->count)
+			left->items[i].rows = share;
+		receipt_reduced(all->items[i].receipt, rows - share);
+	}
+}
+
+void route_filter(struct route *route, struct sonde_batch *batch, struct sonde_batch *rest)
+{
+	uint64_t rows = batch->selected_count - (rest ? rest->selected_count : 0);
+	uint64_t events = batch->event_count - (rest ? rest->event_count : 0);
+
+	pthread_mutex_lock(&route->mutex);
+	tally_add(&route->account->in, rows, events);
+	tally_add(&route->account->reduced[SONDE_FILTERED], rows, events);
+	pthread_mutex_unlock(&route->mutex);
+	receipts_split(batch_receipts(batch), batch, rest);
+}
+
+void route_refuse(struct route *route, struct sonde_batch *batch)
+{
+	memory_count_shed(batch->selected_count);
+	pthread_mutex_lock(&route->mutex);
+	tally_add(&route->account->in, batch->selected_count, batch->event_count);
+	route_lose(route, batch, SONDE_LOST_MEMORY);
+	pthread_mutex_unlock(&route->mutex);
+	lost_batch_release(batch_hold(batch), SONDE_LOST_MEMORY);
+}
+
 bool route_is_full(struct route *route)
 {
 	bool is_short, full;

@@ -73,6 +73,13 @@ void route_clear(struct route *route);
  * for the caller. A batch that keeps few of its rows is compacted first. */
 void route_push(struct route *route, struct sonde_batch *batch);
 
+/* Books rows of a finished batch that a condition keeps from going over the route: all of it, but
+ * for `rest`, derived from it, which is about to be pushed and hears of what it holds from now on.
+ * NULL: nothing goes. */
+void route_filter(struct route *route, struct sonde_batch *batch, struct sonde_batch *rest);
+/* Books all of it as lost, since there is no memory to look at it. Takes over no reference. */
+void route_refuse(struct route *route, struct sonde_batch *batch);
+
 /* Whether a sender that waits must stop; if so, `room` will run. Always false for routes that drop.
  */
 bool route_is_full(struct route *route);

@@ -137,7 +137,7 @@ const struct sonde_option route_options[] = {
 	{ .name = "where",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct route_keys, where),
-	  .help = "condition on the rows; not in this version" },
+	  .help = "condition: only rows for which it is true go there" },
 	{ 0 }
 };
 

@@ -168,10 +168,33 @@ static bool queue_is_equal(const struct queue_config *left, const struct queue_c
 static bool is_plain(const struct show *show, const struct config_reference *reference)
 {
 	return !reference->instance || reference->instance->kind != SONDE_OUTPUT ||
-	       (!show->key && queue_is_equal(&reference->queue, &reference->instance->queue));
+	       (!show->key && !reference->where &&
+		queue_is_equal(&reference->queue, &reference->instance->queue));
 }
 
-static void reference_show(const struct show *show, const struct config_reference *reference)
+static void where_show(struct show *show, const struct config_reference *reference)
+{
+	const struct route_keys keys = { .where = reference->where };
+
+	for (const struct sonde_option *option = route_options; option->name; option++) {
+		char *value;
+		int length;
+
+		if (strcmp(option->name, "where") != 0)
+			continue;
+		length = option_show(option, &keys, show->key, NULL, 0);
+		value = malloc((size_t)length + 1);
+		if (!value) {
+			show->failed = true;
+			return;
+		}
+		option_show(option, &keys, show->key, value, (size_t)length + 1);
+		fprintf(show->file, " where = %s;", value);
+		free(value);
+	}
+}
+
+static void reference_show(struct show *show, const struct config_reference *reference)
 {
 	const char *name =
 		reference->instance ? reference->instance->name : reference->pipeline->name;
@@ -180,7 +203,10 @@ static void reference_show(const struct show *show, const struct config_referenc
 		fprintf(show->file, "\"%s\"", name);
 		return;
 	}
-	fprintf(show->file, "{ output = \"%s\"; queue: {", name);
+	fprintf(show->file, "{ output = \"%s\";", name);
+	if (reference->where)
+		where_show(show, reference);
+	fputs(" queue: {", show->file);
 	for (const struct sonde_option *option = output_queue_options; option->name; option++) {
 		char value[64];
 

@@ -4,8 +4,8 @@
 #include "encode_put.h"
 #include "encode_state.h"
 #include "encode_value.h"
-#include "encode_weight.h"
 #include "fields.h"
+#include "sampling.h"
 
 /* ---- what several columns make, and what is rare ----------------------------------------- */
 
@@ -68,6 +68,7 @@ static bool put_state(const struct program *program, uint32_t row, struct output
 {
 	const struct sonde_column *state = program->columns.trace_state;
 	struct sonde_text before = { "", 0, 0 };
+	uint64_t threshold, old;
 	unsigned char *start;
 	uint32_t length;
 
@@ -77,8 +78,14 @@ static bool put_state(const struct program *program, uint32_t row, struct output
 	if (!output_room(output, length + program->fixed_bytes))
 		return false;
 	start = output->writer.at - length;
-	length = trace_state_write(sonde_number_at(program->columns.weight, row), before,
-				   (char *)start);
+	old = trace_state_read(before).threshold;
+	threshold = threshold_of_weight(sonde_number_at(program->columns.weight, row), old);
+	if (threshold == old) {
+		length = before.length;
+		memcpy(start, before.data, length);
+	} else {
+		length = trace_state_write(threshold, before, (char *)start);
+	}
 	if (!length)
 		return true;
 	memmove(output->writer.at - length, start, length);
@@ -95,17 +102,20 @@ static bool put_threshold(const struct program *program, uint32_t row, struct ou
 	const struct sonde_column *column = program->columns.threshold;
 	struct sonde_text before = { "", 0, 0 };
 	size_t end = output_length(output);
+	uint64_t threshold, old = 0;
 	char digits[THRESHOLD_SIZE];
 	uint32_t length;
 
 	if (column)
 		before = sonde_text_at(column, row);
-	length = threshold_write(sonde_number_at(program->columns.weight, row), before, digits);
-	if (!length && column && sonde_valid(column, row))
+	(void)threshold_read(before, &old);
+	threshold = threshold_of_weight(sonde_number_at(program->columns.weight, row), old);
+	if (threshold == old && column && sonde_valid(column, row))
 		return value_put_pair(column, row, LOG_ATTRIBUTES, output) &&
 		       output_room(output, program->fixed_bytes);
-	if (!length)
+	if (threshold == old)
 		return true;
+	length = threshold_write(threshold, digits);
 	output_put_bytes(output, ANY_TEXT, digits, length);
 	output_put_head(output, PAIR_VALUE, end);
 	output_put_bytes(output, PAIR_KEY, key, sizeof(key) - 1);

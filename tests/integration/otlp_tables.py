@@ -265,21 +265,25 @@ def set_fields(message, table, row, roles, scope=ROW):
 
 
 def threshold(weight, before):
+    """None: what is there says as much already."""
     kept = 2**56
-    if 0 < len(before) <= 14 and not before.strip("0123456789abcdef"):
+    if 0 < len(before) <= 14 and not before.strip("0123456789abcdefABCDEF"):
         kept -= int(before.ljust(14, "0"), 16)
-    kept = max(1, math.floor(Fraction(float(kept) / weight) + Fraction(1, 2)))
+    if weight is None or not weight > 2**56 / kept * (1 + 1e-12):
+        return None
+    kept = max(1, math.floor(Fraction(1 / weight) * 2**56 + Fraction(1, 2)))
     return f"{2**56 - kept:014x}".rstrip("0") or "0"
 
 
 def trace_state(weight, before):
-    if weight is None or not weight > 1:
-        return before
     members = [member.strip(" \t") for member in before.split(",")]
     own = next((member[3:] for member in members if member.startswith("ot=")), "")
     parts = own.split(";")
     known = next((part[3:] for part in reversed(parts) if part.startswith("th:")), "")
-    mine = ["th:" + threshold(weight, known)] + [part for part in parts if part and not part.startswith("th:")]
+    digits = threshold(weight, known)
+    if digits is None:
+        return before
+    mine = ["th:" + digits] + [part for part in parts if part and not part.startswith("th:")]
     others = [member for member in members if member and not member.startswith("ot=")]
     return ",".join((["ot=" + ";".join(mine)] + others)[:32])
 
@@ -328,11 +332,13 @@ def make_log(table, row):
         kept = [pair for pair in record.attributes if pair.key != before.name]
         del record.attributes[:]
         record.attributes.extend(kept)
-        if before.at(row) is not None and not (weight and weight > 1):
+        digits = threshold(weight, before.at(row) or "")
+        if before.at(row) is not None and digits is None:
             record.attributes.add(key=before.name).value.string_value = before.at(row)
-    if weight and weight > 1:
-        value = threshold(weight, (before and before.at(row)) or "")
-        record.attributes.add(key="sampling.threshold").value.string_value = value
+    else:
+        digits = threshold(weight, "")
+    if digits is not None:
+        record.attributes.add(key="sampling.threshold").value.string_value = digits
     return record
 
 

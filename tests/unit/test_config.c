@@ -205,13 +205,18 @@ static void all_names_are_of_one_space(void **state)
 
 static void what_this_version_has_not_is_refused_not_ignored(void **state)
 {
-	assert_pipeline_problem(
-		*state, "p: { from = \"a\"; to = ({ output = \"x\"; where = \"n == 1\"; }); };",
-		"pipelines.p.to.where: conditions are not available in this version\n");
-	assert_string_equal(((struct fixture *)*state)->config->pipelines[0].to[0].where, "n == 1");
 	assert_problem(*state,
 		       "outputs: { x: { plugin = \"file\"; queue: { disk = \"1GiB\"; }; }; };",
 		       "outputs.x.queue.disk: queues on disk are not available in this version\n");
+}
+
+static void a_condition_of_a_route_is_checked(void **state)
+{
+	assert_pipeline_problem(
+		*state, "p: { from = \"a\"; to = ({ output = \"x\"; where = \"n == 1 or\"; }); };",
+		"pipelines.p.to.where: at 10: a name or a value is missing at the end\n");
+	assert_string_equal(((struct fixture *)*state)->config->pipelines[0].to[0].where,
+			    "n == 1 or");
 }
 
 static void queue_and_retry_are_checked(void **state)
@@ -272,6 +277,7 @@ int main(void)
 		TEST(an_instance_needs_its_plugin),
 		TEST(all_names_are_of_one_space),
 		TEST(what_this_version_has_not_is_refused_not_ignored),
+		TEST(a_condition_of_a_route_is_checked),
 		TEST(queue_and_retry_are_checked),
 		TEST(what_is_no_config_is_only_told_of_its_syntax),
 		TEST(places_of_options_are_known),

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <math.h>
 #include "encode.h"
-#include "encode_weight.h"
 #include "fields.h"
 #include "protobuf.h"
 
@@ -285,50 +284,23 @@ static void spans_without_ids_get_ids_that_differ(void **state)
 
 /* ---- weights ----------------------------------------------------------------------------- */
 
-static void check_threshold(double weight, const char *before, const char *wanted)
+static void a_weight_goes_out_as_the_threshold_that_says_it_all(void **state)
 {
-	char digits[THRESHOLD_SIZE];
-	uint32_t length = threshold_write(
-		weight, (struct sonde_text){ before, (uint32_t)strlen(before), 0 }, digits);
+	struct sonde_batch *batch = sonde_batch_table(&instance, "spans", SONDE_SIGNAL_SPAN, 3);
+	uint32_t weight = table_add(batch, FIELD("weight", SONDE_DOUBLE, SONDE_ROLE_WEIGHT, ROW));
+	static const char *const wanted[] = { "ot=th:c,a=1", "a=1, ot=th:8", "a=1, ot=th:8" };
 
-	assert_int_equal(length, strlen(wanted));
-	assert_memory_equal(digits, wanted, length);
-}
+	table_constant(batch, FIELD("state", SONDE_TEXT, SONDE_ROLE_TRACE_STATE, ROW),
+		       VALUE(uint32_t, code_of("a=1, ot=th:8")));
+	table_set(batch, weight, 0, VALUE(double, 4));
+	table_set(batch, weight, 1, VALUE(double, 2)); /* the same */
+	table_set(batch, weight, 2, VALUE(double, 1)); /* less than there was */
+	encode(batch);
+	for (uint32_t row = 0; row < 3; row++) {
+		struct message_field span = field_of(scope_at(0, 0), SCOPE_ITEMS, row);
 
-static void weights_become_rejection_thresholds(void **state)
-{
-	check_threshold(2, "", "8");
-	check_threshold(4, "", "c");
-	check_threshold(16, "", "f");
-	check_threshold(3, "", "aaaaaaaaaaaaac");
-	check_threshold(2, "8", "c"); /* half of what half was kept of */
-	check_threshold(2, "0", "8");
-	check_threshold(2, "no digits", "8");
-	check_threshold(1e300, "", "ffffffffffffff");
-	check_threshold(1, "8", "");
-	check_threshold(0, "", "");
-	check_threshold(-2, "", "");
-	check_threshold((double)NAN, "", "");
-}
-
-static void check_state(double weight, const char *before, const char *wanted)
-{
-	char state[512];
-	uint32_t length = trace_state_write(
-		weight, (struct sonde_text){ before, (uint32_t)strlen(before), 0 }, state);
-
-	assert_true(length <= strlen(before) + STATE_GROWTH);
-	assert_int_equal(length, strlen(wanted));
-	assert_memory_equal(state, wanted, length);
-}
-
-static void thresholds_are_merged_into_trace_states(void **state)
-{
-	check_state(2, "", "ot=th:8");
-	check_state(2, "a=1", "ot=th:8,a=1");
-	check_state(2, "a=1, ot=rv:abc;th:8 ,b=2", "ot=th:c;rv:abc,a=1,b=2");
-	check_state(2, "ot=", "ot=th:8");
-	check_state(1, "a=1, ot=th:8", "a=1, ot=th:8"); /* as it came */
+		check_bytes(field_of(span, SPAN_TRACE_STATE, 0), wanted[row]);
+	}
 }
 
 int main(void)
@@ -349,8 +321,7 @@ int main(void)
 		TEST(a_sum_that_signals_is_the_same_number_afterwards),
 		TEST(long_texts_and_keys_are_written_whole),
 		TEST(spans_without_ids_get_ids_that_differ),
-		TEST(weights_become_rejection_thresholds),
-		TEST(thresholds_are_merged_into_trace_states),
+		TEST(a_weight_goes_out_as_the_threshold_that_says_it_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

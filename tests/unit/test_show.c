@@ -17,7 +17,8 @@ static void what_is_shown_reads_back_as_the_same_config(void **state)
 	     "}; };\n"
 	     "pipelines: { p: { from = \"calls\"; through = \"any\"; to = (\"con\", { output = "
 	     "\"file\"; "
-	     "queue: { memory = \"5MiB\"; }; }); }; q: { from = \"p\"; to = \"con\"; }; };\n");
+	     "queue: { memory = \"5MiB\"; }; where = \"body =~ '\\\\d\\\"'\"; }); }; "
+	     "q: { from = \"p\"; to = \"con\"; }; };\n");
 	assert_string_equal(fixture->messages, "");
 	first = shown(fixture->config);
 	load(fixture, first);
@@ -25,6 +26,7 @@ static void what_is_shown_reads_back_as_the_same_config(void **state)
 	assert_int_equal(fixture->result, 0);
 	second = shown(fixture->config);
 	assert_non_null(strstr(first, "mode = \"aggregate\";                      # default\n"));
+	assert_non_null(strstr(first, "where = \"body =~ '\\\\d\\\"'\";"));
 	assert_null(strstr(second, "# default")); /* everything was said */
 	free(first);
 	free(second);
