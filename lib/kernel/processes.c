@@ -369,11 +369,6 @@ const struct sonde_process_image *sonde_processes_find(struct sonde_processes *p
 	return image ? &image->public : NULL;
 }
 
-void sonde_process_image_release(const struct sonde_process_image *image)
-{
-	image_release((struct image *)(uintptr_t)image);
-}
-
 void sonde_processes_counts(struct sonde_processes *processes,
 			    struct sonde_processes_counts *ret_counts)
 {

@@ -160,3 +160,8 @@ void image_release(struct image *image)
 	memory_subtract(sizeof(*image));
 	free(image);
 }
+
+void sonde_process_image_release(const struct sonde_process_image *image)
+{
+	image_release((struct image *)(uintptr_t)image);
+}

@@ -4,10 +4,14 @@
 
 #include <stddef.h>
 
-static size_t found_bytes(const struct sonde_process_record *record)
+static size_t record_bytes(const struct sonde_process_record *record)
 {
 	const struct sonde_process_exec *exec = (const void *)record;
 
+	if (record->header.type == SONDE_EVENT_PROCESS_FORK)
+		return sizeof(struct sonde_process_fork);
+	if (record->header.type == SONDE_EVENT_PROCESS_EXIT)
+		return sizeof(struct sonde_process_exit);
 	return (sizeof(*exec) + exec->path_bytes + exec->arguments_bytes + 7) & ~(size_t)7;
 }
 
@@ -56,7 +60,7 @@ static const struct sonde_process_record *source_head(struct source *source)
 static void source_step(struct source *source)
 {
 	if (!source->ring)
-		source->bytes += found_bytes(source->head);
+		source->bytes += record_bytes(source->head);
 	source->head = NULL;
 }
 

@@ -112,7 +112,7 @@ void table_expire(struct table *table, uint64_t now_ns);
 struct source {
 	const struct sonde_process_record *head; /* the next record; NULL: look whether there is */
 	struct sonde_ring *ring;                 /* or, if NULL: */
-	const unsigned char *bytes, *end;        /* of records of found processes */
+	const unsigned char *bytes, *end;        /* records in memory, one after the other */
 };
 
 /* Applies the records of all sources up to a time, merged by time. What comes later waits. */
