@@ -37,6 +37,7 @@ static __always_inline void fork_record(struct sonde_processes_cpu *cpu, void *r
 		return;
 	}
 	record_fill(&fork->record, child, SONDE_EVENT_PROCESS_FORK);
+	fork->record.clock_ns = clock_of(maker);
 	fork->maker_tgid = BPF_CORE_READ(maker, tgid);
 	fork->maker_start_ns = BPF_CORE_READ(maker, group_leader, start_boottime);
 	fork->reserved = 0;
@@ -55,7 +56,9 @@ static __always_inline void exit_record(struct sonde_processes_cpu *cpu, void *r
 		return;
 	}
 	record_fill(&exit->record, task, SONDE_EVENT_PROCESS_EXIT);
+	exit->record.clock_ns = clock_of(task);
 	exit->status = status_of(task);
+	slice_read(exit, task);
 	usage_read(exit, task);
 	bpf_ringbuf_submit(exit,
 			   sonde_ring_flags(ring, &cpu->ring, sizeof(*exit), watermark_bytes));
@@ -73,6 +76,7 @@ static __always_inline void exec_record(struct sonde_processes_cpu *cpu, void *r
 	if (!record)
 		return;
 	record_fill(&record->exec.record, task, SONDE_EVENT_PROCESS_EXEC);
+	record->exec.record.clock_ns = clock_of(task);
 	path_read(record, task);
 	if (!record->exec.path_bytes)
 		path_take(record, program);

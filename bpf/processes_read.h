@@ -17,6 +17,23 @@ struct long_record {
 
 #define PID_SESSION 3 /* enum pid_type */
 
+/* The run queue of a task's CPU, on kernels with groups of tasks. */
+static __always_inline struct rq *queue_of(struct task_struct___whole *task)
+{
+	struct cfs_rq *inner = NULL;
+
+	if (!bpf_core_field_exists(task->se.cfs_rq) || !bpf_core_field_exists(inner->rq))
+		return NULL;
+	return BPF_CORE_READ(task, se.cfs_rq, rq);
+}
+
+static __always_inline __u64 clock_of(struct task_struct___whole *task)
+{
+	struct rq *queue = queue_of(task);
+
+	return queue ? BPF_CORE_READ(queue, clock) : 0;
+}
+
 static __always_inline void record_fill(struct sonde_process_record *record,
 					struct task_struct___whole *task, __u32 type)
 {
@@ -31,6 +48,7 @@ static __always_inline void record_fill(struct sonde_process_record *record,
 	record->header.type = type;
 	record->header.version = SONDE_EVENT_VERSION;
 	record->header.flags = 0;
+	record->clock_ns = 0;
 	record->exec_id = BPF_CORE_READ(task, self_exec_id);
 	record->parent_tgid = BPF_CORE_READ(parent, tgid);
 	record->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
@@ -174,6 +192,19 @@ static __always_inline int status_of(struct task_struct___whole *task)
 				BPF_CORE_READ(from_, ioac.cancelled_write_bytes);                  \
 		}                                                                                  \
 	} while (0)
+
+/* What the last thread runs for now is accounted when it leaves the CPU, which is too late: since
+ * when it does is told instead. */
+static __always_inline void slice_read(struct sonde_process_exit *exit,
+				       struct task_struct___whole *task)
+{
+	struct rq *queue = queue_of(task);
+
+	exit->slice_ns = 0;
+	if (queue)
+		exit->slice_ns = BPF_CORE_READ(task, se.exec_start) + BPF_CORE_READ(queue, clock) -
+				 BPF_CORE_READ(queue, clock_task);
+}
 
 /* What the threads used that are gone is kept with the signals; the rest each has itself, until it
  * is waited for. */

@@ -88,8 +88,19 @@ struct task_io_accounting {
 	__u64 read_bytes, write_bytes, cancelled_write_bytes;
 };
 
+struct rq {
+	__u64 clock;
+	__u64 clock_task; /* less what interrupts and the hypervisor took */
+};
+
+struct cfs_rq {
+	struct rq *rq;
+};
+
 struct sched_entity {
+	__u64 exec_start;
 	__u64 sum_exec_runtime;
+	struct cfs_rq *cfs_rq;
 };
 
 struct counter32 { /* atomic_t */

@@ -181,22 +181,57 @@ static int process_replace(struct table *table, struct process *process,
 	return 0;
 }
 
-/* ---- records ----------------------------------------------------------------------------- */
+/* ---- CPU time ----------------------------------------------------------------------------- */
+
+#define CLOCK_WINDOW_NS 10000000000ull
+#define SLICE_LIMIT_NS  10000000 /* time is accounted with each tick, at least 100 in a second */
+
+static void clock_observe(struct table_clock *clock, const struct sonde_process_record *record)
+{
+	int64_t difference_ns = (int64_t)(record->clock_ns - record->header.time_ns);
+
+	if (!record->clock_ns)
+		return;
+	if (!clock->window_ns || record->header.time_ns - clock->window_ns >= CLOCK_WINDOW_NS) {
+		clock->previous_ns = clock->window_ns ? clock->largest_ns : INT64_MIN;
+		clock->largest_ns = INT64_MIN;
+		clock->window_ns = record->header.time_ns;
+	}
+	if (difference_ns > clock->largest_ns)
+		clock->largest_ns = difference_ns;
+}
+
+/* For how long the last thread ran when it ended that had not been accounted. */
+static uint64_t slice_ns(const struct table_clock *clock, const struct sonde_process_exit *exit)
+{
+	int64_t difference_ns =
+		clock->largest_ns > clock->previous_ns ? clock->largest_ns : clock->previous_ns;
+	int64_t slice_ns =
+		(int64_t)(exit->record.header.time_ns + (uint64_t)difference_ns - exit->slice_ns);
+
+	if (!exit->slice_ns || !exit->record.clock_ns || slice_ns < 0)
+		return 0;
+	return slice_ns < SLICE_LIMIT_NS ? (uint64_t)slice_ns : SLICE_LIMIT_NS;
+}
 
 /* Ticks say how the time was split, the scheduler how much it was: as the kernel itself puts the
  * two together. */
-static void times_split(const struct sonde_process_exit *exit, struct sonde_process_usage *usage)
+static void times_split(const struct sonde_process_exit *exit, uint64_t run_ns,
+			struct sonde_process_usage *usage)
 {
 	uint64_t ticked_ns = exit->user_ns + exit->system_ns;
 	double share = ticked_ns ? (double)exit->system_ns / (double)ticked_ns : 0;
 
-	usage->system_ns = (uint64_t)((double)exit->run_ns * share);
-	if (usage->system_ns > exit->run_ns)
-		usage->system_ns = exit->run_ns;
-	usage->user_ns = exit->run_ns - usage->system_ns;
+	usage->system_ns = (uint64_t)((double)run_ns * share);
+	if (usage->system_ns > run_ns)
+		usage->system_ns = run_ns;
+	usage->user_ns = run_ns - usage->system_ns;
 }
 
-static void usage_fill(const struct sonde_process_exit *exit, struct sonde_process_event *event)
+/* ---- records ----------------------------------------------------------------------------- */
+
+static void usage_fill(const struct table *table, const struct sonde_process_exit *exit,
+		       struct sonde_process_event *event)
 {
 	event->status = exit->status;
 	event->usage_cut = exit->record.header.flags & SONDE_PROCESS_USAGE_CUT;
@@ -209,7 +244,7 @@ static void usage_fill(const struct sonde_process_exit *exit, struct sonde_proce
 		.read_bytes = exit->read_bytes,
 		.written_bytes = exit->written_bytes,
 	};
-	times_split(exit, &event->usage);
+	times_split(exit, exit->run_ns + slice_ns(&table->clock, exit), &event->usage);
 }
 
 static void tell(struct table *table, uint32_t change, const struct sonde_process_record *record,
@@ -229,7 +264,7 @@ static void tell(struct table *table, uint32_t change, const struct sonde_proces
 	if (!table->callback)
 		return;
 	if (change == SONDE_PROCESS_EXITED)
-		usage_fill((const void *)record, &event);
+		usage_fill(table, (const void *)record, &event);
 	table->callback(table->context, &event, image);
 }
 
@@ -358,6 +393,7 @@ static void found_apply(struct table *table, const struct sonde_process_exec *ex
 
 void table_apply(struct table *table, const struct sonde_process_record *record)
 {
+	clock_observe(&table->clock, record);
 	switch (record->header.type) {
 	case SONDE_EVENT_PROCESS_FORK:
 		fork_apply(table, (const void *)record);
@@ -453,6 +489,7 @@ void table_expire(struct table *table, uint64_t now_ns)
 int table_open(struct table *table, const struct table_limits *limits)
 {
 	*table = (struct table){ .limits = *limits, .bucket_count = BUCKETS_FIRST };
+	table->clock.largest_ns = table->clock.previous_ns = INT64_MIN;
 	table->buckets = calloc(BUCKETS_FIRST, sizeof(struct process *));
 	return table->buckets ? 0 : -ENOMEM;
 }

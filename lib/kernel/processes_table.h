@@ -73,6 +73,13 @@ struct table_limits {
 typedef void table_callback(void *context, const struct sonde_process_event *event,
 			    struct image *image);
 
+/* The scheduler's clock against boottime, which drift apart slowly. A record has the former as it
+ * was read last, so that the difference is never too large: the largest of late is the truth. */
+struct table_clock {
+	uint64_t window_ns;              /* begin of the one that is being looked at */
+	int64_t largest_ns, previous_ns; /* in it and in the one before; INT64_MIN: none */
+};
+
 struct table {
 	struct table_limits limits;
 	struct process **buckets;
@@ -84,6 +91,7 @@ struct table {
 	uint64_t execs, forks, exits, forgotten;
 	uint64_t refused; /* records that no memory was found for */
 	uint64_t sure_ns; /* all that happened until then has been told */
+	struct table_clock clock;
 	uint32_t scan;
 	table_callback *callback;
 	void *context;

@@ -508,6 +508,36 @@ static void an_end_tells_what_was_used(void **state)
 	assert_true(told.usage_cut);
 }
 
+static void time_that_was_not_accounted_yet_is_added(void **state)
+{
+	struct sonde_process_exit end = exit_of(5000090, 9, 40, 3);
+	struct sonde_process_fork fork = { 0 };
+
+	(void)state;
+	table.callback = keep_last;
+	/* The scheduler's clock is 1000 ahead, as the one says who read it at that time. */
+	fork.record = record_of(SONDE_EVENT_PROCESS_FORK, 4000000, 10, 100, 3);
+	fork.record.clock_ns = 4001000;
+	table_apply(&table, &fork.record);
+	end.record.clock_ns = 4500000; /* read long ago */
+	end.slice_ns = 4500000;
+	end.run_ns = 7;
+	table_apply(&table, &end.record);
+	assert_int_equal(told.usage.user_ns, 7 + 5000090 + 1000 - 4500000);
+	end = exit_of(25000000, 10, 100, 3); /* as ticks are, it cannot be so much */
+	end.record.clock_ns = 24000000;
+	end.slice_ns = 5000000;
+	table_apply(&table, &end.record);
+	assert_int_equal(told.usage.user_ns, 10000000);
+	end = exit_of(20000000000, 11, 100, 3); /* what was seen long ago holds no more */
+	end.record.clock_ns = end.slice_ns = 19999000000;
+	table_apply(&table, &end.record);
+	end = exit_of(30000000001, 12, 100, 3);
+	end.record.clock_ns = end.slice_ns = 29999000000;
+	table_apply(&table, &end.record);
+	assert_int_equal(told.usage.user_ns, 1);
+}
+
 #define CASE(name_) cmocka_unit_test_setup_teardown(name_, table_setup, table_teardown)
 
 int main(void)
@@ -536,6 +566,7 @@ int main(void)
 		CASE(arguments_without_an_ending_zero_get_one),
 		CASE(events_are_told_in_order_up_to_a_bound),
 		CASE(an_end_tells_what_was_used),
+		CASE(time_that_was_not_accounted_yet_is_added),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ struct sonde_process_record {
 	struct sonde_event header;
 	__u64 exec_id;         /* grows by one with each exec; a new process has its maker's */
 	__u64 parent_start_ns; /* boottime */
+	__u64 clock_ns;        /* the scheduler's, when this CPU read it last; 0: not known */
 	__u32 parent_tgid;
 	__u32 user_id, group_id; /* real ones, as the first user namespace numbers them */
 	__u32 session_id;        /* pid of the session's leader */
@@ -48,8 +49,10 @@ struct sonde_process_exec {
 struct sonde_process_exit {
 	struct sonde_process_record record;
 	__u64 user_ns, system_ns; /* as ticks tell them apart */
-	__u64 run_ns;             /* CPU time, exact to the last time that it was accounted */
-	__u64 resident_pages;     /* at most */
+	__u64 run_ns;             /* CPU time, as far as it was accounted */
+	__u64 slice_ns; /* when that was, for the last thread, by the scheduler's clock; 0: not
+			   known */
+	__u64 resident_pages; /* at most */
 	__u64 minor_faults, major_faults;
 	__u64 voluntary_switches, involuntary_switches;
 	__u64 read_bytes, written_bytes; /* from and to storage; UINT64_MAX: not accounted */
