@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROUNDS = 300, NOISE = 3 };
+enum { ROUNDS = 300, NOISE = 3, FLOOD = 8000 };
 
 static struct sonde_processes *table;
 static pid_t wanted; /* the pid that all get; 0: it may not be chosen */
@@ -115,6 +115,81 @@ static int round_pass(int number)
 	return good && start_ns <= forked_ns && start_ns == other_ns;
 }
 
+/* ---- losses ------------------------------------------------------------------------------ */
+
+/* A child of this program that runs another when it is told to, or ends. */
+struct waiting {
+	pid_t pid;
+	int tell_fd, begun_fd;
+};
+
+static int waiting_make(struct waiting *waiting, const char *mark)
+{
+	int tell[2], begun[2];
+	char byte;
+
+	if (pipe2(tell, O_CLOEXEC) || pipe2(begun, O_CLOEXEC))
+		return -1;
+	waiting->pid = fork();
+	if (!waiting->pid) {
+		close(tell[1]);
+		close(begun[0]);
+		if (read(tell[0], &byte, 1) == 1)
+			execl("/bin/sleep", "sleep", "1000", mark, (char *)NULL);
+		_exit(0);
+	}
+	close(tell[0]);
+	close(begun[1]);
+	waiting->tell_fd = tell[1];
+	waiting->begun_fd = begun[0];
+	return waiting->pid < 0 ? -1 : 0;
+}
+
+/* More ends than the rings hold, while nobody reads. */
+static void flood(void)
+{
+	for (int i = 0; i < FLOOD; i++) {
+		pid_t pid = vfork();
+
+		if (!pid)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* One process's exec and another's end are lost: the first has its new name, the second none. */
+static int losses_pass(void)
+{
+	struct sonde_processes_counts counts = { .size = sizeof(counts) };
+	struct waiting execs, ends;
+	uint64_t before_ns, start_ns;
+	const struct sonde_process_image *image;
+	char byte = 0;
+	int good;
+
+	if (waiting_make(&execs, "0.1") || waiting_make(&ends, ""))
+		return 0;
+	before_ns = sonde_kernel_boottime_ns();
+	good = is_named(execs.pid, 0, before_ns, "own", &start_ns);
+	flood();
+	close(ends.tell_fd);
+	waitpid(ends.pid, NULL, 0);
+	good = write(execs.tell_fd, &byte, 1) == 1 && good;
+	good = read(execs.begun_fd, &byte, 1) == 0 && good;
+	sonde_processes_read(table); /* from now on it is known again what it runs */
+	good = is_named(execs.pid, 0, sonde_kernel_boottime_ns(), "0.1", &start_ns) && good;
+	good = is_named(execs.pid, start_ns, before_ns, "own", &start_ns) && good;
+	image = sonde_processes_find(table, (uint32_t)ends.pid, 0, sonde_kernel_boottime_ns());
+	good = !image && good;
+	sonde_process_image_release(image);
+	kill(execs.pid, SIGKILL);
+	waitpid(execs.pid, NULL, 0);
+	sonde_processes_counts(table, &counts);
+	printf("losses: %s, %llu lost\n", good ? "passed" : "failed",
+	       (unsigned long long)counts.lost);
+	return good && counts.lost;
+}
+
 int main(void)
 {
 	struct sonde_processes_counts counts = { .size = sizeof(counts) };
@@ -135,6 +210,7 @@ int main(void)
 		kill(noise[i], SIGKILL);
 		waitpid(noise[i], NULL, 0);
 	}
+	failed += !losses_pass();
 	sonde_processes_counts(table, &counts);
 	printf("%d of %d failed; %llu lost of %llu\n", failed, ROUNDS,
 	       (unsigned long long)counts.lost, (unsigned long long)counts.execs);

@@ -132,13 +132,13 @@ def test_a_pid_given_again_and_again_is_never_misnamed(watch, cgroup):
         assert_ended_so(ended, each["status"])
 
 
-def test_the_table_names_a_process_at_any_time_of_its_life(tmp_path):
+def test_the_table_names_a_process_at_any_time_of_its_life_and_after_losses(tmp_path):
     build = os.environ.get("SONDE_BUILD", f"{TREE}/build")
     program = tmp_path / "ask"
     subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-D_GNU_SOURCE", "-o", program, f"{HERE}/ask.c",
                     f"-I{TREE}/lib/kernel/include", f"-I{TREE}/bpf/include", f"{build}/lib/kernel/libsonde-kernel.so.0",
                     f"-Wl,-rpath,{build}/lib/kernel"], check=True)
-    done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([program, "own"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode == 77:
         pytest.skip(done.stdout)
     assert done.returncode == 0, done.stdout
@@ -179,7 +179,8 @@ def test_what_a_process_used_is_what_wait4_says(watch, cgroup):
     assert made["minor"] - 5 <= ended["process.faults.minor"] <= made["minor"]
     assert made["voluntary"] - 5 <= ended["process.switches.voluntary"] <= made["voluntary"]
     assert ended["process.switches.voluntary"] >= 20
-    assert ended["process.disk.written"] in (8 << 20, 0)   # 0: a file system in memory
+    written = ended["process.disk.written"]   # with what the file system keeps of a file; 0: it is in memory
+    assert written == 0 or 8 << 20 <= written < 9 << 20
     assert ended["process.duration"] > used - 1e6
 
 
