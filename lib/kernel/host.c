@@ -37,8 +37,7 @@ uint64_t sonde_kernel_monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-#define OFFSET_SLACK_NS 10000 /* what two measurements may differ by without a step of the clock   \
-			       */
+#define OFFSET_SLACK_NS 10000 /* two measurements without a step of the clock differ by less */
 
 /* Both clocks run at one rate, whatever corrects it: the offset changes by steps alone. What is
  * measured otherwise is how well it was measured, so that the first result stands. A process's

@@ -11,6 +11,7 @@
 #include <sonde/plugin.h>
 #include <sonde/processes.h>
 
+#include "choice.h"
 #include "counts.h"
 #include "events.h"
 #include "names.h"
@@ -19,18 +20,9 @@
 enum { MODE_OFF, MODE_AGGREGATE, MODE_EVENTS, MODE_BOTH };
 enum { TIMER_EVENTS, TIMER_COUNTS };
 
-#define LIST_LIMIT   1024
 #define EMIT_ROWS    1024
 #define WAITING_MOST 65536 /* events that may wait for the next reading */
 #define SECOND_NS    1000000000ull
-
-/* What the lists of the options name. */
-struct lists {
-	uint64_t cgroup_ids[LIST_LIMIT];
-	uint32_t user_ids[LIST_LIMIT];
-	uint32_t cgroup_count, user_count;
-	bool changes[SONDE_PROCESS_EXITED + 1]; /* that are told one by one */
-};
 
 /* Where events went, since the start. */
 struct ledger {
@@ -38,14 +30,6 @@ struct ledger {
 	uint64_t filtered, sampled, limited;
 	uint64_t emitted, folded;
 	uint64_t ring_lost, lost; /* of watches that are closed */
-};
-
-/* What is done with an event. */
-struct rules {
-	uint32_t mode;
-	uint32_t sample_one_in, rate_limit;
-	bool failures_only, arguments;
-	int64_t minimum_duration_ns;
 };
 
 struct processes {
@@ -75,12 +59,6 @@ struct processes {
 };
 
 static const char *const mode_choices[] = { "off", "aggregate", "events", "both", NULL };
-static const char *const change_names[] = {
-	[SONDE_PROCESS_FORKED] = "fork",
-	[SONDE_PROCESS_EXECED] = "exec",
-	[SONDE_PROCESS_EXITED] = "exit",
-};
-
 #define OPTION(name_, type_, member_)                                                              \
 	.name = name_, .type = type_, SONDE_MEMBER(struct processes, member_)
 
@@ -131,16 +109,6 @@ static const struct sonde_counter processes_counters[] = {
 typedef void problem_callback(struct sonde_instance *instance, const char *option, const char *text,
 			      const char *why);
 
-static bool change_add(struct lists *lists, const char *name)
-{
-	for (uint32_t change = 0; change <= SONDE_PROCESS_EXITED; change++)
-		if (!strcmp(name, change_names[change])) {
-			lists->changes[change] = true;
-			return true;
-		}
-	return false;
-}
-
 /* Resolves the lists; problems go to the callback. Returns how many. */
 static int lists_resolve(struct sonde_instance *instance, struct lists *lists,
 			 problem_callback *problem)
@@ -149,7 +117,7 @@ static int lists_resolve(struct sonde_instance *instance, struct lists *lists,
 	int problems = 0, error;
 
 	memset(lists, 0, sizeof(*lists));
-	for (uint32_t i = 0; i < self->cgroups.count && i < LIST_LIMIT; i++) {
+	for (uint32_t i = 0; i < self->cgroups.count && i < CHOICE_LIMIT; i++) {
 		error = sonde_kernel_cgroup_id(self->cgroups.items[i],
 					       &lists->cgroup_ids[lists->cgroup_count]);
 		if (!error)
@@ -157,14 +125,14 @@ static int lists_resolve(struct sonde_instance *instance, struct lists *lists,
 		else if (++problems)
 			problem(instance, "cgroups", self->cgroups.items[i], strerror(-error));
 	}
-	for (uint32_t i = 0; i < self->users.count && i < LIST_LIMIT; i++) {
+	for (uint32_t i = 0; i < self->users.count && i < CHOICE_LIMIT; i++) {
 		if (!names_user_id(self->users.items[i], &lists->user_ids[lists->user_count]))
 			lists->user_count++;
 		else if (++problems)
 			problem(instance, "users", self->users.items[i], "no such user");
 	}
 	for (uint32_t i = 0; i < self->changes.count; i++)
-		if (!change_add(lists, self->changes.items[i]) && ++problems)
+		if (!choice_add_change(lists, self->changes.items[i]) && ++problems)
 			problem(instance, "events", self->changes.items[i],
 				"not an event (try \"exec\", \"exit\" or \"fork\")");
 	for (uint32_t change = 0; !self->changes.count && change <= SONDE_PROCESS_EXITED; change++)
@@ -200,54 +168,6 @@ static int processes_check(struct sonde_instance *instance)
 
 /* ---- events ------------------------------------------------------------------------------ */
 
-static bool id_is_listed(const uint64_t *ids, uint32_t count, uint64_t id)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (ids[i] == id)
-			return true;
-	return !count;
-}
-
-static bool user_is_listed(const struct lists *lists, uint32_t id)
-{
-	for (uint32_t i = 0; i < lists->user_count; i++)
-		if (lists->user_ids[i] == id)
-			return true;
-	return !lists->user_count;
-}
-
-/* Whether anybody wants to know of the process. The collector itself is left out. */
-static bool process_is_wanted(const struct processes *self, const struct sonde_process_event *event)
-{
-	const struct lists *lists = self->lists;
-
-	return event->image->tgid != sonde_kernel_own_tgid() &&
-	       id_is_listed(lists->cgroup_ids, lists->cgroup_count, event->cgroup_id) &&
-	       user_is_listed(lists, event->user_id);
-}
-
-static bool event_is_wanted(const struct processes *self, const struct sonde_process_event *event)
-{
-	if (!self->lists->changes[event->change])
-		return false;
-	if (event->change != SONDE_PROCESS_EXITED)
-		return true;
-	return event->time_ns - event->image->start_ns >=
-		       (uint64_t)self->rules.minimum_duration_ns &&
-	       (!self->rules.failures_only || event->status);
-}
-
-/* The same for all events of a process, and without a rhythm: by a hash of its identity. */
-static bool process_is_chosen(const struct processes *self, const struct sonde_process_image *image)
-{
-	uint64_t mixed = (image->start_ns ^ self->seed) + image->tgid * 0x9e3779b97f4a7c15ull;
-
-	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ull;
-	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
-	mixed ^= mixed >> 31;
-	return (mixed >> 32) * self->rules.sample_one_in >> 32 == 0;
-}
-
 static bool rate_allows(struct processes *self)
 {
 	if (!self->rules.rate_limit)
@@ -262,9 +182,10 @@ static bool rate_allows(struct processes *self)
 /* Makes a row of the event, or books why there is none. True: it did. */
 static bool event_report(struct processes *self, const struct sonde_process_event *event)
 {
-	if (!event_is_wanted(self, event))
+	if (!choice_of_event(&self->rules, self->lists, event))
 		self->ledger.filtered++;
-	else if (self->rules.sample_one_in > 1 && !process_is_chosen(self, event->image))
+	else if (self->rules.sample_one_in > 1 &&
+		 !choice_of_sample(event->image, self->seed, self->rules.sample_one_in))
 		self->ledger.sampled++;
 	else if (!rate_allows(self))
 		self->ledger.limited++;
@@ -279,7 +200,8 @@ static bool event_report(struct processes *self, const struct sonde_process_even
 /* With only counts asked for, what the outcome excludes is not counted either. */
 static void event_fold(struct processes *self, const struct sonde_process_event *event)
 {
-	if (self->rules.mode == MODE_AGGREGATE && !event_is_wanted(self, event)) {
+	if (self->rules.mode == MODE_AGGREGATE &&
+	    !choice_of_event(&self->rules, self->lists, event)) {
 		self->ledger.filtered++;
 		return;
 	}
@@ -302,7 +224,7 @@ static void events_drain(struct sonde_instance *instance)
 	self->events.with_arguments = self->rules.arguments;
 	self->events.weight = self->rules.sample_one_in;
 	for (; (event = sonde_processes_next(self->watch)); seen++) {
-		if (!process_is_wanted(self, event)) {
+		if (!choice_of_process(self->lists, event)) {
 			self->ledger.filtered++;
 			continue;
 		}
