@@ -146,7 +146,7 @@ struct naming {
 	bool truncated;
 };
 
-static void naming_apply(struct naming *naming)
+static void naming_apply(struct table *table, struct naming *naming)
 {
 	struct image *image = naming->image;
 	struct program *program;
@@ -155,7 +155,7 @@ static void naming_apply(struct naming *naming)
 		program = program_complete(image->program, naming->arguments, naming->bytes,
 					   naming->truncated);
 		if (program)
-			image_name(image, program);
+			table_correct(table, image, image->public.since_ns, program);
 		program_release(program);
 	}
 	free(naming->arguments);
@@ -207,7 +207,7 @@ static int scan(struct sonde_processes *processes)
 		count = names_read(processes, &namings);
 		error = found_apply(processes, &lost_again);
 		for (uint32_t n = 0; n < count; n++)
-			naming_apply(&namings[n]);
+			naming_apply(&processes->table, &namings[n]);
 		free(namings);
 	}
 	processes->unsure = error || lost || lost_again;
