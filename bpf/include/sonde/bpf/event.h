@@ -9,6 +9,10 @@
 enum sonde_event_type {
 	SONDE_EVENT_NONE,
 	SONDE_EVENT_SYSCALL,
+	SONDE_EVENT_PROCESS_FORK = 16,
+	SONDE_EVENT_PROCESS_EXEC,
+	SONDE_EVENT_PROCESS_EXIT,
+	SONDE_EVENT_PROCESS_FOUND,
 };
 
 /* Layout of the header; an event's own fields follow it at once. */
