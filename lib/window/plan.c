@@ -128,8 +128,8 @@ static int times_check(const struct window_settings *settings, struct window_fau
 			     WINDOW_PANES / 2);
 	if (settings->lateness_ns < 0 || settings->lateness_ns > 31 * DAY_NS)
 		return fault(ret_fault, "lateness", "rows may be at most 31 days late");
-	if (settings->idle_ns < 1)
-		return fault(ret_fault, "idle", "a source needs some time to be idle");
+	if (settings->idle_ns < MILLISECOND_NS || settings->idle_ns > 31 * DAY_NS)
+		return fault(ret_fault, "idle", "a source is idle after 1ms to 31 days");
 	if (settings->future_ns < 0)
 		return fault(ret_fault, "future", "less than nothing");
 	if (!settings->group_limit || settings->group_limit > 1u << 24)

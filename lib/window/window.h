@@ -71,9 +71,9 @@ struct window_settings {
 			      * part of it */
 	int64_t lateness_ns; /* a window stays open so long beyond its end, by its sources' clocks
 			      */
-	int64_t idle_ns;     /* a source without rows for so long, by the host's clock, is not
-			      * waited for; > 0 */
-	int64_t future_ns;   /* rows that are so far ahead of the host's clock are not taken */
+	int64_t idle_ns; /* 1 ms to 31 days: a source without rows for so long, by the host's clock,
+			  * is not waited for */
+	int64_t future_ns;     /* rows that are so far ahead of the host's clock are not taken */
 	uint32_t group_limit;  /* of a table; rows of further groups are added to the group
 				* "other"; 1 to 2^24 */
 	uint64_t memory_bytes; /* of all windows together; beyond, likewise */
