@@ -6,7 +6,7 @@
 #include "layout.h"
 #include "table.h"
 
-enum { BLOCK_ROWS = 1024 };
+enum { BLOCK_ROWS = 256 }; /* so that all of a block stays in the nearest cache */
 
 /* How much rows weigh: each 1, whole numbers, or others. */
 enum weighing { WEIGH_ONE = 0, WEIGH_WHOLE, WEIGH_REAL };
@@ -23,7 +23,10 @@ struct block {
 
 	uint32_t count;
 	uint32_t rows[BLOCK_ROWS];   /* of the batch */
+	bool is_run;                 /* they lie one behind the other */
 	uint32_t groups[BLOCK_ROWS]; /* of the table */
+	uint32_t known_count;        /* groups of the table before these rows, */
+	bool known_other;            /* and whether there were others */
 	uint32_t hashes[BLOCK_ROWS];
 	unsigned char others[BLOCK_ROWS]; /* the row is of the group "other", in any case */
 	bool has_others;
@@ -36,11 +39,15 @@ struct block {
 	bool has_events; /* else each stands for one */
 	uint64_t events[BLOCK_ROWS];
 
-	/* of the measure whose turn it is */
-	uint32_t picks[BLOCK_ROWS]; /* places of rows that have a value and fulfil the condition */
+	/* of the measure whose turn it is: rows that have a value and fulfil the condition */
+	bool picks_all;              /* all of them */
+	bool picks_stand;            /* and the lists say so since the block began */
+	uint32_t picks[BLOCK_ROWS];  /* their places */
+	uint32_t picked[BLOCK_ROWS]; /* their groups */
 	uint32_t pick_count;
 	int64_t wholes[BLOCK_ROWS]; /* by pick; bits of u64 where that is the type */
 	double reals[BLOCK_ROWS];
+	int32_t buckets[BLOCK_ROWS]; /* at scale 3 */
 
 	uint64_t chance; /* state of random numbers, for what weighs no whole number */
 	uint64_t unmerged_count, other_count;

@@ -16,11 +16,11 @@ static size_t rest_bytes(const struct histogram *rest)
 }
 
 /* To be called around each change of the rest, whose buckets lib/histogram allocates. */
-static void rest_charge(const struct distribution *distribution, struct budget *budget, bool add)
+static void rest_charge(const struct distribution *distribution, struct pool *pool, bool add)
 {
 	uint64_t bytes = distribution->rest ? rest_bytes(distribution->rest) : 0;
 
-	budget->used_bytes = add ? budget->used_bytes + bytes : budget->used_bytes - bytes;
+	pool->budget->used_bytes += add ? bytes : -bytes;
 }
 
 static bool rest_make(struct distribution *distribution)
@@ -56,39 +56,51 @@ static struct sonde_exponential recorded(const struct distribution *distribution
 	};
 }
 
-static void recorded_clear(struct distribution *distribution, struct budget *budget)
+/* Room that it had stays the pool's until that is cleared. */
+static void recorded_clear(struct distribution *distribution)
 {
-	budget_free(budget, distribution->counts, distribution->length * sizeof(uint64_t));
 	distribution->counts = NULL;
 	distribution->length = 0;
 	distribution->count = distribution->zero_count = 0;
 	distribution->sum = 0;
 }
 
+/* The counts as words. NULL: no memory. */
+static uint64_t *widened(const struct distribution *distribution)
+{
+	uint64_t *words = malloc((distribution->length + 1u) * sizeof(*words));
+
+	for (uint32_t i = 0; words && i < distribution->length; i++)
+		words[i] = distribution->counts[i];
+	return words;
+}
+
 /* Moves what is recorded into the rest, which may lower the scale of both. */
-static int spill(struct distribution *distribution, struct budget *budget)
+static int spill(struct distribution *distribution, struct pool *pool)
 {
 	struct sonde_exponential head = recorded(distribution);
+	uint64_t *words = widened(distribution);
 	int result;
 
-	rest_charge(distribution, budget, false);
-	result = rest_make(distribution) ? 0 : -ENOMEM;
+	rest_charge(distribution, pool, false);
+	result = words && rest_make(distribution) ? 0 : -ENOMEM;
 	if (!result)
-		result = histogram_merge(distribution->rest, &head, distribution->counts);
+		result = histogram_merge(distribution->rest, &head, words);
+	free(words);
 	if (!result && distribution->rest->head.scale < distribution->scale)
 		distribution->scale = (int8_t)distribution->rest->head.scale;
-	rest_charge(distribution, budget, true);
+	rest_charge(distribution, pool, true);
 	if (!result)
-		recorded_clear(distribution, budget);
+		recorded_clear(distribution);
 	return result;
 }
 
 static int rest_record(struct distribution *distribution, double value, uint64_t weight,
-		       struct budget *budget)
+		       struct pool *pool)
 {
 	int result;
 
-	rest_charge(distribution, budget, false);
+	rest_charge(distribution, pool, false);
 	result = rest_make(distribution) ? 0 : -ENOMEM;
 	if (!result)
 		result = histogram_record(distribution->rest, value, weight);
@@ -96,34 +108,42 @@ static int rest_record(struct distribution *distribution, double value, uint64_t
 		distribution->rest->head.flags &= SONDE_HAS_SUM;
 		distribution->rest->head.minimum = distribution->rest->head.maximum = 0;
 	}
-	rest_charge(distribution, budget, true);
+	rest_charge(distribution, pool, true);
 	return result;
 }
 
 /* ---- recording --------------------------------------------------------------------------- */
 
-/* Makes the buckets reach to an index, in whole octaves. -ERANGE: too many. */
-static int reach(struct distribution *distribution, int32_t index, struct budget *budget)
+/* Makes the buckets reach to an index: at first over an octave or two, then by as much again, so
+ * that few moves are needed. -ERANGE: too many. */
+static int reach(struct distribution *distribution, int32_t index, struct pool *pool)
 {
-	int64_t first = index & ~7, end = (int64_t)first + 8;
-	uint32_t before = distribution->length, shift;
-	uint64_t *counts;
+	int64_t first = index & ~7, end = first + 16, before = distribution->length;
+	uint32_t *counts;
 
-	if (before && distribution->offset < first)
-		first = distribution->offset;
-	if (before && (int64_t)distribution->offset + before > end)
+	if (before && first < distribution->offset) {
 		end = (int64_t)distribution->offset + before;
-	if (end - first > DISTRIBUTION_BUCKETS)
-		return -ERANGE;
-	counts = budget_resize(budget, distribution->counts, before * sizeof(*counts),
-			       (size_t)(end - first) * sizeof(*counts));
+		first = first < distribution->offset - before ? first
+							      : distribution->offset - before;
+	} else if (before) {
+		first = distribution->offset;
+		end = (index & ~7) + 8ll;
+		end = end > first + 2 * before ? end : first + 2 * before;
+	}
+	if (end - first > DISTRIBUTION_BUCKETS) { /* without room to spare */
+		first = before && distribution->offset < (index & ~7) ? distribution->offset
+								      : index & ~7;
+		end = first + DISTRIBUTION_BUCKETS;
+		if (index >= end || (before && distribution->offset + before > end))
+			return -ERANGE;
+	}
+	counts = pool_take(pool, (size_t)(end - first) * sizeof(*counts));
 	if (!counts)
 		return -ENOMEM;
-	shift = before ? (uint32_t)(distribution->offset - first) : 0;
-	if (shift) {
-		memmove(counts + shift, counts, before * sizeof(*counts));
-		memset(counts, 0, shift * sizeof(*counts));
-	}
+	memset(counts, 0, (size_t)(end - first) * sizeof(*counts));
+	if (before)
+		memcpy(counts + (distribution->offset - first), distribution->counts,
+		       (size_t)before * sizeof(*counts));
 	distribution->counts = counts;
 	distribution->offset = (int32_t)first;
 	distribution->length = (uint16_t)(end - first);
@@ -132,29 +152,35 @@ static int reach(struct distribution *distribution, int32_t index, struct budget
 
 /* index: at the scale that the distribution has. */
 static int count_at(struct distribution *distribution, int32_t index, double value, uint64_t weight,
-		    struct budget *budget)
+		    struct pool *pool)
 {
-	uint32_t place = (uint32_t)(index - distribution->offset);
+	uint32_t place = (uint32_t)(index - distribution->offset), count;
 	int result;
 
+	if (weight > UINT32_MAX)
+		return rest_record(distribution, value, weight, pool);
 	if (place >= distribution->length) {
-		result = reach(distribution, index, budget);
+		result = reach(distribution, index, pool);
 		if (result == -ERANGE) {
-			result = spill(distribution, budget);
-			return result ? result : rest_record(distribution, value, weight, budget);
+			result = spill(distribution, pool);
+			return result ? result : rest_record(distribution, value, weight, pool);
 		}
 		if (result < 0)
 			return result;
 		place = (uint32_t)(index - distribution->offset);
 	}
-	distribution->counts[place] = count_add(distribution->counts[place], weight);
+	if (__builtin_add_overflow(distribution->counts[place], (uint32_t)weight, &count)) {
+		result = spill(distribution, pool);
+		return result ? result : rest_record(distribution, value, weight, pool);
+	}
+	distribution->counts[place] = count;
 	distribution->count = count_add(distribution->count, weight);
 	distribution->sum += value * (double)weight;
 	return 0;
 }
 
 int distribution_record_whole(struct distribution *distribution, uint64_t magnitude, bool negative,
-			      uint64_t weight, struct budget *budget)
+			      uint64_t weight, struct pool *pool)
 {
 	double value = (double)magnitude;
 	int32_t index;
@@ -164,15 +190,15 @@ int distribution_record_whole(struct distribution *distribution, uint64_t magnit
 		return 0;
 	}
 	if (negative)
-		return rest_record(distribution, -value, weight, budget);
+		return rest_record(distribution, -value, weight, pool);
 	index = distribution->scale <= MEASURE_SCALE
 			? bucket_of_whole(magnitude) >> (MEASURE_SCALE - distribution->scale)
 			: histogram_index(value, distribution->scale);
-	return count_at(distribution, index, value, weight, budget);
+	return count_at(distribution, index, value, weight, pool);
 }
 
 int distribution_record_real(struct distribution *distribution, double value, uint64_t weight,
-			     struct budget *budget)
+			     struct pool *pool)
 {
 	uint64_t bits, exponent, mantissa;
 	int32_t index;
@@ -184,7 +210,7 @@ int distribution_record_real(struct distribution *distribution, double value, ui
 		return 0;
 	}
 	if (!exponent || exponent >= EXPONENT_END) /* small, negative, no number */
-		return rest_record(distribution, value, weight, budget);
+		return rest_record(distribution, value, weight, pool);
 	if (distribution->scale > MEASURE_SCALE) {
 		index = histogram_index(value, distribution->scale);
 	} else {
@@ -192,7 +218,7 @@ int distribution_record_real(struct distribution *distribution, double value, ui
 		index = 8 * ((int32_t)exponent - EXPONENT_BIAS) - 1 + octave_place(mantissa);
 		index >>= MEASURE_SCALE - distribution->scale;
 	}
-	return count_at(distribution, index, value, weight, budget);
+	return count_at(distribution, index, value, weight, pool);
 }
 
 /* ---- merging ----------------------------------------------------------------------------- */
@@ -227,7 +253,7 @@ static int weigh(const struct sonde_exponential *head, const uint64_t *heap, uin
 }
 
 int distribution_merge(struct distribution *distribution, const struct sonde_exponential *head,
-		       const uint64_t *heap, uint64_t weight, struct budget *budget)
+		       const uint64_t *heap, uint64_t weight, struct pool *pool)
 {
 	struct sonde_exponential weighted;
 	uint64_t *words = NULL;
@@ -242,42 +268,45 @@ int distribution_merge(struct distribution *distribution, const struct sonde_exp
 	}
 	if (result < 0)
 		return result;
-	rest_charge(distribution, budget, false);
+	rest_charge(distribution, pool, false);
 	result =
 		rest_make(distribution) ? histogram_merge(distribution->rest, head, heap) : -ENOMEM;
-	rest_charge(distribution, budget, true);
+	rest_charge(distribution, pool, true);
 	free(words);
 	return result;
 }
 
 int distribution_join(struct distribution *distribution, const struct distribution *other,
-		      struct budget *budget)
+		      struct pool *pool)
 {
 	struct sonde_exponential head = recorded(other);
 	const struct histogram *rest = other->rest;
 	struct sonde_exponential parts;
-	uint64_t *words;
+	uint64_t *words = widened(other);
 	int result;
 
-	result = distribution_merge(distribution, &head, other->counts, 1, budget);
+	if (!words)
+		return -ENOMEM;
+	result = distribution_merge(distribution, &head, words, 1, pool);
+	free(words);
 	if (result < 0 || !rest || !rest->head.count)
 		return result;
 	words = malloc((histogram_words(rest) + 1u) * sizeof(*words));
 	if (!words)
 		return -ENOMEM;
 	histogram_write(rest, words, 0, &parts);
-	result = distribution_merge(distribution, &parts, words, 1, budget);
+	result = distribution_merge(distribution, &parts, words, 1, pool);
 	free(words);
 	return result;
 }
 
 int distribution_finish(struct distribution *distribution, struct sonde_exponential *ret_head,
-			struct budget *budget)
+			struct pool *pool)
 {
 	int result = 0;
 
 	if (distribution->rest && (distribution->count || distribution->zero_count))
-		result = spill(distribution, budget);
+		result = spill(distribution, pool);
 	if (result < 0)
 		return result;
 	if (!distribution->rest) {
@@ -295,24 +324,39 @@ uint32_t distribution_words(const struct sonde_exponential *head)
 	return head->positive_length + head->negative_length;
 }
 
-void distribution_copy(const struct distribution *distribution, uint64_t *words)
+void distribution_copy(const struct distribution *distribution,
+		       const struct sonde_exponential *head, uint64_t *words)
 {
-	struct sonde_exponential head;
+	struct sonde_exponential same;
 
 	if (distribution->rest) {
-		histogram_write(distribution->rest, words, 0, &head);
+		histogram_write(distribution->rest, words, 0, &same);
 		return;
 	}
-	head = recorded(distribution);
-	if (head.positive_length)
-		memcpy(words, distribution->counts + head.positive_start,
-		       head.positive_length * sizeof(*words));
+	for (uint32_t i = 0; i < head->positive_length; i++)
+		words[i] = distribution->counts[head->positive_start + i];
 }
 
-void distribution_clear(struct distribution *distribution, struct budget *budget)
+double distribution_share(struct distribution *distribution, double share, struct pool *pool)
 {
-	recorded_clear(distribution, budget);
-	rest_charge(distribution, budget, false);
+	struct sonde_exponential head;
+	uint64_t *words;
+	double value;
+
+	if (distribution_finish(distribution, &head, pool) < 0 || !head.count)
+		return NAN;
+	if (distribution->rest)
+		return histogram_share(distribution->rest, share);
+	words = widened(distribution);
+	value = words ? histogram_quantile(&head, words, share) : NAN;
+	free(words);
+	return value;
+}
+
+void distribution_clear(struct distribution *distribution, struct pool *pool)
+{
+	recorded_clear(distribution);
+	rest_charge(distribution, pool, false);
 	if (distribution->rest)
 		histogram_release(distribution->rest);
 	free(distribution->rest);
@@ -327,12 +371,13 @@ static size_t explicit_bytes(uint32_t length)
 }
 
 static int explicit_take(struct explicit_sum *sum, const struct sonde_explicit *head,
-			 const uint64_t *bounds, struct budget *budget)
+			 const uint64_t *bounds, struct pool *pool)
 {
 	if (head->length) {
-		sum->counts = budget_resize(budget, NULL, 0, explicit_bytes(head->length));
+		sum->counts = pool_take(pool, explicit_bytes(head->length));
 		if (!sum->counts)
 			return -ENOMEM;
+		memset(sum->counts, 0, head->length * sizeof(*sum->counts));
 		memcpy(sum->counts + head->length, bounds,
 		       (head->length - 1u) * sizeof(*sum->counts));
 	}
@@ -346,7 +391,7 @@ static int explicit_take(struct explicit_sum *sum, const struct sonde_explicit *
 
 int explicit_merge(struct explicit_sum *sum, const struct sonde_explicit *head,
 		   const uint64_t *counts, const uint64_t *bounds, uint64_t weight,
-		   struct budget *budget)
+		   struct pool *pool)
 {
 	struct sonde_explicit *mine = &sum->head;
 	uint64_t count;
@@ -355,7 +400,7 @@ int explicit_merge(struct explicit_sum *sum, const struct sonde_explicit *head,
 	if (!head->count || !weight)
 		return 0;
 	if (!mine->count)
-		result = explicit_take(sum, head, bounds, budget);
+		result = explicit_take(sum, head, bounds, pool);
 	if (result < 0)
 		return result;
 	if (mine->length != head->length ||
@@ -375,10 +420,4 @@ int explicit_merge(struct explicit_sum *sum, const struct sonde_explicit *head,
 	mine->minimum = head->minimum < mine->minimum ? head->minimum : mine->minimum;
 	mine->maximum = head->maximum > mine->maximum ? head->maximum : mine->maximum;
 	return 0;
-}
-
-void explicit_clear(struct explicit_sum *sum, struct budget *budget)
-{
-	budget_free(budget, sum->counts, explicit_bytes(sum->head.length));
-	*sum = (struct explicit_sum){ 0 };
 }

@@ -3,16 +3,17 @@
 #ifndef SONDE_DISTRIBUTION_H
 #define SONDE_DISTRIBUTION_H
 
-#include "budget.h"
 #include "histogram.h"
 #include "measure.h"
+#include "pool.h"
 
 enum { DISTRIBUTION_BUCKETS = 640 }; /* per sign: at scale 3 whole numbers need 512 */
 
-/* The positive values, where a value is mostly found with two cache lines; what else there is lies
- * in a histogram that is made when it comes. Zeros, with the scale set, are an empty one. */
+/* The positive values, where a value's bucket is mostly found with two cache lines; what else there
+ * is lies in a histogram that is made when it comes. Zeros, with the scale set, are an empty one.
+ */
 struct distribution {
-	uint64_t *counts; /* length of them, from bucket `offset` on */
+	uint32_t *counts; /* length of them, from bucket `offset` on; of the pool */
 	double sum;       /* of these and of zeros */
 	uint64_t count;   /* of these */
 	uint64_t zero_count;
@@ -48,28 +49,32 @@ static inline int32_t bucket_of_whole(uint64_t value)
 
 /* Adds `weight` times a value. -EINVAL: it is not finite; -ENOMEM; -EOVERFLOW. */
 int distribution_record_whole(struct distribution *distribution, uint64_t magnitude, bool negative,
-			      uint64_t weight, struct budget *budget);
+			      uint64_t weight, struct pool *pool);
 int distribution_record_real(struct distribution *distribution, double value, uint64_t weight,
-			     struct budget *budget);
+			     struct pool *pool);
 
 /* Adds `weight` times a column's value. -EINVAL, -ENOMEM, -EOVERFLOW as histogram_merge(). */
 int distribution_merge(struct distribution *distribution, const struct sonde_exponential *head,
-		       const uint64_t *heap, uint64_t weight, struct budget *budget);
+		       const uint64_t *heap, uint64_t weight, struct pool *pool);
 
 /* Adds another, which stays. */
 int distribution_join(struct distribution *distribution, const struct distribution *other,
-		      struct budget *budget);
+		      struct pool *pool);
 
-/* All of it as a column's value whose counts are the words at *ret_words, valid until it changes.
- * -ENOMEM. */
+/* All of it as a column's value. -ENOMEM. */
 int distribution_finish(struct distribution *distribution, struct sonde_exponential *ret_head,
-			struct budget *budget);
+			struct pool *pool);
 
-/* The words of what that returned, from `start` of a heap on; how many there are. */
+/* How many words that has in a heap; and these, by the head that it has given. */
 uint32_t distribution_words(const struct sonde_exponential *head);
-void distribution_copy(const struct distribution *distribution, uint64_t *words);
+void distribution_copy(const struct distribution *distribution,
+		       const struct sonde_exponential *head, uint64_t *words);
 
-void distribution_clear(struct distribution *distribution, struct budget *budget);
+/* The value that a share of all lies below; NaN: there are none. */
+double distribution_share(struct distribution *distribution, double share, struct pool *pool);
+
+/* Gives back what is not the pool's. */
+void distribution_clear(struct distribution *distribution, struct pool *pool);
 
 /* ---- histograms of explicit bounds ------------------------------------------------------- */
 
@@ -82,7 +87,6 @@ struct explicit_sum {
 /* Adds `weight` times a column's value. -EINVAL: other bounds; -ENOMEM. */
 int explicit_merge(struct explicit_sum *sum, const struct sonde_explicit *head,
 		   const uint64_t *counts, const uint64_t *bounds, uint64_t weight,
-		   struct budget *budget);
-void explicit_clear(struct explicit_sum *sum, struct budget *budget);
+		   struct pool *pool);
 
 #endif

@@ -8,12 +8,18 @@ static const uint64_t null_word = UINT64_MAX; /* no code and no number of 32 bit
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
-/* A loop over the picks for each type, so that none of them asks for it. */
+/* A loop over the picks for each type, so that none of them asks for it; of all rows of a run it
+ * only adds the stride up. */
 #define LOAD(type_, into_)                                                                         \
 	do {                                                                                       \
-		for (uint32_t i = 0; i < block->pick_count; i++) {                                 \
-			type_ value;                                                               \
+		const unsigned char *at = block_value(block, column, 0);                           \
+		type_ value;                                                                       \
                                                                                                    \
+		for (uint32_t i = 0; run && i < block->pick_count; i++, at += column->stride) {    \
+			memcpy(&value, at, sizeof(value));                                         \
+			(into_)[i] = value;                                                        \
+		}                                                                                  \
+		for (uint32_t i = 0; !run && i < block->pick_count; i++) {                         \
 			memcpy(&value, block_value(block, column, block->picks[i]),                \
 			       sizeof(value));                                                     \
 			(into_)[i] = value;                                                        \
@@ -22,6 +28,8 @@ static const uint64_t null_word = UINT64_MAX; /* no code and no number of 32 bit
 
 void block_load_wholes(struct block *block, const struct sonde_column *column)
 {
+	bool run = block->is_run && block->picks_all;
+
 	switch (column->type) {
 	case SONDE_BOOL:
 	case SONDE_U8:
@@ -49,6 +57,8 @@ void block_load_wholes(struct block *block, const struct sonde_column *column)
 
 void block_load_reals(struct block *block, const struct sonde_column *column)
 {
+	bool run = block->is_run && block->picks_all;
+
 	LOAD(double, block->reals);
 }
 
@@ -73,6 +83,26 @@ static uint64_t real_word(double value)
 	return word;
 }
 
+/* The same where each row has a text and all of them lie one behind the other; false: one of the
+ * texts finds no room. */
+static bool read_run(struct block *block, const struct by_column *by,
+		     const struct sonde_column *column, struct text_memo *memo)
+{
+	uint32_t words = block->table->shape->words, missing = 0;
+	const unsigned char *at = block_value(block, column, 0);
+	uint64_t *word = block->keys + by->word;
+
+	for (uint32_t i = 0; i < block->count; i++, word += words, at += column->stride) {
+		uint32_t entry, code;
+
+		memcpy(&entry, at, sizeof(entry));
+		code = text_memo_code(memo, column, block->intern, entry);
+		missing |= code == INTERN_FULL;
+		*word = code;
+	}
+	return !missing;
+}
+
 /* Codes of texts; a text that finds no room among the interned ones has no group of its own. */
 static void read_texts(struct block *block, const struct by_column *by,
 		       const struct sonde_column *column, struct text_memo *memo)
@@ -82,6 +112,8 @@ static void read_texts(struct block *block, const struct by_column *by,
 		column->stride && text_memo_prepare(memo, block->instance, block->batch, column);
 	uint64_t *word = block->keys + by->word;
 
+	if (remembered && !column->valid && block->is_run && read_run(block, by, column, memo))
+		return;
 	for (uint32_t i = 0; i < block->count; i++, word += words) {
 		uint32_t entry;
 
@@ -165,7 +197,9 @@ static void keys_read(struct block *block)
 		else
 			read_numbers(block, by, column);
 	}
-	for (uint32_t i = 0; i < block->count; i++)
+	for (uint32_t i = 0; words == 1 && i < block->count; i++)
+		block->hashes[i] = key_hash(block->keys + i, 1);
+	for (uint32_t i = 0; words != 1 && i < block->count; i++)
 		block->hashes[i] = key_hash(block->keys + (size_t)i * words, words);
 }
 
@@ -192,6 +226,7 @@ static void pick_all(struct block *block)
 	for (uint32_t i = 0; i < block->count; i++)
 		block->picks[i] = i;
 	block->pick_count = block->count;
+	block->picks_all = true;
 }
 
 /* A row without a weight, or with one that makes no sense, weighs 1. */
@@ -246,8 +281,10 @@ static void events_add(struct block *block)
 {
 	uint64_t *events = block->table->events;
 
-	for (uint32_t i = 0; i < block->count; i++)
-		events[block->groups[i]] += block->has_events ? block->events[i] : 1;
+	for (uint32_t i = 0; !block->has_events && i < block->count; i++)
+		events[block->groups[i]]++;
+	for (uint32_t i = 0; block->has_events && i < block->count; i++)
+		events[block->groups[i]] = count_add(events[block->groups[i]], block->events[i]);
 }
 
 /* Splitmix: equal seeds give equal numbers, and every test the same result. */

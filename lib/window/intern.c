@@ -2,13 +2,7 @@
 /* Texts by codes that are the same whatever dictionary they came in, within a bound. */
 #include "intern.h"
 
-enum { CHUNK_BYTES = 64 * 1024, SLOTS_FIRST = 256 };
-
-struct arena_chunk {
-	struct arena_chunk *next;
-	size_t used, size; /* of the bytes behind */
-	char bytes[];
-};
+enum { SLOTS_FIRST = 256 };
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -30,26 +24,6 @@ uint64_t hash_bytes(const void *data, size_t length)
 	if (length)
 		memcpy(&word, at, length);
 	return mix(hash ^ word ^ 0x8bb84b93962eacc9ull, 0xd6e8feb86659fd93ull);
-}
-
-static char *bytes_room(struct intern *intern, size_t size)
-{
-	struct arena_chunk *chunk = intern->chunks;
-	char *room;
-
-	if (!chunk || chunk->size - chunk->used < size) {
-		size_t wanted = size > CHUNK_BYTES / 4 ? size : CHUNK_BYTES;
-
-		chunk = malloc(sizeof(*chunk) + wanted);
-		if (!chunk)
-			return NULL;
-		*chunk = (struct arena_chunk){ .next = intern->chunks, .size = wanted };
-		intern->chunks = chunk;
-		intern->budget->used_bytes += sizeof(*chunk) + wanted;
-	}
-	room = chunk->bytes + chunk->used;
-	chunk->used += size;
-	return room;
 }
 
 /* The slots are at most half full. */
@@ -92,7 +66,8 @@ static uint32_t entry_add(struct intern *intern, struct sonde_text text, uint32_
 	if (intern->count >= intern->limit || budget_is_spent(intern->budget) ||
 	    (intern->count == intern->capacity && !slots_grow(intern)))
 		return INTERN_FULL;
-	room = bytes_room(intern, text.length ? text.length : 1);
+	intern->pool.budget = intern->budget;
+	room = pool_take(&intern->pool, text.length ? text.length : 1);
 	if (!room)
 		return INTERN_FULL;
 	if (text.length)
@@ -120,17 +95,45 @@ uint32_t intern_text(struct intern *intern, struct sonde_text text)
 	return entry_add(intern, text, hash);
 }
 
-void intern_clear(struct intern *intern)
+struct sonde_dictionary *intern_dictionary(struct intern *intern, struct sonde_instance *instance)
 {
-	while (intern->chunks) {
-		struct arena_chunk *next = intern->chunks->next;
+	uint32_t *codes;
 
-		intern->budget->used_bytes -= sizeof(*intern->chunks) + intern->chunks->size;
-		free(intern->chunks);
-		intern->chunks = next;
+	if (!intern->published)
+		intern->published = sonde_dictionary_create(instance, true);
+	if (intern->published_capacity < intern->capacity) {
+		codes = budget_resize(intern->budget, intern->published_codes,
+				      intern->published_capacity * sizeof(*codes),
+				      intern->capacity * sizeof(*codes));
+		if (!codes)
+			return NULL;
+		intern->published_codes = codes;
+		intern->published_capacity = intern->capacity;
 	}
+	return intern->published;
+}
+
+uint32_t intern_publish(struct intern *intern, struct sonde_instance *instance, uint32_t code)
+{
+	const struct sonde_text *text = &intern->entries[code];
+	uint32_t published = intern->published_codes[code];
+
+	if (published)
+		return published - 1;
+	published = sonde_dictionary_add(instance, intern->published, text->data, text->length);
+	if (published != UINT32_MAX)
+		intern->published_codes[code] = published + 1;
+	return published;
+}
+
+void intern_clear(struct intern *intern, struct sonde_instance *instance)
+{
+	pool_clear(&intern->pool);
 	budget_free(intern->budget, intern->slots,
 		    ((size_t)intern->slot_mask + 1) * sizeof(*intern->slots));
 	budget_free(intern->budget, intern->entries, intern->capacity * sizeof(*intern->entries));
+	budget_free(intern->budget, intern->published_codes,
+		    intern->published_capacity * sizeof(*intern->published_codes));
+	sonde_dictionary_release(instance, intern->published);
 	*intern = (struct intern){ .limit = intern->limit, .budget = intern->budget };
 }

@@ -7,27 +7,16 @@
 static void join_chosen(const struct shape_measure *measure, struct state *into, uint32_t group,
 			const struct state *from, uint32_t other)
 {
-	uint64_t value = from->bits[other], best = into->bits[group];
-	bool less;
-	double x, y;
+	uint64_t value = from->chosen[other], best = into->chosen[group];
+	bool better = measure->function == FUNCTION_MINIMUM   ? value < best
+		      : measure->function == FUNCTION_MAXIMUM ? value > best
+		      : measure->function == FUNCTION_FIRST
+			      ? from->times[other] < into->times[group]
+			      : from->times[other] >= into->times[group];
 
-	if (!from->seen[other])
+	if (!better || !state_seen(from, other))
 		return;
-	memcpy(&x, &value, sizeof(x));
-	memcpy(&y, &best, sizeof(y));
-	less = measure->type == SONDE_DOUBLE ? x < y
-	       : measure->type == SONDE_U64  ? value < best
-					     : (int64_t)value < (int64_t)best;
-	if (measure->function == FUNCTION_MAXIMUM)
-		less = !less && value != best;
-	if (into->times)
-		less = measure->function == FUNCTION_FIRST
-			       ? from->times[other] < into->times[group]
-			       : from->times[other] >= into->times[group];
-	if (into->seen[group] && !less)
-		return;
-	into->bits[group] = value;
-	into->seen[group] = 1;
+	into->chosen[group] = value;
 	if (into->times)
 		into->times[group] = from->times[other];
 }
@@ -36,15 +25,36 @@ static int join_histograms(struct table *table, struct state *into, uint32_t gro
 			   const struct state *from, uint32_t other)
 {
 	int result = distribution_join(&into->distributions[group], &from->distributions[other],
-				       table->budget);
+				       &table->pool);
 	const struct explicit_sum *sum = from->explicits ? &from->explicits[other] : NULL;
 
 	if (result < 0 || !sum || !sum->head.count)
 		return result;
-	if (state_make_explicit(table, into) < 0)
+	if (STATE_MAKE(table, into, explicits) < 0)
 		return -ENOMEM;
 	return explicit_merge(&into->explicits[group], &sum->head, sum->counts,
-			      sum->counts + sum->head.length, 1, table->budget);
+			      sum->counts + sum->head.length, 1, &table->pool);
+}
+
+static int join_wholes(struct table *table, struct state *into, uint32_t group,
+		       const struct state *from, uint32_t other)
+{
+	int64_t sum;
+
+	if (into->seen)
+		into->seen[group] |= state_seen(from, other);
+	if (from->reals)
+		into->reals[group] += from->reals[other];
+	if (from->carried)
+		into->carried[group] += from->carried[other];
+	if (!__builtin_add_overflow(into->wholes[group], from->wholes[other], &sum)) {
+		into->wholes[group] = sum;
+		return 0;
+	}
+	if (STATE_MAKE(table, into, carried) < 0)
+		return -ENOMEM;
+	into->carried[group] += from->wholes[other];
+	return 0;
 }
 
 static int join_measure(struct table *table, uint32_t index, uint32_t group,
@@ -56,22 +66,22 @@ static int join_measure(struct table *table, uint32_t index, uint32_t group,
 
 	if (from->distributions)
 		return join_histograms(table, into, group, from, other);
-	if (from->bits) {
+	if (from->chosen)
 		join_chosen(measure, into, group, from, other);
-		return 0;
-	}
-	if (from->reals && state_make_real(table, into) < 0)
+	if ((from->reals && STATE_MAKE(table, into, reals) < 0) ||
+	    (from->carried && STATE_MAKE(table, into, carried) < 0))
 		return -ENOMEM;
-	if (from->counts)
-		into->counts[group] = count_add(into->counts[group], from->counts[other]);
+	if (into->counts) /* else it follows the events */
+		into->counts[group] =
+			count_add(into->counts[group], state_count(other_table, from, other));
 	if (from->wholes)
-		into->wholes[group] += from->wholes[other];
+		return join_wholes(table, into, group, from, other);
 	if (from->reals)
 		into->reals[group] += from->reals[other];
 	if (from->weights)
 		into->weights[group] += from->weights[other];
-	if (from->seen)
-		into->seen[group] |= from->seen[other];
+	if (into->seen)
+		into->seen[group] |= state_seen(from, other);
 	return 0;
 }
 

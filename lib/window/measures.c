@@ -15,22 +15,50 @@ static void picks_find(struct block *block, uint32_t measure, const struct sonde
 	const unsigned char *valid = column ? column->valid : NULL;
 	uint32_t count = 0;
 
-	if (!condition && !valid) {
+	block->picks_all = !condition && !valid;
+	block->pick_count = block->count;
+	if (block->picks_all && block->picks_stand)
+		return;
+	block->picks_stand = block->picks_all;
+	if (block->picks_all) {
 		for (uint32_t i = 0; i < block->count; i++)
 			block->picks[i] = i;
-		block->pick_count = block->count;
+		memcpy(block->picked, block->groups, block->count * sizeof(*block->groups));
 		return;
 	}
 	for (uint32_t i = 0; i < block->count; i++) {
 		block->picks[count] = i;
+		block->picked[count] = block->groups[i];
 		count += sonde_bit(condition, block->rows[i]) & sonde_bit(valid, block->rows[i]);
 	}
 	block->pick_count = count;
+	block->picks_all = count == block->count;
 }
 
-static inline uint32_t group_of(const struct block *block, uint32_t pick)
+/* Takes picks out of the list: that at `from` becomes that at `to`. */
+static inline void pick_move(struct block *block, uint32_t from, uint32_t to)
 {
-	return block->groups[block->picks[pick]];
+	block->picks[to] = block->picks[from];
+	block->picked[to] = block->picked[from];
+}
+
+static void picks_cut(struct block *block, uint32_t count)
+{
+	block->picks_all = block->picks_all && count == block->pick_count;
+	block->picks_stand = block->picks_stand && block->picks_all;
+	block->pick_count = count;
+}
+
+/* Before values are added: which groups have any. -ENOMEM. */
+static int seen_mark(struct block *block, struct state *state)
+{
+	if (!state->seen && block->picks_all && block->pick_count == block->count)
+		return 0;
+	if (state_make_seen(block->table, state, block->known_count, block->known_other) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < block->pick_count; i++)
+		state->seen[block->picked[i]] = 1;
+	return 0;
 }
 
 static inline double weight_of(const struct block *block, uint32_t pick)
@@ -50,22 +78,39 @@ static double whole_as_real(const struct sonde_column *column, int64_t whole)
 
 /* ---- counts and sums --------------------------------------------------------------------- */
 
+/* Counts are as many as events, as long as every row is counted with a weight of 1. What events
+ * the rows at hand have is among those already. */
+static int counts_part(struct block *block, struct state *state)
+{
+	if (state->counts)
+		return 0;
+	if (state_make_counts(block->table, state) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < block->count; i++)
+		state->counts[block->groups[i]] -= block->has_events ? block->events[i] : 1;
+	return 0;
+}
+
 static int add_counts(struct block *block, struct state *state)
 {
+	if (!state->counts && block->weighing == WEIGH_ONE && block->picks_all)
+		return 0;
+	if (counts_part(block, state) < 0)
+		return -ENOMEM;
 	if (block->weighing == WEIGH_REAL) {
-		if (state_make_real(block->table, state) < 0)
+		if (STATE_MAKE(block->table, state, reals) < 0)
 			return -ENOMEM;
 		for (uint32_t i = 0; i < block->pick_count; i++) {
 			uint32_t place = block->picks[i];
 			double events = block->has_events ? (double)block->events[place] : 1;
 
-			state->reals[block->groups[place]] += block->real_weights[place] * events;
+			state->reals[block->picked[i]] += block->real_weights[place] * events;
 		}
 		return 0;
 	}
 	for (uint32_t i = 0; i < block->pick_count; i++) {
 		uint32_t place = block->picks[i];
-		uint64_t *count = &state->counts[block->groups[place]], more = 1;
+		uint64_t *count = &state->counts[block->picked[i]], more = 1;
 
 		if (block->has_events)
 			more = block->events[place];
@@ -86,10 +131,11 @@ static int add_counted(struct block *block, struct state *state, const struct so
 		block_load_reals(block, column);
 	else
 		block_load_wholes(block, column);
-	if ((real || block->weighing == WEIGH_REAL) && state_make_real(block->table, state) < 0)
+	if (counts_part(block, state) < 0 ||
+	    ((real || block->weighing == WEIGH_REAL) && STATE_MAKE(block->table, state, reals) < 0))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < block->pick_count; i++) {
-		uint32_t place = block->picks[i], group = block->groups[place];
+		uint32_t place = block->picks[i], group = block->picked[i];
 		uint64_t more = (uint64_t)block->wholes[i];
 
 		if (real || block->weighing == WEIGH_REAL) {
@@ -109,31 +155,47 @@ static int add_counted(struct block *block, struct state *state, const struct so
 	return 0;
 }
 
-static void add_wholes(struct block *block, struct state *state, const struct sonde_column *column)
+/* What does not fit into 64 bits goes into 128. */
+static int add_carried(struct block *block, struct state *state, uint32_t group, __int128 value)
 {
-	bool weighed = block->weighing == WEIGH_WHOLE, positive = is_unsigned(column);
+	if (STATE_MAKE(block->table, state, carried) < 0)
+		return -ENOMEM;
+	state->carried[group] += value;
+	return 0;
+}
 
-	for (uint32_t i = 0; i < block->pick_count; i++) {
-		uint32_t group = group_of(block, i);
-		__int128 value = positive ? (__int128)(uint64_t)block->wholes[i] : block->wholes[i];
+static int add_wholes(struct block *block, struct state *state, const struct sonde_column *column)
+{
+	bool plain = block->weighing == WEIGH_ONE, positive = is_unsigned(column);
+	int result = seen_mark(block, state);
 
-		if (weighed)
+	for (uint32_t i = 0; i < block->pick_count && !result; i++) {
+		int64_t *sum = &state->wholes[block->picked[i]], whole = block->wholes[i], all;
+		__int128 value;
+
+		if (plain && !(positive && whole < 0) &&
+		    !__builtin_add_overflow(*sum, whole, &all)) {
+			*sum = all;
+			continue;
+		}
+		value = positive ? (__int128)(uint64_t)whole : whole;
+		if (!plain)
 			value *= block->weights[block->picks[i]];
-		state->wholes[group] += value;
-		state->seen[group] = 1;
+		if (value >= INT64_MIN && value <= INT64_MAX &&
+		    !__builtin_add_overflow(*sum, (int64_t)value, &all))
+			*sum = all;
+		else
+			result = add_carried(block, state, block->picked[i], value);
 	}
+	return result;
 }
 
 static int add_reals(struct block *block, struct state *state)
 {
-	if (state_make_real(block->table, state) < 0)
+	if (STATE_MAKE(block->table, state, reals) < 0 || seen_mark(block, state) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < block->pick_count; i++) {
-		uint32_t group = group_of(block, i);
-
-		state->reals[group] += block->reals[i] * weight_of(block, i);
-		state->seen[group] = 1;
-	}
+	for (uint32_t i = 0; i < block->pick_count; i++)
+		state->reals[block->picked[i]] += block->reals[i] * weight_of(block, i);
 	return 0;
 }
 
@@ -160,10 +222,10 @@ static void load_histogram_sums(struct block *block, const struct sonde_column *
 			block->reals[kept] = explicit.sum;
 			ret_counts[kept] = (double)explicit.count;
 		}
-		block->picks[kept] = block->picks[i];
+		pick_move(block, i, kept);
 		kept += (flags & SONDE_HAS_SUM) && ret_counts[kept] > 0;
 	}
-	block->pick_count = kept;
+	picks_cut(block, kept);
 }
 
 /* Numbers of the column as real ones; of histograms their sums. ret_counts: how many values each
@@ -193,8 +255,7 @@ static int add_sums(struct block *block, struct state *state, const struct sonde
 
 	if (class_of(column->type) == CLASS_WHOLE && block->weighing != WEIGH_REAL) {
 		block_load_wholes(block, column);
-		add_wholes(block, state, column);
-		return 0;
+		return add_wholes(block, state, column);
 	}
 	load_real(block, column, counts);
 	return add_reals(block, state);
@@ -205,58 +266,61 @@ static int add_means(struct block *block, struct state *state, const struct sond
 	double counts[BLOCK_ROWS];
 
 	load_real(block, column, counts);
+	if (seen_mark(block, state) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < block->pick_count; i++) {
-		uint32_t group = group_of(block, i);
+		uint32_t group = block->picked[i];
 
 		state->reals[group] += block->reals[i] * weight_of(block, i);
 		state->weights[group] += counts[i] * weight_of(block, i);
-		state->seen[group] = 1;
 	}
 	return 0;
 }
 
 /* ---- values that are chosen -------------------------------------------------------------- */
 
-/* Whether bits a are less than b, as values of a type. */
-static bool is_less(uint32_t type, uint64_t a, uint64_t b)
+/* Numbers as words in their order; what is no number goes. */
+static void load_ordered(struct block *block, const struct sonde_column *column)
 {
-	double x, y;
+	uint32_t type = wide_type(column->type), kept = 0;
+	uint64_t *words = (uint64_t *)block->wholes;
 
-	if (type == SONDE_DOUBLE) {
-		memcpy(&x, &a, sizeof(x));
-		memcpy(&y, &b, sizeof(y));
-		return x < y;
-	}
-	return type == SONDE_U64 ? a < b : (int64_t)a < (int64_t)b;
-}
-
-static void load_bits(struct block *block, const struct sonde_column *column)
-{
-	if (class_of(column->type) == CLASS_WHOLE)
+	if (type != SONDE_DOUBLE) {
 		block_load_wholes(block, column);
-	else
-		block_load_reals(block, column);
-	if (class_of(column->type) != CLASS_WHOLE)
-		memcpy(block->wholes, block->reals, block->pick_count * sizeof(*block->wholes));
+		for (uint32_t i = 0; i < block->pick_count; i++)
+			words[i] = word_ordered(type, words[i]);
+		return;
+	}
+	block_load_reals(block, column);
+	for (uint32_t i = 0; i < block->pick_count; i++) {
+		memcpy(&words[kept], &block->reals[i], sizeof(*words));
+		words[kept] = word_ordered(type, words[kept]);
+		pick_move(block, i, kept);
+		kept += !isnan(block->reals[i]);
+	}
+	picks_cut(block, kept);
 }
 
 static int choose_extremes(struct block *block, struct state *state,
 			   const struct sonde_column *column, enum function function)
 {
-	uint32_t type = wide_type(column->type);
-	bool minimum = function == FUNCTION_MINIMUM;
+	const uint64_t *words = (const uint64_t *)block->wholes;
 
-	load_bits(block, column);
+	load_ordered(block, column);
+	if (seen_mark(block, state) < 0)
+		return -ENOMEM;
+	if (function == FUNCTION_MINIMUM) {
+		for (uint32_t i = 0; i < block->pick_count; i++) {
+			uint64_t *best = &state->chosen[block->picked[i]];
+
+			*best = words[i] < *best ? words[i] : *best;
+		}
+		return 0;
+	}
 	for (uint32_t i = 0; i < block->pick_count; i++) {
-		uint32_t group = group_of(block, i);
-		uint64_t value = (uint64_t)block->wholes[i], *best = &state->bits[group];
+		uint64_t *best = &state->chosen[block->picked[i]];
 
-		if (type == SONDE_DOUBLE && isnan(block->reals[i]))
-			continue;
-		if (!state->seen[group] ||
-		    is_less(type, minimum ? value : *best, minimum ? *best : value))
-			*best = value;
-		state->seen[group] = 1;
+		*best = words[i] > *best ? words[i] : *best;
 	}
 	return 0;
 }
@@ -275,11 +339,11 @@ static void load_texts(struct block *block, struct text_memo *memo,
 		code = remembered ? text_memo_code(memo, column, block->intern, entry)
 				  : text_code(column, block->intern, entry);
 		block->wholes[kept] = code;
-		block->picks[kept] = block->picks[i];
+		pick_move(block, i, kept);
 		kept += code != INTERN_FULL;
 	}
 	block->unmerged_count += block->pick_count - kept;
-	block->pick_count = kept;
+	picks_cut(block, kept);
 }
 
 static int choose_by_time(struct block *block, struct state *state, uint32_t measure,
@@ -288,22 +352,38 @@ static int choose_by_time(struct block *block, struct state *state, uint32_t mea
 	if (class_of(column->type) == CLASS_TEXT)
 		load_texts(block, &block->layout->measures[measure].memo, column);
 	else
-		load_bits(block, column);
+		load_ordered(block, column);
+	if (seen_mark(block, state) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < block->pick_count; i++) {
-		uint32_t group = group_of(block, i);
+		uint32_t group = block->picked[i];
 		int64_t time = block->times[block->rows[block->picks[i]]];
 
-		if (state->seen[group] && (function == FUNCTION_FIRST ? time >= state->times[group]
-								      : time < state->times[group]))
+		if (function == FUNCTION_FIRST ? time >= state->times[group]
+					       : time < state->times[group])
 			continue;
-		state->bits[group] = (uint64_t)block->wholes[i];
+		state->chosen[group] = (uint64_t)block->wholes[i];
 		state->times[group] = time;
-		state->seen[group] = 1;
 	}
 	return 0;
 }
 
 /* ---- histograms -------------------------------------------------------------------------- */
+
+enum { AHEAD = 16 }; /* rows whose cache lines are on their way while one is recorded */
+
+/* A row that comes soon needs what describes its group's buckets; one that comes sooner, whose
+ * description is there, its bucket. */
+static inline void prefetch_bucket(const struct block *block, const struct state *state, uint32_t i)
+{
+	const struct distribution *next;
+
+	if (i + 2 * AHEAD >= block->pick_count)
+		return;
+	__builtin_prefetch(&state->distributions[block->picked[i + 2 * AHEAD]], 1);
+	next = &state->distributions[block->picked[i + AHEAD]];
+	__builtin_prefetch(next->counts + (block->buckets[i + AHEAD] - next->offset), 1);
+}
 
 static int record_wholes(struct block *block, struct state *state,
 			 const struct sonde_column *column)
@@ -313,25 +393,24 @@ static int record_wholes(struct block *block, struct state *state,
 
 	block_load_wholes(block, column);
 	for (uint32_t i = 0; i < block->pick_count; i++)
-		__builtin_prefetch(&state->distributions[group_of(block, i)], 1);
+		block->buckets[i] = bucket_of_whole((uint64_t)block->wholes[i] | !block->wholes[i]);
 	for (uint32_t i = 0; i < block->pick_count && result != -ENOMEM; i++) {
-		struct distribution *into = &state->distributions[group_of(block, i)];
+		struct distribution *into = &state->distributions[block->picked[i]];
 		int64_t whole = block->wholes[i];
 		uint64_t value = (uint64_t)whole, weight = block_weight(block, block->picks[i]);
 		bool negative = !positive && whole < 0;
-		uint32_t place;
+		uint32_t place = (uint32_t)(block->buckets[i] - into->offset);
 
-		if (value && !negative && into->scale == MEASURE_SCALE) {
-			place = (uint32_t)(bucket_of_whole(value) - into->offset);
-			if (place < into->length) {
-				into->counts[place] = count_add(into->counts[place], weight);
-				into->count = count_add(into->count, weight);
-				into->sum += (double)value * (double)weight;
-				continue;
-			}
+		prefetch_bucket(block, state, i);
+		if (value && !negative && into->scale == MEASURE_SCALE && place < into->length &&
+		    weight <= UINT32_MAX - into->counts[place]) {
+			into->counts[place] += (uint32_t)weight;
+			into->count = count_add(into->count, weight);
+			into->sum += (double)value * (double)weight;
+			continue;
 		}
 		result = distribution_record_whole(into, negative ? -value : value, negative,
-						   weight, block->table->budget);
+						   weight, &block->table->pool);
 		block->unmerged_count += result < 0;
 	}
 	return result == -ENOMEM ? result : 0;
@@ -344,8 +423,8 @@ static int record_reals(struct block *block, struct state *state, const struct s
 	block_load_reals(block, column);
 	for (uint32_t i = 0; i < block->pick_count && result != -ENOMEM; i++) {
 		result = distribution_record_real(
-			&state->distributions[group_of(block, i)], block->reals[i],
-			block_weight(block, block->picks[i]), block->table->budget);
+			&state->distributions[block->picked[i]], block->reals[i],
+			block_weight(block, block->picks[i]), &block->table->pool);
 		block->unmerged_count += result < 0;
 	}
 	return result == -ENOMEM ? result : 0;
@@ -365,8 +444,8 @@ static int merge_exponentials(struct block *block, struct state *state,
 			result = -EINVAL;
 		else
 			result = distribution_merge(
-				&state->distributions[group_of(block, i)], &head, column->heap,
-				block_weight(block, block->picks[i]), block->table->budget);
+				&state->distributions[block->picked[i]], &head, column->heap,
+				block_weight(block, block->picks[i]), &block->table->pool);
 		block->unmerged_count += result < 0;
 	}
 	return result == -ENOMEM ? result : 0;
@@ -375,7 +454,7 @@ static int merge_exponentials(struct block *block, struct state *state,
 static int merge_explicits(struct block *block, struct state *state,
 			   const struct sonde_column *column)
 {
-	int result = state_make_explicit(block->table, state);
+	int result = STATE_MAKE(block->table, state, explicits);
 
 	for (uint32_t i = 0; i < block->pick_count && result != -ENOMEM; i++) {
 		struct sonde_explicit head;
@@ -386,9 +465,9 @@ static int merge_explicits(struct block *block, struct state *state,
 			result = -EINVAL;
 		else
 			result = explicit_merge(
-				&state->explicits[group_of(block, i)], &head,
+				&state->explicits[block->picked[i]], &head,
 				column->heap + head.counts_start, column->heap + head.bounds_start,
-				block_weight(block, block->picks[i]), block->table->budget);
+				block_weight(block, block->picks[i]), &block->table->pool);
 		block->unmerged_count += result < 0;
 	}
 	return result == -ENOMEM ? result : 0;
@@ -404,8 +483,11 @@ static int measure_add(struct block *block, uint32_t measure)
 	const struct sonde_column *column =
 		bound->column == COLUMN_NONE ? NULL : sonde_column(block->batch, bound->column);
 
-	if (!column && function != FUNCTION_COUNT)
-		return 0;
+	if (!column && function != FUNCTION_COUNT) {
+		block->picks_all = false;
+		block->pick_count = 0;
+		return state->distributions ? 0 : seen_mark(block, state);
+	}
 	picks_find(block, measure, column);
 	switch (function) {
 	case FUNCTION_COUNT:
@@ -433,6 +515,7 @@ int block_measure(struct block *block)
 {
 	int result = 0;
 
+	block->picks_stand = false;
 	for (uint32_t i = 0; i < block->table->shape->measure_count; i++) {
 		int added = measure_add(block, i);
 

@@ -232,6 +232,10 @@ static struct table *table_gather(struct windows *windows, const struct closing 
 		return last;
 	table = table_create(windows->shapes.items[shape], &windows->unbounded,
 			     windows->settings.group_limit);
+	if (table && table_make_all(table) < 0) {
+		table_release(table);
+		table = NULL;
+	}
 	for (uint32_t i = 0; table && i < closing->count; i++) {
 		const struct table *from = table_at(windows, closing, i, shape);
 		int result = from ? table_join_all(table, from,

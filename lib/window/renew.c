@@ -45,11 +45,11 @@ static void table_renew(struct renewal *renewal, struct table *table)
 	for (uint32_t i = 0; i < shape->measure_count; i++) {
 		struct state *state = &table->states[i];
 
-		if (shape->measures[i].type != SONDE_TEXT || !state->bits)
+		if (shape->measures[i].type != SONDE_TEXT || !state->chosen)
 			continue;
 		for (uint32_t group = 0; group < table->count; group++) {
-			if (state->seen[group])
-				state->bits[group] = code_renew(renewal, state->bits[group]);
+			if (state_seen(state, group) && (group || table->has_other))
+				state->chosen[group] = code_renew(renewal, state->chosen[group]);
 		}
 	}
 	if (renewal->apply)
@@ -83,14 +83,14 @@ void texts_renew(struct windows *windows)
 		return;
 	panes_renew(windows, &renewal);
 	if (renewal.failed) {
-		intern_clear(&fresh);
+		intern_clear(&fresh, windows->instance);
 		free(renewal.codes);
 		return;
 	}
 	renewal.apply = true;
 	panes_renew(windows, &renewal);
 	free(renewal.codes);
-	intern_clear(&windows->intern);
+	intern_clear(&windows->intern, windows->instance);
 	for (uint32_t i = 0; i < windows->layout_count; i++)
 		layout_forget(&windows->layouts[i], windows->instance);
 	/* What the new ones take is of what is held from now on. */

@@ -18,31 +18,19 @@ struct maker {
 
 /* ---- which groups ------------------------------------------------------------------------ */
 
-static double share_of(struct table *table, uint32_t measure, uint32_t group)
-{
-	struct distribution *distribution = &table->states[measure].distributions[group];
-	struct sonde_exponential head;
-
-	if (distribution_finish(distribution, &head, table->budget) < 0 || !head.count)
-		return NAN;
-	if (distribution->rest)
-		return histogram_share(distribution->rest, table->shape->measures[measure].share);
-	return histogram_quantile(&head, distribution->counts,
-				  table->shape->measures[measure].share);
-}
-
 /* What a measure comes to as a real number, to put groups in order; NaN: it has no value. */
-static double rank_of(struct table *table, uint32_t measure, uint32_t group)
+static double rank_of(struct table *table, uint32_t index, uint32_t group)
 {
-	const struct state *state = &table->states[measure];
-	uint32_t type = table->shape->measures[measure].type;
+	const struct shape_measure *measure = &table->shape->measures[index];
+	const struct state *state = &table->states[index];
+	uint64_t word;
 	double value;
 
 	if (state->distributions) {
 		struct distribution *distribution = &state->distributions[group];
 
-		if (table->shape->measures[measure].function == FUNCTION_QUANTILE)
-			return share_of(table, measure, group);
+		if (measure->function == FUNCTION_QUANTILE)
+			return distribution_share(distribution, measure->share, &table->pool);
 		value = (double)distribution->count + (double)distribution->zero_count;
 		if (distribution->rest)
 			value += (double)distribution->rest->head.count;
@@ -50,19 +38,20 @@ static double rank_of(struct table *table, uint32_t measure, uint32_t group)
 			value += (double)state->explicits[group].head.count;
 		return value;
 	}
-	if (state->counts)
-		return (double)state->counts[group] + (state->reals ? state->reals[group] : 0);
-	if (!state->seen[group])
+	if (measure->function == FUNCTION_COUNT)
+		return (double)state_count(table, state, group) +
+		       (state->reals ? state->reals[group] : 0);
+	if (!state_seen(state, group))
 		return NAN;
 	if (state->weights)
 		return state->reals[group] / state->weights[group];
 	if (state->wholes)
-		return (double)state->wholes[group] + (state->reals ? state->reals[group] : 0);
-	if (type == SONDE_DOUBLE)
-		memcpy(&value, &state->bits[group], sizeof(value));
+		return (double)state_sum(state, group) + (state->reals ? state->reals[group] : 0);
+	word = word_restored(measure->type, state->chosen[group]);
+	if (measure->type == SONDE_DOUBLE)
+		memcpy(&value, &word, sizeof(value));
 	else
-		value = type == SONDE_U64 ? (double)state->bits[group]
-					  : (double)(int64_t)state->bits[group];
+		value = measure->type == SONDE_U64 ? (double)word : (double)(int64_t)word;
 	return value;
 }
 
@@ -205,10 +194,8 @@ static int put_key(struct maker *maker, const struct by_column *by, struct sonde
 			continue;
 		}
 		if (dictionary) {
-			struct sonde_text text = maker->request->intern->entries[key[by->word]];
-
-			code = sonde_dictionary_add(maker->instance, dictionary, text.data,
-						    text.length);
+			code = intern_publish(maker->request->intern, maker->instance,
+					      (uint32_t)key[by->word]);
 			if (code == UINT32_MAX)
 				return -ENOMEM;
 			value = &code;
@@ -232,14 +219,13 @@ static int put_by(struct maker *maker, const struct by_column *by)
 	if (!by->words)
 		return 0;
 	if (by->dictionary) {
-		dictionary = sonde_dictionary_create(maker->instance, true);
+		dictionary = intern_dictionary(maker->request->intern, maker->instance);
 		if (!dictionary)
 			return -ENOMEM;
 	}
 	column = sonde_batch_add(maker->instance, maker->batch, &field, dictionary);
 	if (column)
 		result = put_key(maker, by, column, dictionary);
-	sonde_dictionary_release(maker->instance, dictionary);
 	return result;
 }
 
@@ -258,7 +244,7 @@ static uint32_t sum_type(const struct maker *maker, const struct shape_measure *
 	uint32_t type = measure->type;
 
 	for (uint32_t row = 0; row < maker->row_count && type != SONDE_DOUBLE; row++) {
-		if (state->reals || !fits(state->wholes[maker->groups[row]], type))
+		if (state->reals || !fits(state_sum(state, maker->groups[row]), type))
 			type = SONDE_DOUBLE;
 	}
 	return type;
@@ -303,9 +289,10 @@ static int put_counts(struct maker *maker, const struct shape_measure *measure,
 	column = sonde_batch_add(maker->instance, maker->batch, &field, NULL);
 	for (uint32_t row = 0; column && row < maker->row_count; row++) {
 		uint32_t group = maker->groups[row];
-		double real = state->reals ? (double)state->counts[group] + state->reals[group] : 0;
+		uint64_t count = state_count(maker->table, state, group);
+		double real = (double)count + (state->reals ? state->reals[group] : 0);
 
-		set(column, row, state->reals ? (const void *)&real : &state->counts[group]);
+		set(column, row, state->reals ? (const void *)&real : &count);
 	}
 	return column ? 0 : -ENOMEM;
 }
@@ -321,14 +308,13 @@ static int put_sums(struct maker *maker, const struct shape_measure *measure,
 	column = sonde_batch_add(maker->instance, maker->batch, &field, NULL);
 	for (uint32_t row = 0; column && row < maker->row_count; row++) {
 		uint32_t group = maker->groups[row];
-		uint64_t whole = (uint64_t)state->wholes[group];
-		double real = (double)state->wholes[group];
+		__int128 sum = state_sum(state, group);
+		uint64_t whole = (uint64_t)sum;
+		double real = (double)sum + (state->reals ? state->reals[group] : 0);
 
-		if (state->reals)
-			real += state->reals[group];
-		if (!state->seen[group] && set_null(maker, column, &bits, row) < 0)
+		if (!state_seen(state, group) && set_null(maker, column, &bits, row) < 0)
 			return -ENOMEM;
-		if (state->seen[group])
+		if (state_seen(state, group))
 			set(column, row, field.type == SONDE_DOUBLE ? (const void *)&real : &whole);
 	}
 	return column ? 0 : -ENOMEM;
@@ -353,30 +339,28 @@ static int put_reals(struct maker *maker, uint32_t index, const struct shape_mea
 	return column ? 0 : -ENOMEM;
 }
 
-static int put_chosen_rows(struct maker *maker, const struct state *state,
+static int put_chosen_rows(struct maker *maker, uint32_t type, const struct state *state,
 			   struct sonde_column *column, struct sonde_dictionary *dictionary)
 {
 	unsigned char *bits = NULL;
 
 	for (uint32_t row = 0; row < maker->row_count; row++) {
 		uint32_t group = maker->groups[row], code;
+		uint64_t word = word_restored(type, state->chosen[group]);
 
-		if (!state->seen[group]) {
+		if (!state_seen(state, group)) {
 			if (set_null(maker, column, &bits, row) < 0)
 				return -ENOMEM;
 			continue;
 		}
 		if (dictionary) {
-			struct sonde_text text =
-				maker->request->intern->entries[state->bits[group]];
-
-			code = sonde_dictionary_add(maker->instance, dictionary, text.data,
-						    text.length);
+			code = intern_publish(maker->request->intern, maker->instance,
+					      (uint32_t)word);
 			if (code == UINT32_MAX)
 				return -ENOMEM;
 			set(column, row, &code);
 		} else {
-			set(column, row, &state->bits[group]);
+			set(column, row, &word);
 		}
 	}
 	return 0;
@@ -391,14 +375,13 @@ static int put_chosen(struct maker *maker, const struct shape_measure *measure,
 	int result = -ENOMEM;
 
 	if (measure->type == SONDE_TEXT) {
-		dictionary = sonde_dictionary_create(maker->instance, true);
+		dictionary = intern_dictionary(maker->request->intern, maker->instance);
 		if (!dictionary)
 			return -ENOMEM;
 	}
 	column = sonde_batch_add(maker->instance, maker->batch, &field, dictionary);
 	if (column)
-		result = put_chosen_rows(maker, state, column, dictionary);
-	sonde_dictionary_release(maker->instance, dictionary);
+		result = put_chosen_rows(maker, measure->type, state, column, dictionary);
 	return result;
 }
 
@@ -431,25 +414,25 @@ static int put_exponentials(struct maker *maker, const struct shape_measure *mea
 		return -ENOMEM;
 	for (uint32_t row = 0; row < maker->row_count; row++) {
 		if (distribution_finish(&state->distributions[maker->groups[row]], &head,
-					maker->table->budget) < 0)
+					&maker->table->pool) < 0)
 			return -ENOMEM;
+		if (!head.count && set_null(maker, column, &bits, row) < 0)
+			return -ENOMEM;
+		set(column, row, &head);
 		words += distribution_words(&head);
 	}
 	if (heap_room(maker, column, words, &heap, &start) < 0)
 		return -ENOMEM;
 	for (uint32_t row = 0; row < maker->row_count; row++) {
-		struct distribution *distribution = &state->distributions[maker->groups[row]];
-
-		if (distribution_finish(distribution, &head, maker->table->budget) < 0 ||
-		    (!head.count && set_null(maker, column, &bits, row) < 0))
-			return -ENOMEM;
-		distribution_copy(distribution, heap);
+		memcpy(&head, sonde_value(column, row), sizeof(head));
+		if (distribution_words(&head)) {
+			distribution_copy(&state->distributions[maker->groups[row]], &head, heap);
+			heap += distribution_words(&head);
+		}
 		head.positive_start = start;
 		head.negative_start = start + head.positive_length;
-		set(column, row, &head);
-		if (distribution_words(&head))
-			heap += distribution_words(&head);
 		start += distribution_words(&head);
+		set(column, row, &head);
 	}
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 struct rows_request {
 	struct sonde_instance *instance;
-	const struct intern *intern;
+	struct intern *intern;
 	int64_t start_ns, end_ns;
 	uint32_t top;        /* not 0: more groups than these are added to the others */
 	int32_t top_measure; /* index; -1: named, or the first */

@@ -14,15 +14,15 @@ static const struct {
 	size_t offset, item_bytes;
 	uint32_t functions; /* bits */
 } arrays[] = {
-	{ offsetof(struct state, counts), sizeof(uint64_t), OF(COUNT) },
-	{ offsetof(struct state, wholes), sizeof(__int128), OF(SUM) },
+	{ offsetof(struct state, counts), sizeof(uint64_t), 0 },
+	{ offsetof(struct state, wholes), sizeof(int64_t), OF(SUM) },
+	{ offsetof(struct state, carried), sizeof(__int128), 0 },
 	{ offsetof(struct state, reals), sizeof(double), OF(MEAN) },
 	{ offsetof(struct state, weights), sizeof(double), OF(MEAN) },
-	{ offsetof(struct state, bits), sizeof(uint64_t),
+	{ offsetof(struct state, chosen), sizeof(uint64_t),
 	  OF(MINIMUM) | OF(MAXIMUM) | OF(FIRST) | OF(LAST) },
 	{ offsetof(struct state, times), sizeof(int64_t), OF(FIRST) | OF(LAST) },
-	{ offsetof(struct state, seen), 1,
-	  OF(SUM) | OF(MEAN) | OF(MINIMUM) | OF(MAXIMUM) | OF(FIRST) | OF(LAST) },
+	{ offsetof(struct state, seen), 1, 0 },
 	{ offsetof(struct state, distributions), sizeof(struct distribution),
 	  OF(HISTOGRAM) | OF(QUANTILE) },
 	{ offsetof(struct state, explicits), sizeof(struct explicit_sum), 0 },
@@ -47,6 +47,21 @@ static bool resize(struct budget *budget, void **array, uint32_t before, uint32_
 	return grown != NULL;
 }
 
+/* New groups begin as what any value takes the place of. */
+static void state_begin(struct state *state, const struct shape_measure *shape, uint32_t before,
+			uint32_t after)
+{
+	for (uint32_t group = before; group < after; group++) {
+		if (state->distributions)
+			state->distributions[group].scale = (int8_t)shape->scale;
+		if (shape->function == FUNCTION_MINIMUM)
+			state->chosen[group] = UINT64_MAX;
+		if (state->times)
+			state->times[group] =
+				shape->function == FUNCTION_FIRST ? INT64_MAX : INT64_MIN;
+	}
+}
+
 /* A failure leaves arrays of more room than is used, of which the budget knows: the smaller
  * capacity stands. */
 static bool state_resize(struct table *table, uint32_t measure, uint32_t before, uint32_t after)
@@ -62,8 +77,7 @@ static bool state_resize(struct table *table, uint32_t measure, uint32_t before,
 		if (!resize(table->budget, array, *array ? before : 0, after, arrays[i].item_bytes))
 			return false;
 	}
-	for (uint32_t group = before; state->distributions && group < after; group++)
-		state->distributions[group].scale = (int8_t)shape->scale;
+	state_begin(state, shape, before, after);
 	return true;
 }
 
@@ -125,7 +139,7 @@ struct table *table_create(struct shape *shape, struct budget *budget, uint32_t 
 	if (!table)
 		return NULL;
 	table->shape = shape;
-	table->budget = budget;
+	table->budget = table->pool.budget = budget;
 	table->group_limit = group_limit;
 	table->states = calloc(shape->measure_count + 1u, sizeof(*table->states));
 	while (capacity < shape->group_hint)
@@ -152,12 +166,8 @@ void table_release(struct table *table)
 	for (uint32_t i = 0; table->states && i < table->shape->measure_count; i++) {
 		struct state *state = &table->states[i];
 
-		for (uint32_t group = 0; group < table->count; group++) {
-			if (state->distributions)
-				distribution_clear(&state->distributions[group], budget);
-			if (state->explicits)
-				explicit_clear(&state->explicits[group], budget);
-		}
+		for (uint32_t group = 0; state->distributions && group < table->count; group++)
+			distribution_clear(&state->distributions[group], &table->pool);
 		for (uint32_t array = 0; array < ARRAYS; array++)
 			budget_free(budget, *array_of(state, array),
 				    table->capacity * arrays[array].item_bytes);
@@ -167,45 +177,63 @@ void table_release(struct table *table)
 	budget_free(budget, table->hashes, table->capacity * sizeof(*table->hashes));
 	budget_free(budget, table->events, table->capacity * sizeof(*table->events));
 	budget_free(budget, table->slots, ((size_t)table->slot_mask + 1) * sizeof(*table->slots));
+	pool_clear(&table->pool);
 	budget->used_bytes -= sizeof(*table);
 	free(table->chosen);
 	free(table->states);
 	free(table);
 }
 
-int state_make_real(struct table *table, struct state *state)
+int state_make(struct table *table, struct state *state, size_t array_offset)
 {
-	if (!state->reals && !resize(table->budget, (void **)&state->reals, 0, table->capacity,
-				     sizeof(*state->reals)))
+	void **array = (void **)(void *)((char *)state + array_offset);
+	size_t item_bytes = 0;
+
+	if (*array)
+		return 0;
+	for (uint32_t i = 0; i < ARRAYS; i++)
+		item_bytes = arrays[i].offset == array_offset ? arrays[i].item_bytes : item_bytes;
+	return resize(table->budget, array, 0, table->capacity, item_bytes) ? 0 : -ENOMEM;
+}
+
+int state_make_seen(struct table *table, struct state *state, uint32_t known_count,
+		    bool known_other)
+{
+	if (state->seen)
+		return 0;
+	if (STATE_MAKE(table, state, seen) < 0)
 		return -ENOMEM;
+	memset(state->seen, 1, known_count);
+	state->seen[GROUP_OTHER] = known_other;
 	return 0;
 }
 
-int state_make_explicit(struct table *table, struct state *state)
+int state_make_counts(struct table *table, struct state *state)
 {
-	if (!state->explicits && !resize(table->budget, (void **)&state->explicits, 0,
-					 table->capacity, sizeof(*state->explicits)))
+	if (state->counts)
+		return 0;
+	if (STATE_MAKE(table, state, counts) < 0)
 		return -ENOMEM;
+	memcpy(state->counts, table->events, table->count * sizeof(*state->counts));
+	return 0;
+}
+
+int table_make_all(struct table *table)
+{
+	for (uint32_t i = 0; i < table->shape->measure_count; i++) {
+		struct state *state = &table->states[i];
+
+		if (state->distributions)
+			continue;
+		if (table->shape->measures[i].function == FUNCTION_COUNT
+			    ? state_make_counts(table, state) < 0
+			    : state_make_seen(table, state, table->count, table->has_other) < 0)
+			return -ENOMEM;
+	}
 	return 0;
 }
 
 /* ---- groups ------------------------------------------------------------------------------ */
-
-static inline uint64_t mix(uint64_t a)
-{
-	unsigned __int128 product = (unsigned __int128)a * 0x9e3779b97f4a7c15ull;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint32_t key_hash(const uint64_t *key, uint32_t words)
-{
-	uint64_t hash = 0x2545f4914f6cdd1dull;
-
-	for (uint32_t i = 0; i < words; i++)
-		hash = mix(hash ^ key[i]);
-	return (uint32_t)hash ^ (uint32_t)(hash >> 32);
-}
 
 static inline bool same_key(const uint64_t *a, const uint64_t *b, uint32_t words)
 {
@@ -216,7 +244,8 @@ static inline bool same_key(const uint64_t *a, const uint64_t *b, uint32_t words
 	return true;
 }
 
-static uint32_t group_add(struct table *table, const uint64_t *key, uint32_t hash)
+__attribute__((noinline)) static uint32_t group_add(struct table *table, const uint64_t *key,
+						    uint32_t hash)
 {
 	uint32_t group = table->count, words = table->shape->words, slot;
 
@@ -233,9 +262,8 @@ static uint32_t group_add(struct table *table, const uint64_t *key, uint32_t has
 	return group;
 }
 
-uint32_t table_find(struct table *table, const uint64_t *key, uint32_t hash)
+static inline uint32_t find(struct table *table, const uint64_t *key, uint32_t hash, uint32_t words)
 {
-	uint32_t words = table->shape->words;
 	uint64_t entry;
 
 	for (uint32_t slot = hash & table->slot_mask; (entry = table->slots[slot]) != 0;
@@ -249,21 +277,50 @@ uint32_t table_find(struct table *table, const uint64_t *key, uint32_t hash)
 	return group_add(table, key, hash);
 }
 
-uint32_t table_find_all(struct table *table, const uint64_t *keys, const uint32_t *hashes,
-			const unsigned char *others, uint32_t count, uint32_t *ret_groups)
+uint32_t table_find(struct table *table, const uint64_t *key, uint32_t hash)
 {
-	uint32_t words = table->shape->words, other_count = 0;
+	return find(table, key, hash, table->shape->words);
+}
 
+/* With a constant number of words, so that there is no loop over them. */
+static inline uint32_t find_all(struct table *table, const uint64_t *keys, const uint32_t *hashes,
+				const unsigned char *others, uint32_t count, uint32_t *ret_groups,
+				uint32_t words)
+{
+	uint32_t other_count = 0;
+
+	/* First the slots' lines, then those of the keys that they point to. */
 	for (uint32_t i = 0; i < count; i++)
 		__builtin_prefetch(&table->slots[hashes[i] & table->slot_mask]);
 	for (uint32_t i = 0; i < count; i++) {
-		ret_groups[i] = others && others[i]
-					? GROUP_OTHER
-					: table_find(table, keys + (size_t)i * words, hashes[i]);
-		other_count += ret_groups[i] == GROUP_OTHER;
+		uint32_t group = (uint32_t)table->slots[hashes[i] & table->slot_mask];
+
+		__builtin_prefetch(table->keys + (size_t)group * words);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t group = others && others[i]
+					 ? GROUP_OTHER
+					 : find(table, keys + (size_t)i * words, hashes[i], words);
+
+		ret_groups[i] = group;
+		other_count += group == GROUP_OTHER;
 	}
 	table->has_other = table->has_other || other_count > 0;
 	return other_count;
+}
+
+uint32_t table_find_all(struct table *table, const uint64_t *keys, const uint32_t *hashes,
+			const unsigned char *others, uint32_t count, uint32_t *ret_groups)
+{
+	switch (table->shape->words) {
+	case 1:
+		return find_all(table, keys, hashes, others, count, ret_groups, 1);
+	case 2:
+		return find_all(table, keys, hashes, others, count, ret_groups, 2);
+	default:
+		return find_all(table, keys, hashes, others, count, ret_groups,
+				table->shape->words);
+	}
 }
 
 void table_rehash(struct table *table)

@@ -31,6 +31,33 @@ static int64_t time_at(const struct sonde_batch *batch, uint32_t column, uint32_
 	return time;
 }
 
+/* The same where every row has one: false if some has not. */
+static bool times_read_all(struct take *take)
+{
+	const struct sonde_column *column;
+	int64_t first = INT64_MAX, last = INT64_MIN, *times = take->windows->times;
+	int64_t less = take->layout->is_interval;
+	const unsigned char *at;
+
+	if (take->layout->time == COLUMN_NONE || take->batch->selected)
+		return false;
+	column = sonde_column(take->batch, take->layout->time);
+	at = column->base;
+	for (uint32_t row = 0; row < take->batch->row_count; row++, at += column->stride) {
+		int64_t time;
+
+		memcpy(&time, at, sizeof(time));
+		first = time < first ? time : first;
+		last = time > last ? time : last;
+		times[row] = (int64_t)((uint64_t)time - (uint64_t)less);
+	}
+	if (column->valid || first <= 0)
+		return false;
+	take->first_ns = first - less;
+	take->last_ns = last - less;
+	return true;
+}
+
 /* The times of all rows. One without is taken as of when it was first seen, or as of now. An
  * interval belongs to where it lies, not to what begins with its end. */
 static void times_read(struct take *take)
@@ -39,6 +66,8 @@ static void times_read(struct take *take)
 	const struct sonde_batch *batch = take->batch;
 	uint64_t untimed = 0;
 
+	if (times_read_all(take))
+		return;
 	take->first_ns = INT64_MAX;
 	take->last_ns = INT64_MIN;
 	for (uint32_t row = 0; row < batch->row_count; row++) {
@@ -224,6 +253,7 @@ static void rows_add(struct take *take, const unsigned char *bits, struct table 
 	block->conditions = windows->conditions;
 	while (row < take->batch->row_count) {
 		block->count = 0;
+		block->is_run = !bits;
 		for (; row < take->batch->row_count && block->count < BLOCK_ROWS; row++) {
 			block->rows[block->count] = row;
 			block->count += sonde_bit(bits, row);

@@ -85,7 +85,7 @@ void windows_release(struct windows *windows)
 		free(windows->conditions[i]);
 	}
 	if (windows->intern.budget)
-		intern_clear(&windows->intern);
+		intern_clear(&windows->intern, windows->instance);
 	sources_clear(&windows->sources);
 	plan_clear(&windows->plan);
 	if (windows->block)
