@@ -317,6 +317,8 @@ void block_group(struct block *block)
 	keys_read(block);
 	weights_read(block);
 	events_read(block);
+	block->known_count = block->table->count;
+	block->known_other = block->table->has_other;
 	block->other_count += table_find_all(block->table, block->keys, block->hashes,
 					     block->has_others ? block->others : NULL, block->count,
 					     block->groups);

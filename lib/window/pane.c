@@ -302,6 +302,8 @@ static int batches_give(struct windows *windows, const struct closing *closing,
 			continue;
 		if (table)
 			table->receipts = NULL;
+		if (!windows->settings.keeps) /* it is published then, texts and all */
+			(void)sonde_batch_bytes(windows->instance, given.batch);
 		taken = windows->closed(windows->data, &given);
 		result = result ? result : taken;
 	}

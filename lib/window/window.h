@@ -96,7 +96,8 @@ struct window_fault {
  * With slides a row lies in several windows: its events, and whoever waits for it, go with the
  * last of them, so that added up they are right; the measures are of the whole window. */
 struct window_table {
-	struct sonde_batch *batch;       /* the callee's reference; never of no rows */
+	struct sonde_batch *batch;       /* the callee's reference; never of no rows. It can be read
+					  * where nothing is kept, else columns may still be added */
 	struct sonde_receipts *receipts; /* the callee's; NULL: none, or nothing is kept */
 	int64_t start_ns, end_ns;
 	bool late; /* of rows that came when their window was closed */

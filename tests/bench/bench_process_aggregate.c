@@ -132,11 +132,16 @@ static double cpu_ns(void)
 
 static int on_closed(void *data, const struct window_table *table)
 {
-	batch_finish(table->batch);
 	group_count += table->batch->selected_count;
 	event_count += table->batch->event_count;
 	batch_release(table->batch);
 	return 0;
+}
+
+static size_t bytes_of(struct sonde_batch *batch)
+{
+	batch_finish(batch);
+	return batch_bytes(batch);
 }
 
 static int64_t clock_ns(struct sonde_instance *instance)
@@ -165,6 +170,7 @@ static double sonde_ns(const struct bench *bench)
 	double spent = 0;
 
 	host.now_ns = clock_ns;
+	host.batch_bytes = bytes_of;
 	instance.host = &host;
 	if (windows_create(&instance, &settings, on_closed, NULL, &windows, &fault) < 0)
 		fail(fault.text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Processor `aggregate`: rows in, one row a group and window out. */
 #include <errno.h>
+#include <string.h>
 #include <sonde/plugin.h>
 
 #include "window.h"
@@ -20,6 +21,7 @@ struct aggregate {
 	const char *schema;
 
 	struct windows *windows;
+	uint64_t settings_mark;    /* of the settings that they have */
 	struct window_counts seen; /* as far as they are in the counters */
 	bool foreign_told;
 
@@ -180,15 +182,58 @@ static int finish(struct sonde_instance *instance, int result)
 	return result;
 }
 
+static uint64_t mark_bytes(uint64_t mark, const void *data, size_t size)
+{
+	const unsigned char *bytes = data;
+
+	while (size--)
+		mark = (mark ^ *bytes++) * 0x100000001b3ull;
+	return mark;
+}
+
+static uint64_t mark_texts(uint64_t mark, const struct sonde_texts *texts)
+{
+	mark = mark_bytes(mark, &texts->count, sizeof(texts->count));
+	for (uint32_t i = 0; i < texts->count; i++)
+		mark = mark_bytes(mark, texts->items[i], strlen(texts->items[i]) + 1);
+	return mark;
+}
+
+/* Other settings have another mark. */
+static uint64_t mark_settings(const struct window_settings *settings)
+{
+	const int64_t numbers[] = { settings->width_ns,
+				    settings->slide_ns,
+				    settings->lateness_ns,
+				    settings->idle_ns,
+				    settings->future_ns,
+				    settings->group_limit,
+				    (int64_t)settings->memory_bytes,
+				    settings->top,
+				    settings->late };
+	const char *top_by = settings->top_by ? settings->top_by : "";
+	uint64_t mark = mark_bytes(0xcbf29ce484222325ull, numbers, sizeof(numbers));
+
+	mark = mark_texts(mark, &settings->by);
+	mark = mark_texts(mark, &settings->measures);
+	mark = mark_texts(mark, &settings->source);
+	mark = mark_bytes(mark, settings->schema, strlen(settings->schema) + 1);
+	return mark_bytes(mark, top_by, strlen(top_by) + 1);
+}
+
 /* Windows as the options say now. Those that are open are emitted first, as they are. */
 static int aggregate_set(struct sonde_instance *instance)
 {
 	struct aggregate *aggregate = instance->self;
 	struct window_settings settings = settings_of(instance);
 	struct windows *windows;
+	uint64_t mark = mark_settings(&settings);
 	struct window_fault fault;
-	int result = windows_create(instance, &settings, on_closed, instance, &windows, &fault);
+	int result;
 
+	if (aggregate->windows && mark == aggregate->settings_mark)
+		return 0; /* another value was refused, and the old one is back */
+	result = windows_create(instance, &settings, on_closed, instance, &windows, &fault);
 	if (result < 0)
 		return sonde_fail(instance, -result, "%s%s%s", fault.setting ? fault.setting : "",
 				  fault.setting ? ": " : "", fault.text);
@@ -201,6 +246,7 @@ static int aggregate_set(struct sonde_instance *instance)
 		windows_release(aggregate->windows);
 	}
 	aggregate->windows = windows;
+	aggregate->settings_mark = mark;
 	aggregate->seen = (struct window_counts){ 0 };
 	return sonde_every(instance, TIMER_CLOSE, windows_tick_ns(windows));
 }
