@@ -276,19 +276,54 @@ int distribution_merge(struct distribution *distribution, const struct sonde_exp
 	return result;
 }
 
+/* The other's recorded values where both are of one scale and every bucket has room: the usual
+ * case.
+ */
+static bool join_recorded(struct distribution *into, const struct distribution *other,
+			  struct pool *pool)
+{
+	struct sonde_exponential head = recorded(other);
+	const uint32_t *from = other->counts;
+	int32_t first = head.positive_offset, last = first + (int32_t)head.positive_length - 1;
+	uint32_t *counts;
+
+	if (into->scale != other->scale)
+		return false;
+	if (head.positive_length) {
+		if ((uint32_t)(first - into->offset) >= into->length &&
+		    reach(into, first, pool) < 0)
+			return false;
+		if ((uint32_t)(last - into->offset) >= into->length && reach(into, last, pool) < 0)
+			return false;
+		counts = into->counts + (first - into->offset);
+		from += head.positive_start;
+		for (uint32_t i = 0; i < head.positive_length; i++) {
+			if (counts[i] > UINT32_MAX - from[i])
+				return false;
+		}
+		for (uint32_t i = 0; i < head.positive_length; i++)
+			counts[i] += from[i];
+	}
+	into->count = count_add(into->count, other->count);
+	into->zero_count = count_add(into->zero_count, other->zero_count);
+	into->sum += other->sum;
+	return true;
+}
+
 int distribution_join(struct distribution *distribution, const struct distribution *other,
 		      struct pool *pool)
 {
 	struct sonde_exponential head = recorded(other);
 	const struct histogram *rest = other->rest;
 	struct sonde_exponential parts;
-	uint64_t *words = widened(other);
-	int result;
+	uint64_t *words;
+	int result = 0;
 
-	if (!words)
-		return -ENOMEM;
-	result = distribution_merge(distribution, &head, words, 1, pool);
-	free(words);
+	if (!join_recorded(distribution, other, pool)) {
+		words = widened(other);
+		result = words ? distribution_merge(distribution, &head, words, 1, pool) : -ENOMEM;
+		free(words);
+	}
 	if (result < 0 || !rest || !rest->head.count)
 		return result;
 	words = malloc((histogram_words(rest) + 1u) * sizeof(*words));

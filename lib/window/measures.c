@@ -377,12 +377,15 @@ enum { AHEAD = 16 }; /* rows whose cache lines are on their way while one is rec
 static inline void prefetch_bucket(const struct block *block, const struct state *state, uint32_t i)
 {
 	const struct distribution *next;
+	uint32_t place;
 
 	if (i + 2 * AHEAD >= block->pick_count)
 		return;
 	__builtin_prefetch(&state->distributions[block->picked[i + 2 * AHEAD]], 1);
 	next = &state->distributions[block->picked[i + AHEAD]];
-	__builtin_prefetch(next->counts + (block->buckets[i + AHEAD] - next->offset), 1);
+	place = (uint32_t)(block->buckets[i + AHEAD] - next->offset);
+	if (place < next->length)
+		__builtin_prefetch(&next->counts[place], 1);
 }
 
 static int record_wholes(struct block *block, struct state *state,

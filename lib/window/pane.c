@@ -212,8 +212,9 @@ static struct table *table_at(const struct windows *windows, const struct closin
 	return is_member(closing, pane) && shape < pane->table_count ? pane->tables[shape] : NULL;
 }
 
-/* The table of a shape over all of the window: the leaving pane's where no other has one, else a
- * new one, of whose events only the leaving count. NULL: none, or no memory (*ret_result). */
+/* The table of a shape over all of the window: the leaving pane's where no other has one and all of
+ * its groups go on, else a new one, of whose events only the leaving count. NULL: none, or no
+ * memory (*ret_result). */
 static struct table *table_gather(struct windows *windows, const struct closing *closing,
 				  uint32_t shape, struct table **ret_owned, int *ret_result)
 {
@@ -228,7 +229,7 @@ static struct table *table_gather(struct windows *windows, const struct closing 
 		last = table ? table : last;
 	}
 	if (!found || (found == 1 && leaving && shape < leaving->table_count &&
-		       leaving->tables[shape] == last))
+		       leaving->tables[shape] == last && !rows_are_cut(last, windows->plan.top)))
 		return last;
 	table = table_create(windows->shapes.items[shape], &windows->unbounded,
 			     windows->settings.group_limit);

@@ -12,7 +12,7 @@ struct maker {
 	const struct rows_request *request;
 	struct table *table;
 	struct sonde_batch *batch;
-	uint32_t *groups; /* by row; the table's */
+	uint32_t *groups; /* by row */
 	uint32_t row_count;
 };
 
@@ -84,8 +84,10 @@ static uint32_t top_measure(const struct shape *shape, const struct rows_request
 
 /* Leaves the largest in the list, and adds the rest to the others. A value that finds no memory
  * there is missing from them. */
-static int choose_top(struct table *table, const struct rows_request *request)
+static int choose_top(struct maker *maker)
 {
+	const struct rows_request *request = maker->request;
+	struct table *table = maker->table;
 	uint32_t count = table->count - 1, measure = top_measure(table->shape, request);
 	struct ranked *ranked = calloc(count, sizeof(*ranked));
 
@@ -95,42 +97,35 @@ static int choose_top(struct table *table, const struct rows_request *request)
 		ranked[i] = (struct ranked){ rank_of(table, measure, i + 1), i + 1 };
 	qsort(ranked, count, sizeof(*ranked), by_rank);
 	for (uint32_t i = 0; i < request->top; i++)
-		table->chosen[i] = ranked[i].group;
+		maker->groups[i] = ranked[i].group;
 	for (uint32_t i = request->top; i < count; i++) {
 		(void)table_join(table, GROUP_OTHER, table, ranked[i].group);
 		table->events[GROUP_OTHER] += table->events[ranked[i].group];
 		table->has_other = true;
 	}
 	free(ranked);
-	table->chosen_count = request->top;
+	maker->row_count = request->top;
 	return 0;
 }
 
-/* Rows in the order in which groups came, or from the largest on; the others last. Once chosen,
- * they stay so. */
-static int choose_groups(struct table *table, const struct rows_request *request)
+/* Rows in the order in which groups came, or from the largest on; the others last. */
+static int choose_groups(struct maker *maker)
 {
+	const struct table *table = maker->table;
 	uint32_t count = table->count - 1;
 	int result = 0;
 
-	if (table->chosen)
-		return 0;
-	table->chosen = calloc(count + 1u, sizeof(*table->chosen));
-	if (!table->chosen)
+	maker->groups = calloc(count + 1u, sizeof(*maker->groups));
+	if (!maker->groups)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++)
-		table->chosen[i] = i + 1;
-	table->chosen_count = count;
-	if (request->top && count > request->top && table->shape->measure_count)
-		result = choose_top(table, request);
-	if (result < 0) {
-		free(table->chosen);
-		table->chosen = NULL;
-		return result;
-	}
-	if (table->has_other)
-		table->chosen[table->chosen_count++] = GROUP_OTHER;
-	return 0;
+		maker->groups[i] = i + 1;
+	maker->row_count = count;
+	if (rows_are_cut(table, maker->request->top))
+		result = choose_top(maker);
+	if (!result && table->has_other)
+		maker->groups[maker->row_count++] = GROUP_OTHER;
+	return result;
 }
 
 /* ---- columns ----------------------------------------------------------------------------- */
@@ -560,15 +555,14 @@ static int fill(struct maker *maker)
 struct sonde_batch *rows_make(struct table *table, const struct rows_request *request)
 {
 	struct maker maker = { .instance = request->instance, .request = request, .table = table };
-	int result = choose_groups(table, request);
+	int result = choose_groups(&maker);
 
 	if (!result) {
-		maker.groups = table->chosen;
-		maker.row_count = table->chosen_count;
 		maker.batch = sonde_batch_table(request->instance, table->shape->schema,
 						SONDE_SIGNAL_METRIC, maker.row_count);
 		result = maker.batch ? fill(&maker) : -ENOMEM;
 	}
+	free(maker.groups);
 	if (result && maker.batch) {
 		sonde_batch_release(request->instance, maker.batch);
 		maker.batch = NULL;

@@ -14,7 +14,14 @@ struct rows_request {
 	const char *top_by;  /* name; NULL: the first */
 };
 
-/* NULL: no memory, the table is as it was, but that groups may have been added to the others. */
+/* Whether there are more groups than go on by themselves. */
+static inline bool rows_are_cut(const struct table *table, uint32_t top)
+{
+	return top && table->count - 1 > top;
+}
+
+/* NULL: no memory. Groups that do not go on by themselves are added to the others of the table, so
+ * it is not to be asked again then. */
 struct sonde_batch *rows_make(struct table *table, const struct rows_request *request);
 
 #endif

@@ -179,7 +179,6 @@ void table_release(struct table *table)
 	budget_free(budget, table->slots, ((size_t)table->slot_mask + 1) * sizeof(*table->slots));
 	pool_clear(&table->pool);
 	budget->used_bytes -= sizeof(*table);
-	free(table->chosen);
 	free(table->states);
 	free(table);
 }

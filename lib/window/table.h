@@ -38,8 +38,6 @@ struct table {
 	uint32_t slot_mask;
 	struct state *states; /* by measure */
 	bool has_other;
-	uint32_t *chosen; /* the groups that go on; NULL: not chosen yet */
-	uint32_t chosen_count;
 	struct sonde_receipts *receipts; /* for the windows' owner */
 };
 
