@@ -192,6 +192,73 @@ static void what_the_kernel_folded_comes_to_the_same(void **state)
 	sonde_test_release(folded);
 }
 
+/* A batch of one row with a histogram of bounds 10 and `bound`, of counts 1, 2 and 3. */
+static struct sonde_batch *bounded(struct sonde_test *test, double bound)
+{
+	struct sonde_instance *instance = sonde_test_instance(test);
+	static const struct sonde_field field = { .name = "size",
+						  .type = SONDE_EXPLICIT,
+						  .role = SONDE_ROLE_HISTOGRAM,
+						  .temporality = SONDE_DELTA };
+	struct sonde_batch *batch = sonde_test_table(
+		test, "sizes", "time:time:time weight:u32:weight", SECOND(01) " 2", NULL);
+	struct sonde_column *column = sonde_batch_add(instance, batch, &field, NULL);
+	struct sonde_explicit head = {
+		.count = 6, .sum = 100, .flags = SONDE_HAS_SUM, .length = 3
+	};
+	uint64_t *heap =
+		sonde_batch_heap(instance, batch, batch->column_count - 1, 5, &head.counts_start);
+
+	head.bounds_start = head.counts_start + 3;
+	memcpy(heap, (uint64_t[]){ 1, 2, 3 }, 3 * sizeof(*heap));
+	memcpy(heap + 3, (double[]){ 10, bound }, 2 * sizeof(*heap));
+	memcpy(column->base, &head, sizeof(head));
+	return batch;
+}
+
+static void histograms_of_equal_bounds_are_added_and_others_counted(void **state)
+{
+	struct sonde_test *test = CREATE("measures=[\"histogram(size)\", \"all = sum(size)\"]");
+	const struct sonde_column *column;
+	struct sonde_explicit size;
+
+	sonde_test_process(test, bounded(test, 20));
+	sonde_test_process(test, bounded(test, 20));
+	sonde_test_process(test, bounded(test, 30));
+	assert_int_equal(sonde_test_counter(test, "unmerged_values"), 1);
+	sonde_test_drain(test);
+	column = sonde_column(sonde_test_batch(test, 0), 2);
+	memcpy(&size, sonde_value(column, 0), sizeof(size));
+	assert_int_equal(size.count, 24); /* each row stands for two */
+	assert_true(size.sum == 400);
+	assert_int_equal(size.length, 3);
+	assert_int_equal(column->heap[size.counts_start], 4);
+	assert_int_equal(column->heap[size.counts_start + 2], 12);
+	assert_memory_equal(&column->heap[size.bounds_start], ((double[]){ 10, 20 }), 16);
+	assert_true(sonde_test_number(test, 0, "all") == 600);
+	sonde_test_release(test);
+}
+
+static void histograms_reach_as_far_as_numbers_do(void **state)
+{
+	struct sonde_test *test = CREATE("measures=[\"histogram(x)\", \"p50(x)\"]");
+	struct sonde_exponential head;
+
+	sonde_test_process(test, sonde_test_table(test, "numbers", "time:time:time x:double",
+						  SECOND(01) " 1e-300", SECOND(01) " -5",
+						  SECOND(01) " 0", SECOND(01) " 1e300",
+						  SECOND(01) " inf", SECOND(01) " 7", NULL));
+	assert_int_equal(sonde_test_counter(test, "unmerged_values"), 2); /* once a measure */
+	sonde_test_drain(test);
+	memcpy(&head, sonde_value(sonde_column(sonde_test_batch(test, 0), 2), 0), sizeof(head));
+	assert_int_equal(head.count, 5);
+	assert_int_equal(head.zero_count, 1);
+	assert_int_equal(head.negative_length, 1);
+	assert_true(head.scale < 0); /* the scale that 640 buckets are enough for */
+	assert_true(head.positive_length <= 640);
+	sonde_test_release(test);
+}
+
 /* Edge and region with the same measures: as if all had come to the region. */
 static void windows_over_windows_of_the_same_measures_are_exact(void **state)
 {
@@ -269,6 +336,8 @@ int main(void)
 		cmocka_unit_test(sums_beyond_64_bits_become_real_numbers),
 		cmocka_unit_test(buckets_are_those_of_the_kernel),
 		cmocka_unit_test(what_the_kernel_folded_comes_to_the_same),
+		cmocka_unit_test(histograms_of_equal_bounds_are_added_and_others_counted),
+		cmocka_unit_test(histograms_reach_as_far_as_numbers_do),
 		cmocka_unit_test(windows_over_windows_of_the_same_measures_are_exact),
 		cmocka_unit_test(what_cannot_be_added_up_goes_on_as_it_is),
 		cmocka_unit_test(columns_that_are_missing_or_do_not_fit_are_counted),
