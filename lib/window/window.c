@@ -174,6 +174,10 @@ int windows_add(struct windows *windows, struct sonde_batch *batch, struct windo
 	windows->counts.missing_batches += layout->has_missing;
 	windows->counts.mismatched_batches += layout->has_mismatch;
 	batch_take(windows, batch, layout, ret_taken);
+	/* Rows that were not taken are booked before others go on, so that each who waits hears of
+	 * his own; what is due then closes with the next batch, or by the clock. */
+	if (ret_taken->late_rows || ret_taken->future_rows || ret_taken->lost_rows)
+		return 0;
 	return panes_close(windows, false, false);
 }
 
