@@ -146,9 +146,9 @@ int windows_create(struct sonde_instance *instance, const struct window_settings
 void windows_release(struct windows *windows);
 
 /* Takes the rows of a batch that is lent, then closes what is due (where it took all of them; else
- * the next call does). 0, or what `closed` returned;
- * -ENOMEM: a window that is due could not become a table, and stays. What became of the rows stands
- * in ret_taken in any case; in process() the caller books those not taken. */
+ * the next call does). 0, or what `closed` returned; -ENOMEM: a window that is due could not become
+ * a table, and stays. What became of the rows stands in ret_taken in any case; in process() the
+ * caller books those not taken. */
 int windows_add(struct windows *windows, struct sonde_batch *batch, struct window_taken *ret_taken);
 
 /* Closes what is due by the host's clock, or all. The same returns. */
