@@ -54,8 +54,9 @@ class Cgroup:
 class Daemon:
     """A running sonde whose input `calls` writes JSON lines."""
 
-    def __init__(self, directory, options, prefix=(), more=()):
-        """more: options of further instances of the same input, called more0, more1 .."""
+    def __init__(self, directory, options, prefix=(), more=(), rest=None):
+        """more: options of further instances of the same input, called more0, more1 ..; rest: all but the inputs, in the
+        place of a pipeline and an output that keep the rows as they come, as a function of the path for those."""
         self.directory = directory
         self.rows_path = f"{directory}/rows.json"
         self.log_path = f"{directory}/log"
@@ -69,9 +70,10 @@ class Daemon:
             file.write(f'''
 sonde:     {{ state = "{directory}/state"; control = "{directory}/control"; }};
 inputs:    {{ calls: {{ plugin = "syscalls"; {options} }}; {inputs} }};
+''' + (rest(self.rows_path) if rest else f'''
 outputs:   {{ kept: {{ plugin = "file"; path = "{self.rows_path}"; queue: {{ memory = "1GiB"; }}; }}; {outputs} }};
 pipelines: {{ kernel: {{ from = ["calls"]; to = ["kept"]; }}; {pipelines} }};
-''')
+'''))
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen([*prefix, SONDE, "run", config], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
