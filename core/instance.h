@@ -107,8 +107,9 @@ struct instance {
 	uint32_t failed_callback; /* enum callback whose last call failed; NONE: healthy */
 	char problem[256];        /* what it said */
 	uint64_t failure_count;
-	struct needs needs;        /* atomic: declared so far */
-	struct problems *problems; /* while check() runs; else NULL */
+	struct needs needs;            /* atomic: declared so far */
+	struct problems *problems;     /* while check() runs; else NULL */
+	const struct config *siblings; /* likewise: what else there is */
 };
 
 /* An instance that is not started; the options are copied from the config. NULL: no memory. */
@@ -121,9 +122,10 @@ void instance_release(struct instance *instance);
 void instance_start(struct instance *instance);
 void instance_stop(struct instance *instance);
 
-/* Runs check() of an instance that will not be started; problems go where the config's go. Returns
- * what it declares to need. */
-struct needs instance_check(struct instance *instance, struct problems *problems);
+/* Runs check() of an instance of the config that will not be started; problems go where the
+ * config's go. Returns what it declares to need. */
+struct needs instance_check(struct instance *instance, const struct config *config,
+			    struct problems *problems);
 
 /* Around every callback, on its thread. Leaving books a negative result as degraded, takes back
  * rows that were not emitted, and sends what has waited long enough. Returns the result. */
