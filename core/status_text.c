@@ -323,10 +323,12 @@ static void print_holders(const struct knobs *knobs, const char *instance, const
 	    !knob_holder(knobs, instance, knob, 1, &other))
 		return;
 	for (uint32_t i = 0; knob_holder(knobs, instance, knob, i, &holder); i++)
-		fprintf(p->file, "  %s%s%s = %s for %s%s%s\n", holder.actor,
-			holder.user ? "" : ", ", holder.user ? "" : holder.name, holder.value,
+		fprintf(p->file, "  %s = %s for %s%s%s\n", holder.actor, holder.value,
 			duration_print(holder.left_ns / 1000000000 * 1000000000, left),
-			*holder.reason ? ": " : "", holder.reason);
+			holder.user ? "" : ": ",
+			*holder.reason ? holder.reason
+			: holder.user  ? ""
+				       : holder.name);
 }
 
 static void print_knobs(const struct status *status, const struct status_instance *at,
