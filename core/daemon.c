@@ -18,6 +18,7 @@
 #include "log.h"
 #include "memory.h"
 #include "notify.h"
+#include "push.h"
 #include "running.h"
 #include "wish.h"
 
@@ -88,6 +89,7 @@ static void daemon_ready(void *data)
 	struct daemon *daemon = data;
 
 	daemon->all_started = true;
+	push_run(daemon->graph);
 	daemon_drop(daemon);
 	daemon_announce(daemon);
 }

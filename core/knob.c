@@ -10,6 +10,7 @@
 #include "knob.h"
 #include "knob_claim.h"
 #include "log.h"
+#include "push.h"
 
 static void explain_no_memory(char *error, size_t error_size)
 {
@@ -151,6 +152,13 @@ static struct knob_claim *claim_due(struct knobs *knobs, int64_t now_ns)
 	return claim;
 }
 
+/* Processors may ask other things of inputs now. */
+static void knobs_changed(struct knobs *knobs)
+{
+	push_run(knobs->graph);
+	knobs_arm(knobs);
+}
+
 static void knobs_due(void *data)
 {
 	struct knobs *knobs = data;
@@ -159,7 +167,7 @@ static void knobs_due(void *data)
 	while ((claim = claim_due(knobs, clock_monotonic_ns())))
 		if (claim_end(knobs, claim, "timer"))
 			claim->end_ns = clock_monotonic_ns() + NS_PER_SECOND;
-	knobs_arm(knobs);
+	knobs_changed(knobs);
 }
 
 struct knobs *knobs_create(struct graph *graph, struct loop *loop)
@@ -302,7 +310,7 @@ int knobs_hold(struct knobs *knobs, const struct knob_wish *wish, char *error, s
 			former->end_ns = clock_monotonic_ns();
 		if (former && claim_end(knobs, former, wish->actor))
 			former->end_ns += NS_PER_SECOND;
-		knobs_arm(knobs);
+		knobs_changed(knobs);
 		return 0;
 	}
 	if (former && wish->owner && claim_is_for(former, wish)) {
@@ -323,7 +331,7 @@ int knobs_hold(struct knobs *knobs, const struct knob_wish *wish, char *error, s
 		claim_replace(knobs, claim, former);
 	if (result && claim_end(knobs, claim, wish->actor))
 		claim->end_ns += NS_PER_SECOND;
-	knobs_arm(knobs);
+	knobs_changed(knobs);
 	return result;
 }
 
@@ -353,6 +361,7 @@ static int knob_fix(struct knobs *knobs, const char *actor, const char *path, co
 	knob_decide_set(place.node->config->name, &author, place.option->name, &texts, 0);
 	if (place.hold)
 		hold_drop(place.hold);
+	push_run(knobs->graph);
 	return 0;
 }
 
@@ -411,6 +420,7 @@ static int rebase_held(struct knobs *knobs, const struct knob_place *place, cons
 	if (!result &&
 	    hold_apply(knobs, place->hold, &author, NULL, NULL, &texts, error, error_size))
 		result = hold_give_up(place->hold, error, &texts);
+	push_run(knobs->graph);
 	return result;
 }
 

@@ -10,6 +10,8 @@
 #include "events.h"
 #include "folded.h"
 #include "names.h"
+#include "partial.h"
+#include "push.h"
 #include "rows.h"
 
 enum { MODE_OFF, MODE_AGGREGATE, MODE_EVENTS, MODE_BOTH };
@@ -37,10 +39,12 @@ struct syscalls {
 	uint64_t calls_read; /* counters */
 	uint64_t events_read;
 
+	struct push push; /* what pipelines ask for besides */
 	struct probe probe;
 	bool open;
 	struct aggregate *aggregate;
 	struct events events;
+	struct partial *partial;    /* of an aggregate that a pipeline asks for */
 	int64_t previous_ns;        /* of the last reading of the aggregates */
 	uint64_t folded_rows_calls; /* calls in rows of aggregates emitted so far */
 };
@@ -129,6 +133,7 @@ struct lists {
 	uint32_t tgids[1024];
 	uint32_t calls[SONDE_SYSCALL_INDEXES];
 	uint32_t cgroup_count, tgid_count, call_count;
+	struct push_room pushed; /* the same, narrowed down */
 };
 
 typedef void problem_callback(struct sonde_instance *instance, const char *option, const char *text,
@@ -241,6 +246,18 @@ static int syscalls_check(struct sonde_instance *instance)
 	return 0;
 }
 
+/* Readings of windows that a pipeline asks for come right behind their ends. */
+static int aggregates_time(struct sonde_instance *instance)
+{
+	const struct syscalls *self = instance->self;
+	int64_t window_ns = self->push.fold.window_ns;
+
+	if (!window_ns)
+		return sonde_every(instance, TIMER_AGGREGATES, self->interval_ns);
+	return sonde_after(instance, TIMER_AGGREGATES,
+			   window_ns - sonde_now_ns(instance) % window_ns);
+}
+
 /* Brings programs, filters and timers in line with the options. */
 static int settings_apply(struct sonde_instance *instance)
 {
@@ -269,11 +286,18 @@ static int settings_apply(struct sonde_instance *instance)
 	settings.tgid_count = lists->tgid_count;
 	settings.calls = lists->calls;
 	settings.call_count = lists->call_count;
+	if (self->push.fold.window_ns) {
+		settings.mode = SONDE_SYSCALLS_AGGREGATE;
+		settings.per_process = self->push.fold.by & PUSH_BY_PROCESS;
+	}
+	if (!push_apply(&self->push, &settings, &lists->pushed))
+		settings.mode = 0;
 	error = problems ? -EINVAL : probe_apply(&self->probe, &settings);
 	free(lists);
 	if (error)
 		return error;
-	error = sonde_every(instance, TIMER_AGGREGATES, self->interval_ns);
+	self->events.sampled_weight = self->push.sample_one_in ? settings.sample_one_in : 0;
+	error = aggregates_time(instance);
 	if (!error)
 		error = sonde_every(instance, TIMER_EVENTS,
 				    settings.mode & SONDE_SYSCALLS_EVENTS ? self->latency_ns : 0);
@@ -312,6 +336,24 @@ static void ledger_tell(struct sonde_instance *instance)
 
 /* ---- callbacks --------------------------------------------------------------------------- */
 
+/* The end of the window that was read stands in the rows, if a little after it: what was counted in
+ * between is in them as well. */
+static int partial_read(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	const struct push_fold *fold = &self->push.fold;
+	int64_t now_ns = sonde_now_ns(instance), end_ns = now_ns - now_ns % fold->window_ns;
+	uint64_t calls = aggregate_read(self->aggregate, 0, partial_add, self->partial);
+	int64_t time_ns = end_ns > self->previous_ns ? end_ns : now_ns;
+
+	calls -= partial_emit(self->partial, instance, fold, self->events.calls, &self->events,
+			      self->previous_ns, time_ns - 1);
+	self->previous_ns = time_ns;
+	self->folded_rows_calls += calls;
+	sonde_count(&self->calls_read, calls);
+	return 0;
+}
+
 static int aggregates_read(struct sonde_instance *instance)
 {
 	struct syscalls *self = instance->self;
@@ -322,6 +364,8 @@ static int aggregates_read(struct sonde_instance *instance)
 				 .error_rows = self->error_rows };
 	uint64_t calls;
 
+	if (self->push.fold.window_ns)
+		return partial_read(instance);
 	folded.time_ns = sonde_now_ns(instance);
 	calls = aggregate_read(self->aggregate, self->top, folded_fill, &folded);
 	self->previous_ns = folded.time_ns;
@@ -363,7 +407,8 @@ static int syscalls_start(struct sonde_instance *instance)
 		.duration_field = EVENT_DURATION,
 	};
 	self->aggregate = aggregate_create(&self->probe);
-	error = self->aggregate ? events_open(&self->events) : -ENOMEM;
+	self->partial = partial_create();
+	error = self->aggregate && self->partial ? events_open(&self->events) : -ENOMEM;
 	if (!error)
 		error = sonde_bind(instance, SCHEMA_CALLS, CALLS_CALL, self->events.calls);
 	if (!error)
@@ -407,6 +452,28 @@ static int syscalls_set(struct sonde_instance *instance)
 	return 0;
 }
 
+/* Also of an instance that is not started, to hear what it could do. */
+static int syscalls_take(struct sonde_instance *instance, const struct sonde_asks *asks,
+			 uint64_t *ret_taken)
+{
+	struct syscalls *self = instance->self;
+	struct push_shape shape = {
+		.events = self->mode == MODE_EVENTS || self->mode == MODE_BOTH,
+		.aggregates = self->mode == MODE_AGGREGATE || self->mode == MODE_BOTH,
+		.per_process = self->group_by != 0,
+		.whole = self->time_one_in == 1 && self->sample_one_in == 1 && !self->rate_limit,
+	};
+
+	if (!self->open) {
+		*ret_taken = push_take(asks, shape, &self->push);
+		return 0;
+	}
+	events_drain(instance);
+	aggregates_read(instance); /* for whom it was counted */
+	*ret_taken = push_take(asks, shape, &self->push);
+	return syscalls_set(instance);
+}
+
 static int syscalls_timer(struct sonde_instance *instance, int timer)
 {
 	struct syscalls *self = instance->self;
@@ -417,8 +484,11 @@ static int syscalls_timer(struct sonde_instance *instance, int timer)
 		(void)sonde_kernel_calibrate(sonde_kernel_variant(self->probe.kernel));
 	if (timer == TIMER_EVENTS)
 		events_drain(instance);
-	if (timer == TIMER_AGGREGATES)
+	if (timer == TIMER_AGGREGATES) {
 		error = aggregates_read(instance);
+		if (self->push.fold.window_ns)
+			aggregates_time(instance);
+	}
 	ledger_tell(instance);
 	return error;
 }
@@ -484,6 +554,8 @@ static void syscalls_stop(struct sonde_instance *instance)
 		return;
 	events_close(&self->events);
 	aggregate_free(self->aggregate);
+	partial_release(self->partial);
+	self->partial = NULL;
 	self->aggregate = NULL;
 	probe_close(&self->probe);
 	self->open = false;
@@ -517,6 +589,7 @@ static const struct sonde_plugin syscalls_plugin = {
 	.timer = syscalls_timer,
 	.drain = syscalls_drain,
 	.report = syscalls_report,
+	.take = syscalls_take,
 };
 
 SONDE_EXPORT(syscalls_plugin)
