@@ -355,6 +355,33 @@ static void rows_older_than_the_window_are_left_out_and_counted(void **state)
 	sonde_test_release(test);
 }
 
+static void rows_that_are_long_on_their_way_are_judged_like_others(void **state)
+{
+	struct sonde_test *test = control_create(
+		"value = \"count\"; above = \"1\"; over = \"1s\"; set = [\"a.b=1\"];");
+
+	feed(test, 0, "/a - - - -");
+	sonde_test_advance(test, 10 * SONDE_TEST_SECOND);
+	feed(test, 8 * SONDE_TEST_SECOND, "/a - - - -");
+	assert_int_equal(set_count(test), 0);
+	feed(test, 8 * SONDE_TEST_SECOND, "/a - - - -");
+	assert_int_equal(sonde_test_counter(test, "late_rows"), 0);
+	assert_int_equal(set_count(test), 1);
+	sonde_test_release(test);
+}
+
+static void what_held_in_the_middle_of_a_batch_is_not_overlooked(void **state)
+{
+	struct sonde_test *test = control_create(
+		"value = \"count\"; above = \"2\"; over = \"1s\"; set = [\"a.b=1\"];");
+
+	sonde_test_process(test,
+			   sonde_test_table(test, "t", "time:time:time", "1000000000", "5000000000",
+					    "5000000001", "5000000002", "90000000000", NULL));
+	assert_int_equal(set_count(test), 1);
+	sonde_test_release(test);
+}
+
 static void rows_from_the_future_count_as_of_now(void **state)
 {
 	struct sonde_test *test = control_create(
@@ -489,6 +516,8 @@ int main(void)
 		cmocka_unit_test(tables_without_its_columns_are_none_of_a_rules_business),
 		cmocka_unit_test(windows_go_by_the_rows_own_time),
 		cmocka_unit_test(rows_older_than_the_window_are_left_out_and_counted),
+		cmocka_unit_test(rows_that_are_long_on_their_way_are_judged_like_others),
+		cmocka_unit_test(what_held_in_the_middle_of_a_batch_is_not_overlooked),
 		cmocka_unit_test(rows_from_the_future_count_as_of_now),
 		cmocka_unit_test(rows_without_a_value_of_the_key_are_not_judged),
 		cmocka_unit_test(keys_are_bounded_and_those_that_fall_silent_make_room),

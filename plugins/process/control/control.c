@@ -419,12 +419,16 @@ static void look_row(struct look *look, uint32_t row)
 {
 	struct control *control = look->instance->self;
 	struct key *key = look_key(look, row);
+	int64_t time_ns;
 	int result;
 
 	if (!key)
 		return;
-	result = window_add(key->window, &look->rule->shape, &look->columns, row,
-			    window_time(&look->columns, row, look->now_ns), look->now_ns);
+	time_ns = window_time(&look->columns, row, look->now_ns);
+	if (key->is_touched && window_moves(key->window, &look->rule->shape, time_ns))
+		key_judge(look->instance, look->rule, key, look->now_ns); /* before it slides out */
+	result = window_add(key->window, &look->rule->shape, &look->columns, row, time_ns,
+			    look->now_ns);
 	if (result == -ERANGE)
 		sonde_count(&control->late_rows, 1);
 	else if (result)

@@ -32,7 +32,7 @@ struct window *window_create(const struct window_shape *shape, int64_t time_ns)
 	if (!window)
 		return NULL;
 	window->first_ns = window->newest_ns = time_ns;
-	window->current = floor_divide(time_ns, shape->slice_ns);
+	window->current = window->now = floor_divide(time_ns, shape->slice_ns);
 	for (uint32_t i = 0; i < WINDOW_SLICES; i++)
 		slice_clear(&window->slices[i], shape, -1);
 	for (uint32_t i = 0; i < past_count; i++)
@@ -80,13 +80,13 @@ static double slices_value(const struct window *window, const struct window_shap
 
 double window_value(const struct window *window, const struct window_shape *shape)
 {
-	return slices_value(window, shape, window->current - WINDOW_SLICES + 1, window->current);
+	return slices_value(window, shape, window->now - WINDOW_SLICES + 1, window->now);
 }
 
 /* Without those that the window itself reaches into. */
 double window_baseline(const struct window *window, const struct window_shape *shape)
 {
-	int64_t begin = window->current - WINDOW_SLICES + 1;
+	int64_t begin = window->now - WINDOW_SLICES + 1;
 	uint32_t count = 0;
 	double sum = 0;
 
@@ -106,7 +106,7 @@ double window_baseline(const struct window *window, const struct window_shape *s
 
 bool window_is_full(const struct window *window, const struct window_shape *shape)
 {
-	return window->current - floor_divide(window->first_ns, shape->slice_ns) >= WINDOW_SLICES;
+	return window->now - floor_divide(window->first_ns, shape->slice_ns) >= WINDOW_SLICES;
 }
 
 /* ---- time -------------------------------------------------------------------------------- */
@@ -151,13 +151,17 @@ static void window_reach(struct window *window, const struct window_shape *shape
 	window->current = slice;
 }
 
+bool window_moves(const struct window *window, const struct window_shape *shape, int64_t time_ns)
+{
+	return floor_divide(time_ns, shape->slice_ns) > window->current;
+}
+
 void window_advance(struct window *window, const struct window_shape *shape, int64_t now_ns)
 {
-	int64_t passed_ns = now_ns - window->arrival_ns;
+	int64_t passed_ns = now_ns > window->arrival_ns ? now_ns - window->arrival_ns : 0;
+	int64_t now = floor_divide(window->newest_ns + passed_ns, shape->slice_ns);
 
-	if (passed_ns > 0)
-		window_reach(window, shape,
-			     floor_divide(window->newest_ns + passed_ns, shape->slice_ns));
+	window->now = now > window->current ? now : window->current;
 }
 
 /* ---- rows -------------------------------------------------------------------------------- */

@@ -44,7 +44,8 @@ struct window_shape {
 struct window {
 	int64_t newest_ns, arrival_ns; /* time of the newest row, and when it came */
 	int64_t first_ns;              /* of the first */
-	int64_t current;               /* number of the newest slice */
+	int64_t current;               /* number of the newest slice that rows came for */
+	int64_t now;                   /* and of the slice that it is by the clock */
 	struct slice slices[WINDOW_SLICES];
 	uint32_t past_next;
 	struct past past[]; /* shape->baseline + 1 */
@@ -73,10 +74,14 @@ int64_t window_time(const struct window_columns *columns, uint32_t row, int64_t 
 int window_add(struct window *window, const struct window_shape *shape,
 	       const struct window_columns *columns, uint32_t row, int64_t time_ns, int64_t now_ns);
 
-/* Moves the window on to what it is by now. */
+/* Whether a row of that time would move the window on. */
+bool window_moves(const struct window *window, const struct window_shape *shape, int64_t time_ns);
+
+/* From now on values are as of now_ns: as long ago as the newest row came, so much has passed since
+ * its time. No row is late by that: a slow way to here moves nothing. */
 void window_advance(struct window *window, const struct window_shape *shape, int64_t now_ns);
 
-/* What the window comes to; NAN: nothing, or too little. */
+/* What the window comes to, as of the last window_advance(); NAN: nothing, or too little. */
 double window_value(const struct window *window, const struct window_shape *shape);
 
 /* The mean of the windows before it; NAN: fewer than a quarter of them are known. */
