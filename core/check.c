@@ -21,7 +21,7 @@ static void config_check(struct config *config, struct problems *problems)
 			continue;
 		instance = instance_create(&config->instances[i], 0, 1, NULL);
 		if (instance)
-			config->instances[i].needs = instance_check(instance, problems);
+			config->instances[i].needs = instance_check(instance, config, problems);
 		else
 			problems_add(problems, PROBLEM_ERROR, config->instances[i].place,
 				     "%s: no memory", config->instances[i].name);

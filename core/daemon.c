@@ -13,7 +13,6 @@
 #include "chronicle.h"
 #include "clock.h"
 #include "daemon.h"
-#include "host.h"
 #include "insight.h"
 #include "leave.h"
 #include "log.h"
@@ -21,53 +20,10 @@
 #include "notify.h"
 #include "push.h"
 #include "running.h"
+#include "wish.h"
 
 /* Longest time that a start() may hold up the giving up of privileges. */
 static const int64_t drop_after_ns = 30ll * NS_PER_SECOND;
-
-static struct daemon *running; /* the one that plugins' sonde_set() reaches */
-
-/* ---- knobs that plugins set -------------------------------------------------------------- */
-
-/* A knob that a plugin sets, on its way to the main loop. */
-struct daemon_set {
-	struct loop_task task;
-	struct daemon *daemon;
-	int64_t for_ns;
-	char from[64], knob[160], value[512];
-};
-
-static void daemon_run_set(void *data)
-{
-	struct daemon_set *set = data;
-	char error[512];
-
-	if (knob_set(set->daemon->knobs, set->from, set->knob, set->value, set->for_ns, error,
-		     sizeof(error)))
-		log_write(SONDE_WARNING, set->from, "could not set %s to %s: %s", set->knob,
-			  set->value, error);
-	free(set);
-}
-
-static int daemon_set(struct sonde_instance *from, const char *knob, const char *value,
-		      int64_t for_ns)
-{
-	struct daemon_set *set = calloc(1, sizeof(*set));
-
-	if (!set)
-		return -ENOMEM;
-	if (snprintf(set->knob, sizeof(set->knob), "%s", knob) >= (int)sizeof(set->knob) ||
-	    snprintf(set->value, sizeof(set->value), "%s", value) >= (int)sizeof(set->value)) {
-		free(set);
-		return -ENAMETOOLONG;
-	}
-	snprintf(set->from, sizeof(set->from), "%s", from->name);
-	set->daemon = running;
-	set->for_ns = for_ns;
-	set->task = (struct loop_task){ .run = daemon_run_set, .data = set };
-	loop_post(running->loop, &set->task);
-	return 0;
-}
 
 /* ---- signals ----------------------------------------------------------------------------- */
 
@@ -276,6 +232,7 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);
 	if (!daemon->knobs || !daemon->watch)
 		return daemon_fail(-ENOMEM, "cannot start");
+	wishes_open(daemon->knobs, daemon->loop);
 	result = daemon_open_control(daemon, config);
 	if (result)
 		return result;
@@ -286,6 +243,7 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 /* Everything that runs; what is still queued is booked here. */
 static void daemon_release_graph(struct daemon *daemon)
 {
+	wishes_close();
 	knobs_release(daemon->knobs);
 	watch_release(daemon->watch);
 	for (struct graph *graph = daemon->graph; graph; graph = graph->older)
@@ -397,9 +355,7 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 	notify_open(); /* before there are threads: it changes the environment */
 	log_configure(&config->daemon.log);
 	daemon.started_ns = clock_monotonic_ns();
-	running = &daemon;
 	random_seed();
-	host_on_set(daemon_set);
 	daemon.end = (struct loop_timer){ .run = daemon_end, .data = &daemon };
 	daemon.drop = (struct loop_timer){ .run = daemon_drop, .data = &daemon };
 	daemon.leaving = (struct loop_timer){ .run = daemon_leave, .data = &daemon };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon's side of the plugin header: the table of services. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ask.h"
 #include "batch.h"
@@ -10,6 +12,7 @@
 #include "host.h"
 #include "insight.h"
 #include "instance.h"
+#include "knob.h"
 #include "log.h"
 #include "output.h"
 #include "pipeline.h"
@@ -18,6 +21,7 @@
 #include "value.h"
 
 static host_set_function *host_set;
+static host_hold_function *host_hold;
 
 static struct instance *instance_of(struct sonde_instance *base)
 {
@@ -320,15 +324,37 @@ static void host_tally(struct sonde_instance *base, const struct sonde_tally *ta
 	instance_tally(instance_of(base), tally);
 }
 
-void host_on_set(host_set_function *set)
+void host_on_set(host_set_function *set, host_hold_function *hold)
 {
 	host_set = set;
+	host_hold = hold;
 }
 
 static int host_set_knob(struct sonde_instance *base, const char *knob, const char *value,
 			 int64_t for_ns)
 {
 	return host_set ? host_set(base, knob, value, for_ns) : -ENOSYS;
+}
+
+/* The struct may be an older plugin's, and so shorter. */
+static int host_hold_knobs(struct sonde_instance *base, const struct sonde_hold *hold)
+{
+	struct sonde_hold whole = { 0 };
+
+	memcpy(&whole, hold, hold->size < sizeof(whole) ? hold->size : sizeof(whole));
+	return host_hold ? host_hold(base, &whole) : -ENOSYS;
+}
+
+static int host_check_knob(struct sonde_instance *base, const char *knob, const char *value,
+			   char *error, size_t error_size)
+{
+	const struct config *config = instance_of(base)->siblings;
+
+	if (!instance_of(base)->problems || !config) {
+		snprintf(error, error_size, "only check() can ask for knobs");
+		return -EPERM;
+	}
+	return knob_check(config, knob, value, error, error_size);
 }
 
 static int host_need(struct sonde_instance *base, uint32_t capability, uint32_t when)
@@ -415,6 +441,8 @@ static const struct sonde_host services = {
 	.ask = asks_add,
 	.batch_done = batch_done,
 	.is_done = host_is_done,
+	.hold_knobs = host_hold_knobs,
+	.check_knob = host_check_knob,
 };
 
 const struct sonde_host *host_services(void)

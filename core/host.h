@@ -8,9 +8,12 @@
 /* Constant, and the same for every instance. */
 const struct sonde_host *host_services(void);
 
-/* How services of the daemon as a whole reach it: a knob that a plugin sets. NULL: refused. */
+/* How services of the daemon as a whole reach it: knobs that a plugin sets, or holds. NULL:
+ * refused.
+ */
 typedef int host_set_function(struct sonde_instance *from, const char *knob, const char *value,
 			      int64_t for_ns);
-void host_on_set(host_set_function *set);
+typedef int host_hold_function(struct sonde_instance *from, const struct sonde_hold *hold);
+void host_on_set(host_set_function *set, host_hold_function *hold);
 
 #endif

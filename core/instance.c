@@ -460,18 +460,21 @@ void instance_stop(struct instance *instance)
 	loop_cancel(instance->loop, &instance->settled);
 }
 
-struct needs instance_check(struct instance *instance, struct problems *problems)
+struct needs instance_check(struct instance *instance, const struct config *config,
+			    struct problems *problems)
 {
 	const struct sonde_plugin *plugin = descriptor_of(instance);
 
 	if (!plugin->check)
 		return instance->needs;
 	instance->problems = problems;
+	instance->siblings = config;
 	if (plugin->check(&instance->base) < 0 && !instance->problem[0])
 		problems_add(problems, PROBLEM_ERROR, instance->config->place,
 			     "%s: the plugin %s refuses these options", instance->config->name,
 			     plugin->name);
 	instance->problems = NULL;
+	instance->siblings = NULL;
 	return instance->needs;
 }
 
@@ -515,27 +518,6 @@ void instance_restore(struct instance *instance, const char *knob, const struct 
 	instance_call_set(instance);
 }
 
-static void explain_no_knob(const struct instance *instance, const struct sonde_option *option,
-			    const char *knob, char *error, size_t error_size)
-{
-	const struct sonde_option *options = descriptor_of(instance)->options;
-	const char **names = calloc(instance->plugin->option_count + 1, sizeof(*names));
-	char hint[128];
-	uint32_t count = 0;
-
-	for (const struct sonde_option *o = options; names && o && o->name; o++) {
-		if (o->knob)
-			names[count++] = o->name;
-	}
-	if (option)
-		snprintf(error, error_size, "%s.%s cannot change while running",
-			 instance->base.name, knob);
-	else
-		snprintf(error, error_size, "%s has no knob \"%s\"%s", instance->base.name, knob,
-			 nearest_hint(knob, names, count, hint, sizeof(hint)));
-	free(names);
-}
-
 int instance_set(struct instance *instance, const char *knob, const char *value,
 		 struct knob_value *ret_before, char *error, size_t error_size)
 {
@@ -545,7 +527,8 @@ int instance_set(struct instance *instance, const char *knob, const char *value,
 	int result;
 
 	if (!option || !option->knob) {
-		explain_no_knob(instance, option, knob, error, error_size);
+		option_explain_no_knob(descriptor_of(instance)->options, instance->base.name, knob,
+				       error, error_size);
 		return -EINVAL;
 	}
 	assert(option->size <= sizeof(before));

@@ -112,10 +112,11 @@ struct instance {
 	uint32_t failed_callback; /* enum callback whose last call failed; NONE: healthy */
 	char problem[256];        /* what it said */
 	uint64_t failure_count;
-	struct asks *asks;         /* of an input: what pipelines ask of it; NULL: nothing */
-	uint64_t asks_taken;       /* bit i: it does the one of that index */
-	struct needs needs;        /* atomic: declared so far */
-	struct problems *problems; /* while check() runs; else NULL */
+	struct asks *asks;             /* of an input: what pipelines ask of it; NULL: nothing */
+	uint64_t asks_taken;           /* bit i: it does the one of that index */
+	struct needs needs;            /* atomic: declared so far */
+	struct problems *problems;     /* while check() runs; else NULL */
+	const struct config *siblings; /* likewise: what else there is */
 };
 
 /* An instance that is not started; the options are copied from the config. NULL: no memory. */
@@ -128,9 +129,10 @@ void instance_release(struct instance *instance);
 void instance_start(struct instance *instance);
 void instance_stop(struct instance *instance);
 
-/* Runs check() of an instance that will not be started; problems go where the config's go. Returns
- * what it declares to need. */
-struct needs instance_check(struct instance *instance, struct problems *problems);
+/* Runs check() of an instance of the config that will not be started; problems go where the
+ * config's go. Returns what it declares to need. */
+struct needs instance_check(struct instance *instance, const struct config *config,
+			    struct problems *problems);
 
 /* On its thread, or before it is started. Of a processor: has it say what it asks; SONDE_OK,
  * SONDE_PARTLY or a negative errno. Of an input: tells it what is asked, now and after each start;

@@ -460,3 +460,25 @@ const struct sonde_option *option_find(const struct sonde_option *options, const
 			return options;
 	return NULL;
 }
+
+void option_explain_no_knob(const struct sonde_option *options, const char *instance,
+			    const char *knob, char *error, size_t error_size)
+{
+	uint32_t option_count = 0, count = 0;
+	const char **names;
+	char hint[128];
+
+	while (options && options[option_count].name)
+		option_count++;
+	names = calloc(option_count + 1, sizeof(*names));
+	for (uint32_t i = 0; names && i < option_count; i++) {
+		if (options[i].knob)
+			names[count++] = options[i].name;
+	}
+	if (option_find(options, knob))
+		snprintf(error, error_size, "%s.%s cannot change while running", instance, knob);
+	else
+		snprintf(error, error_size, "%s has no knob \"%s\"%s", instance, knob,
+			 names ? nearest_hint(knob, names, count, hint, sizeof(hint)) : "");
+	free(names);
+}

@@ -40,6 +40,10 @@ int option_show(const struct sonde_option *option, const void *self, const uint6
 /* Whether there is a value to print: a text without a default may have none. */
 bool option_is_set(const struct sonde_option *option, const void *self);
 
+/* Why an instance has no knob of that name, and which may be meant. */
+void option_explain_no_knob(const struct sonde_option *options, const char *instance,
+			    const char *knob, char *error, size_t error_size);
+
 /* The entry of that name, or NULL. */
 const struct sonde_option *option_find(const struct sonde_option *options, const char *name);
 

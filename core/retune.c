@@ -26,7 +26,7 @@ static int knob_retune(const struct instance_config *config, const struct sonde_
 	int result;
 
 	snprintf(path, sizeof(path), "%s.%s", config->name, option->name);
-	result = knob_set(knobs, "reload", path, value, 0, error, sizeof(error));
+	result = knob_rebase(knobs, "reload", path, value, error, sizeof(error));
 	if (result)
 		fprintf(reply, "%s cannot become %s: %s\n", path, value, error);
 	return result;

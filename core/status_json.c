@@ -122,6 +122,28 @@ static void put_report(struct json *json, const struct sonde_report *report)
 	json_close_object(json);
 }
 
+/* The newest first. */
+static void put_holders(struct json *json, const struct knobs *knobs, const char *instance,
+			const char *knob)
+{
+	struct knob_holder holder;
+
+	json_key(json, "holders");
+	json_open_array(json);
+	for (uint32_t i = 0; knob_holder(knobs, instance, knob, i, &holder); i++) {
+		json_open_object(json);
+		put_text(json, "actor", holder.actor);
+		if (!holder.user)
+			put_text(json, "name", holder.name);
+		put_text(json, "value", holder.value);
+		if (*holder.reason)
+			put_text(json, "reason", holder.reason);
+		put_double(json, "ends_in_s", (double)holder.left_ns / 1e9);
+		json_close_object(json);
+	}
+	json_close_array(json);
+}
+
 static void put_knobs(struct json *json, const struct status *status,
 		      const struct instance *instance)
 {
@@ -140,8 +162,11 @@ static void put_knobs(struct json *json, const struct status *status,
 		json_key(json, option->name);
 		json_open_object(json);
 		put_text(json, "value", value);
-		if (left_ns > 0)
+		if (left_ns > 0) {
 			put_double(json, "falls_back_in_s", (double)left_ns / 1e9);
+			put_holders(json, status->sources->knobs, instance->base.name,
+				    option->name);
+		}
 		json_close_object(json);
 	}
 	json_close_object(json);

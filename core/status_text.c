@@ -326,6 +326,25 @@ static void print_taken(void *context, const char *text)
 		t->instance->base.name, text);
 }
 
+/* Who holds a knob, where that is not the user alone. */
+static void print_holders(const struct knobs *knobs, const char *instance, const char *knob,
+			  struct printer *p)
+{
+	struct knob_holder holder, other;
+	char left[32];
+
+	if (knob_holder(knobs, instance, knob, 0, &holder) && holder.user &&
+	    !knob_holder(knobs, instance, knob, 1, &other))
+		return;
+	for (uint32_t i = 0; knob_holder(knobs, instance, knob, i, &holder); i++)
+		fprintf(p->file, "  %s = %s for %s%s%s\n", holder.actor, holder.value,
+			duration_print(holder.left_ns / 1000000000 * 1000000000, left),
+			holder.user ? "" : ": ",
+			*holder.reason ? holder.reason
+			: holder.user  ? ""
+				       : holder.name);
+}
+
 static void print_knobs(const struct status *status, const struct status_instance *at,
 			struct printer *p)
 {
@@ -344,6 +363,7 @@ static void print_knobs(const struct status *status, const struct status_instanc
 		fprintf(p->file, "%s%s.%s = %s%s falls back in %s\n", p->yellow,
 			at->instance->base.name, option->name, value, p->plain,
 			duration_print(left_ns / 1000000000 * 1000000000, left));
+		print_holders(status->sources->knobs, at->instance->base.name, option->name, p);
 	}
 }
 

@@ -156,7 +156,7 @@ static int instance_try(struct sonde_test *test, uint32_t replica, uint32_t repl
 	struct instance *instance = instance_make(test, replica, replica_count, NULL);
 
 	test->checking = true;
-	instance_check(instance, (struct problems *)test);
+	instance_check(instance, NULL, (struct problems *)test);
 	test->checking = false;
 	instance_release(instance);
 	return *sonde_test_error() ? -EINVAL : 0;

@@ -6,6 +6,7 @@
 
 #include "dictionary.h"
 #include "host.h"
+#include "knob.h"
 #include "pipeline.h"
 #include "processor.h"
 #include "test_host.h"
@@ -279,6 +280,50 @@ static bool test_is_done(struct sonde_instance *instance, const struct sonde_bat
 	return kind < 32 && (batch->done >> kind & 1);
 }
 
+static int test_hold_knobs(struct sonde_instance *instance, const struct sonde_hold *hold)
+{
+	struct sonde_test *test = test_of(instance);
+
+	if (hold->count > 16 || (hold->for_ns > 0 && !hold->count))
+		return -EINVAL;
+	if (hold->for_ns <= 0) {
+		test_text_add(&test->sets, "%s is given up\n", hold->name);
+		return 0;
+	}
+	for (uint32_t i = 0; i < hold->count; i++)
+		test_text_add(&test->sets, "%s=%s for %lld ns by %s%s%s\n", hold->knobs[i],
+			      hold->values[i], (long long)hold->for_ns, hold->name,
+			      hold->reason ? ": " : "", hold->reason ? hold->reason : "");
+	return 0;
+}
+
+static struct {
+	const char *knob, *error;
+} refused_knob;
+
+void sonde_test_refuse_knob(const char *knob, const char *error)
+{
+	refused_knob.knob = knob;
+	refused_knob.error = error;
+}
+
+static int test_check_knob(struct sonde_instance *instance, const char *knob, const char *value,
+			   char *error, size_t error_size)
+{
+	if (!((struct instance *)instance)->problems) {
+		snprintf(error, error_size, "only check() can ask for knobs");
+		return -EPERM;
+	}
+	if (!strchr(knob, '.')) {
+		snprintf(error, error_size, "\"%s\" is not INSTANCE.KNOB", knob);
+		return -EINVAL;
+	}
+	if (!refused_knob.knob || strcmp(refused_knob.knob, knob))
+		return 0;
+	snprintf(error, error_size, "%s", refused_knob.error);
+	return -EINVAL;
+}
+
 static void services_fill(struct sonde_host *services)
 {
 	*services = *host_services();
@@ -313,6 +358,8 @@ static void services_fill(struct sonde_host *services)
 	services->keep = test_keep_rows;
 	services->tally = test_tally;
 	services->set = test_set;
+	services->hold_knobs = test_hold_knobs;
+	services->check_knob = test_check_knob;
 }
 
 const struct sonde_host *test_services(void)
@@ -360,6 +407,13 @@ void sonde_test_fill_queues(struct sonde_test *test, bool full)
 int instance_need(struct instance *instance, uint32_t capability, uint32_t when)
 {
 	return capability < 64 && (when == SONDE_TO_START || when == SONDE_TO_RUN) ? 0 : -EINVAL;
+}
+
+/* There is no config: test_check_knob() stands before it. */
+int knob_check(const struct config *config, const char *path, const char *value, char *error,
+	       size_t error_size)
+{
+	return -EPERM;
 }
 
 struct place config_place(const struct instance_config *instance, const char *option)

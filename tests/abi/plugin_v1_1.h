@@ -642,6 +642,18 @@ struct sonde_tally {
 	uint64_t lost[SONDE_LOSS_COUNT];         /* by enum sonde_loss */
 };
 
+/* Knobs that an instance wants to be set together for a while: see sonde_hold_knobs(). Start from
+ * zeros, and set size. Since 1.1. */
+struct sonde_hold {
+	uint32_t size;             /* sizeof(struct sonde_hold) */
+	uint32_t count;            /* of knobs, at most 16 */
+	const char *const *knobs;  /* "INSTANCE.KNOB", in the order of setting */
+	const char *const *values; /* as sonde_set() takes them */
+	const char *name;          /* of this hold, among those of the instance */
+	const char *reason;        /* for the log and the record; NULL: none */
+	int64_t for_ns;            /* 0: it is given up */
+};
+
 enum sonde_level { SONDE_ERROR = 0, SONDE_WARNING, SONDE_INFO, SONDE_DEBUG };
 
 /* How long a capability is needed. */
@@ -860,6 +872,9 @@ struct sonde_host {
 	int (*ask)(struct sonde_asks *, const struct sonde_ask *);
 	void (*batch_done)(struct sonde_batch *, uint32_t kind);
 	bool (*is_done)(struct sonde_instance *, const struct sonde_batch *, uint32_t kind);
+	int (*hold_knobs)(struct sonde_instance *, const struct sonde_hold *);
+	int (*check_knob)(struct sonde_instance *, const char *knob, const char *value, char *error,
+			  size_t error_size);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -1327,6 +1342,27 @@ static inline int sonde_set(struct sonde_instance *instance, const char *knob, c
 			    int64_t for_ns)
 {
 	return instance->host->set(instance, knob, value, for_ns);
+}
+
+/* Sets knobs together, all or none, as sonde_set() does each; they fall back in the opposite order.
+ * Several instances, and several holds of one, may want the same knob: the user's word goes first,
+ * then that of the newest hold; a knob that is a list has the items of all holds together (an empty
+ * list, which means all, stays empty). What nobody holds any more is as it was before. The same
+ * hold again, by its name, with the same values, only begins its time again: what the user took out
+ * of it meanwhile stays so. With other values it takes the place of the former one. Texts are
+ * copied. Since 1.1. 0: it is on its way, as in sonde_set(); -EINVAL: no knobs, or too many. */
+static inline int sonde_hold_knobs(struct sonde_instance *instance, const struct sonde_hold *hold)
+{
+	return instance->host->hold_knobs(instance, hold);
+}
+
+/* In check(): whether an instance of the config has that knob and runs, and whether its table takes
+ * the value (NULL: not known yet). -ENOENT, -EINVAL: `error` says why not, for sonde_problem();
+ * -EPERM: not in check(). Since 1.1. */
+static inline int sonde_check_knob(struct sonde_instance *instance, const char *knob,
+				   const char *value, char *error, size_t error_size)
+{
+	return instance->host->check_knob(instance, knob, value, error, error_size);
 }
 
 /* In report(): one cell of a table that `status` shows. Texts are copied. */

@@ -54,9 +54,10 @@ class Cgroup:
 class Daemon:
     """A running sonde whose input `calls` writes JSON lines."""
 
-    def __init__(self, directory, options, prefix=(), more=(), rest=None):
+    def __init__(self, directory, options, prefix=(), more=(), rest=None, rules=""):
         """more: options of further instances of the same input, called more0, more1 ..; rest: all but the inputs, in the
-        place of a pipeline and an output that keep the rows as they come, as a function of the path for those."""
+        place of a pipeline and an output that keep the rows as they come, as a function of the path for those; rules: of a
+        processor `control` over the first."""
         self.directory = directory
         self.rows_path = f"{directory}/rows.json"
         self.log_path = f"{directory}/log"
@@ -66,13 +67,16 @@ class Daemon:
             f'p{i}: {{ from = ["more{i}"]; to = ["kept{i}"]; }};' for i in range(len(more)))
         outputs = " ".join(
             f'kept{i}: {{ plugin = "file"; path = "{self.rows_path}.{i}"; }};' for i in range(len(more)))
+        control = f'processors: {{ rules: {{ plugin = "control"; rules = ( {rules} ); }}; }};' if rules else ""
+        through = 'through = ["rules"];' if rules else ""
         with open(config, "w") as file:
             file.write(f'''
 sonde:     {{ state = "{directory}/state"; control = "{directory}/control"; }};
 inputs:    {{ calls: {{ plugin = "syscalls"; {options} }}; {inputs} }};
 ''' + (rest(self.rows_path) if rest else f'''
 outputs:   {{ kept: {{ plugin = "file"; path = "{self.rows_path}"; queue: {{ memory = "1GiB"; }}; }}; {outputs} }};
-pipelines: {{ kernel: {{ from = ["calls"]; to = ["kept"]; }}; {pipelines} }};
+{control}
+pipelines: {{ kernel: {{ from = ["calls"]; {through} to = ["kept"]; }}; {pipelines} }};
 '''))
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen([*prefix, SONDE, "run", config], stdin=subprocess.DEVNULL,

@@ -122,7 +122,8 @@ double sonde_test_report_number(struct sonde_test *test, const char *table, cons
 const char *sonde_test_report_text(struct sonde_test *test, const char *table, const char *row,
 				   const char *column);
 
-/* Knobs that the plugin set by sonde_set(), one a line: "calls.sample=1% for 5000000000 ns". */
+/* Knobs that the plugin set by sonde_set(), one a line: "calls.sample=1% for 5000000000 ns". Those
+ * held by sonde_hold_knobs() have " by NAME: REASON" behind them; "NAME is given up". */
 const char *sonde_test_sets(struct sonde_test *test);
 
 /* ---- what it emits ----------------------------------------------------------------------- */
@@ -233,6 +234,10 @@ void sonde_test_tell_process(struct sonde_test *test, const struct sonde_process
  * or batch or adds to one); 0: to none. Returns whether the refusal asked for before has come: a
  * test that counts n up until it has not went through all. */
 bool sonde_test_refuse_memory(struct sonde_test *test, uint32_t n);
+
+/* From now on sonde_check_knob() says this of that knob, in every test; all others pass. NULL: of
+ * none. */
+void sonde_test_refuse_knob(const char *knob, const char *error);
 
 /* Every queue is full: sonde_reserve() returns -EAGAIN. Once they are not any more, room() runs in
  * the next sonde_test_advance() or sonde_test_poll(). */
