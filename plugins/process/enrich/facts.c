@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Entries of values, and columns made of them. */
+#include "facts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CAPACITY_FIRST = 64 };
+
+struct sonde_batch *enriched_open(struct sonde_instance *instance, struct enriched *enriched)
+{
+	if (!enriched->derived)
+		enriched->derived = sonde_batch_derive(instance, enriched->from);
+	return enriched->derived;
+}
+
+bool enriched_has(const struct enriched *enriched, const char *name)
+{
+	const struct sonde_batch *batch = enriched->derived ? enriched->derived : enriched->from;
+
+	for (uint32_t i = 0; i < batch->column_count; i++)
+		if (strcmp(sonde_column(batch, i)->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* ---- entries ----------------------------------------------------------------------------- */
+
+static bool is_coded(uint32_t type)
+{
+	return type == SONDE_TEXT || type == SONDE_ANY;
+}
+
+static void dictionaries_release(struct facts *facts)
+{
+	for (uint32_t i = 0; i < facts->column_count; i++) {
+		sonde_dictionary_release(facts->instance, facts->columns[i].dictionary);
+		facts->columns[i].dictionary = NULL;
+	}
+}
+
+/* A batch that is on its way keeps the dictionaries that it uses. */
+int facts_clear(struct facts *facts)
+{
+	dictionaries_release(facts);
+	facts->count = 0;
+	facts->text_bytes = 0;
+	for (uint32_t i = 0; i < facts->column_count; i++) {
+		if (!is_coded(facts->columns[i].field.type))
+			continue;
+		facts->columns[i].dictionary = sonde_dictionary_create(facts->instance, true);
+		if (!facts->columns[i].dictionary)
+			return -ENOMEM;
+	}
+	(void)facts_add(facts); /* FACT_NONE */
+	return facts->count ? 0 : -ENOMEM;
+}
+
+int facts_open(struct facts *facts, struct sonde_instance *instance,
+	       const struct sonde_field *fields, uint32_t count)
+{
+	*facts = (struct facts){ .instance = instance, .column_count = count, .batch = 1 };
+	for (uint32_t i = 0; i < count; i++)
+		facts->columns[i].field = fields[i];
+	return facts_clear(facts);
+}
+
+void facts_close(struct facts *facts)
+{
+	if (!facts->instance)
+		return;
+	dictionaries_release(facts);
+	free(facts->values);
+	free(facts->present);
+	free(facts->batches);
+	free(facts->places);
+	free(facts->used);
+	*facts = (struct facts){ 0 };
+}
+
+static bool array_grow(void *array, size_t count, size_t size)
+{
+	void **place = array, *grown = reallocarray(*place, count ? count : 1, size ? size : 1);
+
+	if (grown)
+		*place = grown;
+	return grown != NULL;
+}
+
+static bool entries_grow(struct facts *facts)
+{
+	uint32_t capacity = facts->capacity ? 2 * facts->capacity : CAPACITY_FIRST;
+
+	if (capacity < facts->capacity ||
+	    !array_grow(&facts->values, capacity, facts->column_count * sizeof(*facts->values)) ||
+	    !array_grow(&facts->present, capacity, sizeof(*facts->present)) ||
+	    !array_grow(&facts->batches, capacity, sizeof(*facts->batches)))
+		return false;
+	facts->capacity = capacity;
+	return true;
+}
+
+uint32_t facts_add(struct facts *facts)
+{
+	uint32_t entry = facts->count;
+
+	if (entry == facts->capacity && !entries_grow(facts))
+		return FACT_NONE;
+	facts->count++;
+	facts->batches[entry] = 0;
+	facts_empty(facts, entry);
+	return entry;
+}
+
+void facts_empty(struct facts *facts, uint32_t entry)
+{
+	facts->present[entry] = 0;
+	memset(facts->values + (size_t)entry * facts->column_count, 0,
+	       facts->column_count * sizeof(*facts->values));
+}
+
+void facts_number(struct facts *facts, uint32_t entry, uint32_t column, uint64_t value)
+{
+	facts->values[(size_t)entry * facts->column_count + column] = value;
+	facts->present[entry] |= 1u << column;
+}
+
+void facts_text(struct facts *facts, uint32_t entry, uint32_t column, const char *data,
+		size_t length)
+{
+	struct sonde_dictionary *dictionary = facts->columns[column].dictionary;
+	uint32_t before = dictionary->length;
+	uint32_t code = sonde_dictionary_add(facts->instance, dictionary, data, length);
+
+	if (code == UINT32_MAX)
+		return;
+	if (dictionary->length != before)
+		facts->text_bytes += length;
+	facts_number(facts, entry, column, code);
+}
+
+size_t facts_bytes(const struct facts *facts)
+{
+	size_t entry = facts->column_count * sizeof(*facts->values) + sizeof(*facts->present) +
+		       sizeof(*facts->batches) + sizeof(*facts->used);
+
+	return facts->capacity * entry + facts->place_capacity * sizeof(*facts->places) +
+	       facts->text_bytes;
+}
+
+/* ---- a batch ----------------------------------------------------------------------------- */
+
+int facts_begin(struct facts *facts, uint32_t row_count)
+{
+	/* As many entries as there are, and one more for each row. */
+	uint32_t used = facts->count + row_count;
+
+	if (row_count > facts->place_capacity) {
+		if (!array_grow(&facts->places, row_count, sizeof(*facts->places)))
+			return -ENOMEM;
+		facts->place_capacity = row_count;
+	}
+	if (used < row_count)
+		return -ENOMEM;
+	if (used > facts->used_capacity) {
+		used += used / 2;
+		if (!array_grow(&facts->used, used, sizeof(*facts->used)))
+			return -ENOMEM;
+		facts->used_capacity = used;
+	}
+	memset(facts->places, 0, row_count * sizeof(*facts->places));
+	facts->used_count = 0;
+	if (!++facts->batch) { /* after 2^32 of them: no entry may seem to be used already */
+		facts->batch = 1;
+		memset(facts->batches, 0, facts->count * sizeof(*facts->batches));
+	}
+	return 0;
+}
+
+/* What the entries that are used say in a column. */
+struct summary {
+	bool any, all, same;
+	uint64_t value; /* if they are the same */
+};
+
+static struct summary summarise(const struct facts *facts, uint32_t column)
+{
+	struct summary summary = { .all = true, .same = true };
+
+	for (uint32_t i = 0; i < facts->used_count; i++) {
+		uint32_t entry = facts->used[i];
+		uint64_t value = facts->values[(size_t)entry * facts->column_count + column];
+
+		if (!(facts->present[entry] >> column & 1)) {
+			summary.all = false;
+			continue;
+		}
+		summary.same = summary.same && (!summary.any || value == summary.value);
+		summary.value = value;
+		summary.any = true;
+	}
+	return summary;
+}
+
+static void values_gather(const struct facts *facts, const struct sonde_column *to, uint32_t column,
+			  uint32_t row_count)
+{
+	const uint64_t *from = facts->values + column;
+	const uint32_t *places = facts->places;
+	size_t step = facts->column_count;
+
+	if (to->value_size == sizeof(uint32_t)) {
+		uint32_t *into = (uint32_t *)(void *)to->base;
+
+		for (uint32_t row = 0; row < row_count; row++)
+			into[row] = (uint32_t)from[places[row] * step];
+		return;
+	}
+	for (uint32_t row = 0; row < row_count; row++)
+		memcpy(to->base + (size_t)row * to->value_size, &from[places[row] * step],
+		       to->value_size);
+}
+
+/* Eight rows a byte. */
+static void bits_gather(const struct facts *facts, unsigned char *bits, uint32_t column,
+			uint32_t row_count)
+{
+	const uint32_t *places = facts->places, *present = facts->present;
+	uint32_t row = 0;
+
+	for (; row + 8 <= row_count; row += 8) {
+		unsigned byte = 0;
+
+		for (uint32_t i = 0; i < 8; i++)
+			byte |= (present[places[row + i]] >> column & 1) << i;
+		bits[row / 8] = (unsigned char)byte;
+	}
+	for (; row < row_count; row++) {
+		bits[row / 8] &= (unsigned char)~(1u << row % 8);
+		bits[row / 8] |= (unsigned char)((present[places[row]] >> column & 1) << row % 8);
+	}
+}
+
+/* Whether the entries that are used have values in both columns or in neither. */
+static bool is_alike(const struct facts *facts, uint32_t one, uint32_t other)
+{
+	for (uint32_t i = 0; i < facts->used_count; i++) {
+		uint32_t present = facts->present[facts->used[i]];
+
+		if ((present >> one & 1) != (present >> other & 1))
+			return false;
+	}
+	return true;
+}
+
+/* Bits of validity made before, for columns that have values in the same rows. */
+struct made_bits {
+	const unsigned char *bits; /* NULL: none yet */
+	uint32_t column;
+};
+
+static int column_write(struct facts *facts, struct sonde_batch *batch, uint32_t column,
+			const struct summary *summary, struct made_bits *made)
+{
+	const struct fact_column *about = &facts->columns[column];
+	uint32_t code = (uint32_t)summary->value;
+	const struct sonde_column *added;
+	unsigned char *bits;
+
+	if (summary->all && summary->same)
+		return sonde_batch_constant(
+			       facts->instance, batch, &about->field, about->dictionary,
+			       about->dictionary ? (void *)&code : (void *)&summary->value)
+			       ? 0
+			       : -ENOMEM;
+	added = sonde_batch_add(facts->instance, batch, &about->field, about->dictionary);
+	if (!added)
+		return -ENOMEM;
+	values_gather(facts, added, column, batch->row_count);
+	if (summary->all)
+		return 0;
+	for (uint32_t i = batch->column_count; i--;) { /* it may have replaced one */
+		if (sonde_column(batch, i) != added)
+			continue;
+		bits = sonde_batch_valid(facts->instance, batch, i);
+		if (!bits)
+			return -ENOMEM;
+		if (made->bits && is_alike(facts, made->column, column))
+			memcpy(bits, made->bits, (batch->row_count + 7) / 8);
+		else
+			bits_gather(facts, bits, column, batch->row_count);
+		*made = (struct made_bits){ .bits = bits, .column = column };
+		break;
+	}
+	return 0;
+}
+
+int facts_write(struct facts *facts, struct enriched *enriched)
+{
+	struct made_bits made = { 0 };
+	int result = 0;
+
+	for (uint32_t column = 0; column < facts->column_count && !result; column++) {
+		struct summary summary = summarise(facts, column);
+		struct sonde_batch *batch;
+
+		if (!summary.any || (!facts->overwrite &&
+				     enriched_has(enriched, facts->columns[column].field.name)))
+			continue;
+		batch = enriched_open(facts->instance, enriched);
+		result = batch ? column_write(facts, batch, column, &summary, &made) : -ENOMEM;
+	}
+	return result;
+}
