@@ -9,7 +9,8 @@
 #include "names.h"
 #include "push.h"
 
-static const struct push_shape events = { .events = true };
+static const struct push_shape events = { .events = true, .whole = true };
+static const struct push_shape sampled = { .events = true };
 static const struct push_shape aggregates = { .aggregates = true };
 static const struct push_shape processes = { .aggregates = true, .per_process = true };
 
@@ -163,6 +164,81 @@ static void settings_are_narrowed_down_to_both(void **state)
 	assert_false(push_apply(&push, &settings, &room));
 }
 
+static struct sonde_ask aggregate(const char *const *by, uint32_t by_count,
+				  const struct sonde_measure *measures, uint32_t measure_count)
+{
+	return (struct sonde_ask){ .size = sizeof(struct sonde_ask),
+				   .kind = SONDE_ASK_AGGREGATE,
+				   .by = by,
+				   .by_count = by_count,
+				   .measures = measures,
+				   .measure_count = measure_count,
+				   .window_ns = 1000000000 };
+}
+
+static void an_aggregate_is_taken_where_the_kernel_keeps_all_of_it(void **state)
+{
+	const struct sonde_condition failed = { .column = "error.type",
+						.comparison = SONDE_IS_NOT_NULL };
+	const struct sonde_condition null = { .column = "error.type", .comparison = SONDE_IS_NULL };
+	const char *by[] = { "syscall.name", "cgroup.id", "thread.id" };
+	struct sonde_measure measures[] = {
+		{ .name = "calls", .function = SONDE_COUNT },
+		{ .name = "errors",
+		  .function = SONDE_COUNT,
+		  .conditions = &failed,
+		  .condition_count = 1 },
+		{ .name = "took",
+		  .function = SONDE_HISTOGRAM,
+		  .column = "syscall.duration",
+		  .scale = 3 },
+		{ .name = "sum", .function = SONDE_SUM, .column = "syscall.duration" },
+		{ .name = "longest", .function = SONDE_MAXIMUM, .column = "syscall.duration" },
+	};
+	struct sonde_measure fine = { .name = "took",
+				      .function = SONDE_HISTOGRAM,
+				      .column = "syscall.duration",
+				      .scale = 5 };
+	struct sonde_measure others = {
+		.name = "others", .function = SONDE_COUNT, .conditions = &null, .condition_count = 1
+	};
+	struct sonde_ask ask = aggregate(by, 2, measures, 4);
+	struct push push;
+
+	assert_int_equal(take(&ask, 1, events, &push), 1);
+	assert_int_equal(push.fold.by, PUSH_BY_NAME | PUSH_BY_CGROUP);
+	assert_int_equal(push.fold.window_ns, 1000000000);
+	assert_int_equal(push.fold.measure_count, 4);
+	assert_int_equal(push.fold.measures[1].what, PUSH_ERRORS);
+	assert_string_equal(push.fold.measures[2].name, "took");
+	assert_int_equal(push.fold.measures[2].what, PUSH_DURATION);
+	assert_int_equal(push.fold.measures[3].what, PUSH_DURATION_SUM);
+	assert_false(takes(ask, sampled));
+	assert_false(takes(ask, aggregates));
+	assert_false(takes(aggregate(by, 3, measures, 4), events));
+	assert_false(takes(aggregate(by, 2, measures, 5), events));
+	assert_false(takes(aggregate(by, 2, &fine, 1), events));
+	assert_false(takes(aggregate(by, 2, &others, 1), events));
+	ask.window_ns = 1000000;
+	assert_false(takes(ask, events));
+}
+
+static void an_aggregate_is_taken_with_all_that_stands_before_it_or_not(void **state)
+{
+	struct sonde_any name = text_value("read"), id = integer_value(5);
+	struct sonde_measure calls = { .name = "calls", .function = SONDE_COUNT };
+	struct sonde_ask asks[] = { filter("syscall.name", SONDE_EQUAL, &name, 1),
+				    aggregate(NULL, 0, &calls, 1) };
+	struct push push;
+
+	assert_int_equal(take(asks, 2, events, &push), 3);
+	asks[0] = filter("thread.id", SONDE_EQUAL, &id, 1);
+	assert_int_equal(take(asks, 2, events, &push), 0);
+	asks[0] = sample(0.5);
+	assert_int_equal(take(asks, 2, events, &push), 1);
+	assert_int_equal(push.fold.window_ns, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +247,8 @@ int main(void)
 		cmocka_unit_test(several_conditions_hold_together),
 		cmocka_unit_test(a_sample_is_taken_where_it_is_one_in_a_whole_number),
 		cmocka_unit_test(settings_are_narrowed_down_to_both),
+		cmocka_unit_test(an_aggregate_is_taken_where_the_kernel_keeps_all_of_it),
+		cmocka_unit_test(an_aggregate_is_taken_with_all_that_stands_before_it_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,11 @@
 
 #define SAMPLE_LIMIT 1000000.0 /* one in so many, at most */
 
+enum {
+	PUSH_SCALE = 3,                      /* of the kernel's histograms */
+	PUSH_WINDOW_SHORTEST_NS = 100000000, /* as long as the shortest interval of readings */
+};
+
 /* ---- conditions -------------------------------------------------------------------------- */
 
 static bool integers_are_all(const struct sonde_condition *condition, int64_t maximum)
@@ -176,6 +181,60 @@ static bool take_sample(double ratio, struct push_shape shape, struct push *push
 	return true;
 }
 
+static uint32_t by_of(const char *column)
+{
+	return !strcmp(column, "cgroup.id")        ? PUSH_BY_CGROUP
+	       : !strcmp(column, "process.pid")    ? PUSH_BY_PROCESS
+	       : !strcmp(column, "syscall.name")   ? PUSH_BY_NAME
+	       : !strcmp(column, "syscall.compat") ? PUSH_BY_COMPAT
+						   : 0;
+}
+
+/* 0: the kernel does not keep it. */
+static uint32_t what_of(const struct sonde_measure *measure)
+{
+	const struct sonde_condition *condition = measure->conditions;
+
+	if (measure->function == SONDE_COUNT && !measure->column) {
+		if (!measure->condition_count)
+			return PUSH_CALLS;
+		return measure->condition_count == 1 && !strcmp(condition->column, "error.type") &&
+				       condition->comparison == SONDE_IS_NOT_NULL
+			       ? PUSH_ERRORS
+			       : 0;
+	}
+	if (measure->condition_count || strcmp(measure->column, "syscall.duration") != 0)
+		return 0;
+	if (measure->function == SONDE_HISTOGRAM && measure->scale <= PUSH_SCALE)
+		return PUSH_DURATION;
+	return measure->function == SONDE_SUM ? PUSH_DURATION_SUM : 0;
+}
+
+static bool take_fold(const struct sonde_ask *ask, struct push_shape shape, struct push *push)
+{
+	struct push_fold fold = { .window_ns = ask->window_ns,
+				  .measure_count = ask->measure_count };
+
+	if (!shape.events || shape.aggregates || !shape.whole || push->sample_one_in ||
+	    ask->window_ns < PUSH_WINDOW_SHORTEST_NS || ask->measure_count > PUSH_MEASURES)
+		return false;
+	for (uint32_t i = 0; i < ask->by_count; i++) {
+		uint32_t by = by_of(ask->by[i]);
+
+		if (!by)
+			return false;
+		fold.by |= by;
+	}
+	for (uint32_t i = 0; i < ask->measure_count; i++) {
+		fold.measures[i] =
+			(struct push_measure){ ask->measures[i].name, what_of(&ask->measures[i]) };
+		if (!fold.measures[i].what)
+			return false;
+	}
+	push->fold = fold;
+	return true;
+}
+
 uint64_t push_take(const struct sonde_asks *asks, struct push_shape shape, struct push *ret_push)
 {
 	struct push push = { 0 };
@@ -189,6 +248,8 @@ uint64_t push_take(const struct sonde_asks *asks, struct push_shape shape, struc
 			done = take_condition(&ask->condition, shape, &push);
 		else if (ask->kind == SONDE_ASK_SAMPLE)
 			done = take_sample(ask->ratio, shape, &push);
+		else if (taken == (i < 64 ? (1ull << i) - 1 : 0)) /* all that stands before it */
+			done = take_fold(ask, shape, &push);
 		taken |= (uint64_t)done << i;
 	}
 	*ret_push = push;

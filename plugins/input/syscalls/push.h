@@ -9,6 +9,25 @@
 
 enum { PUSH_IDS = 64 }; /* cgroups or processes of all conditions together */
 
+/* Columns that groups may be made by, and what measures may be made of. */
+enum push_by { PUSH_BY_CGROUP = 1, PUSH_BY_PROCESS = 2, PUSH_BY_NAME = 4, PUSH_BY_COMPAT = 8 };
+enum push_what { PUSH_CALLS = 1, PUSH_ERRORS, PUSH_DURATION, PUSH_DURATION_SUM };
+
+enum { PUSH_MEASURES = 16 };
+
+struct push_measure {
+	const char *name; /* of its column: the ask's */
+	uint32_t what;    /* enum push_what */
+};
+
+/* An aggregate that is made in the kernel. */
+struct push_fold {
+	int64_t window_ns; /* 0: none is asked */
+	uint32_t by;       /* enum push_by, together */
+	uint32_t measure_count;
+	struct push_measure measures[PUSH_MEASURES];
+};
+
 /* What holds besides the options. Zeros: nothing is asked. */
 struct push {
 	bool has_calls, has_cgroups, has_tgids; /* only those that the lists name */
@@ -19,12 +38,14 @@ struct push {
 	uint64_t minimum_duration_ns;
 	bool errors_only;
 	uint32_t sample_one_in; /* 0: every event goes on */
+	struct push_fold fold;
 };
 
 /* What rows the input makes, as far as it matters here. */
 struct push_shape {
 	bool events, aggregates;
 	bool per_process; /* aggregates are grouped so */
+	bool whole;       /* every call that is wanted is timed and becomes an event */
 };
 
 /* Fills `ret_push` with what can be done exactly, and the bits of those asks. */

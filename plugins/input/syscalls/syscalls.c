@@ -10,6 +10,7 @@
 #include "events.h"
 #include "folded.h"
 #include "names.h"
+#include "partial.h"
 #include "push.h"
 #include "rows.h"
 
@@ -43,6 +44,7 @@ struct syscalls {
 	bool open;
 	struct aggregate *aggregate;
 	struct events events;
+	struct partial *partial;    /* of an aggregate that a pipeline asks for */
 	int64_t previous_ns;        /* of the last reading of the aggregates */
 	uint64_t folded_rows_calls; /* calls in rows of aggregates emitted so far */
 };
@@ -244,6 +246,18 @@ static int syscalls_check(struct sonde_instance *instance)
 	return 0;
 }
 
+/* Readings of windows that a pipeline asks for come right behind their ends. */
+static int aggregates_time(struct sonde_instance *instance)
+{
+	const struct syscalls *self = instance->self;
+	int64_t window_ns = self->push.fold.window_ns;
+
+	if (!window_ns)
+		return sonde_every(instance, TIMER_AGGREGATES, self->interval_ns);
+	return sonde_after(instance, TIMER_AGGREGATES,
+			   window_ns - sonde_now_ns(instance) % window_ns);
+}
+
 /* Brings programs, filters and timers in line with the options. */
 static int settings_apply(struct sonde_instance *instance)
 {
@@ -272,6 +286,10 @@ static int settings_apply(struct sonde_instance *instance)
 	settings.tgid_count = lists->tgid_count;
 	settings.calls = lists->calls;
 	settings.call_count = lists->call_count;
+	if (self->push.fold.window_ns) {
+		settings.mode = SONDE_SYSCALLS_AGGREGATE;
+		settings.per_process = self->push.fold.by & PUSH_BY_PROCESS;
+	}
 	if (!push_apply(&self->push, &settings, &lists->pushed))
 		settings.mode = 0;
 	error = problems ? -EINVAL : probe_apply(&self->probe, &settings);
@@ -279,7 +297,7 @@ static int settings_apply(struct sonde_instance *instance)
 	if (error)
 		return error;
 	self->events.sampled_weight = self->push.sample_one_in ? settings.sample_one_in : 0;
-	error = sonde_every(instance, TIMER_AGGREGATES, self->interval_ns);
+	error = aggregates_time(instance);
 	if (!error)
 		error = sonde_every(instance, TIMER_EVENTS,
 				    settings.mode & SONDE_SYSCALLS_EVENTS ? self->latency_ns : 0);
@@ -318,6 +336,24 @@ static void ledger_tell(struct sonde_instance *instance)
 
 /* ---- callbacks --------------------------------------------------------------------------- */
 
+/* The end of the window that was read stands in the rows, if a little after it: what was counted in
+ * between is in them as well. */
+static int partial_read(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	const struct push_fold *fold = &self->push.fold;
+	int64_t now_ns = sonde_now_ns(instance), end_ns = now_ns - now_ns % fold->window_ns;
+	uint64_t calls = aggregate_read(self->aggregate, 0, partial_add, self->partial);
+	int64_t time_ns = end_ns > self->previous_ns ? end_ns : now_ns;
+
+	calls -= partial_emit(self->partial, instance, fold, self->events.calls, &self->events,
+			      self->previous_ns, time_ns - 1);
+	self->previous_ns = time_ns;
+	self->folded_rows_calls += calls;
+	sonde_count(&self->calls_read, calls);
+	return 0;
+}
+
 static int aggregates_read(struct sonde_instance *instance)
 {
 	struct syscalls *self = instance->self;
@@ -328,6 +364,8 @@ static int aggregates_read(struct sonde_instance *instance)
 				 .error_rows = self->error_rows };
 	uint64_t calls;
 
+	if (self->push.fold.window_ns)
+		return partial_read(instance);
 	folded.time_ns = sonde_now_ns(instance);
 	calls = aggregate_read(self->aggregate, self->top, folded_fill, &folded);
 	self->previous_ns = folded.time_ns;
@@ -369,7 +407,8 @@ static int syscalls_start(struct sonde_instance *instance)
 		.duration_field = EVENT_DURATION,
 	};
 	self->aggregate = aggregate_create(&self->probe);
-	error = self->aggregate ? events_open(&self->events) : -ENOMEM;
+	self->partial = partial_create();
+	error = self->aggregate && self->partial ? events_open(&self->events) : -ENOMEM;
 	if (!error)
 		error = sonde_bind(instance, SCHEMA_CALLS, CALLS_CALL, self->events.calls);
 	if (!error)
@@ -422,10 +461,17 @@ static int syscalls_take(struct sonde_instance *instance, const struct sonde_ask
 		.events = self->mode == MODE_EVENTS || self->mode == MODE_BOTH,
 		.aggregates = self->mode == MODE_AGGREGATE || self->mode == MODE_BOTH,
 		.per_process = self->group_by != 0,
+		.whole = self->time_one_in == 1 && self->sample_one_in == 1 && !self->rate_limit,
 	};
 
+	if (!self->open) {
+		*ret_taken = push_take(asks, shape, &self->push);
+		return 0;
+	}
+	events_drain(instance);
+	aggregates_read(instance); /* for whom it was counted */
 	*ret_taken = push_take(asks, shape, &self->push);
-	return self->open ? syscalls_set(instance) : 0;
+	return syscalls_set(instance);
 }
 
 static int syscalls_timer(struct sonde_instance *instance, int timer)
@@ -438,8 +484,11 @@ static int syscalls_timer(struct sonde_instance *instance, int timer)
 		(void)sonde_kernel_calibrate(sonde_kernel_variant(self->probe.kernel));
 	if (timer == TIMER_EVENTS)
 		events_drain(instance);
-	if (timer == TIMER_AGGREGATES)
+	if (timer == TIMER_AGGREGATES) {
 		error = aggregates_read(instance);
+		if (self->push.fold.window_ns)
+			aggregates_time(instance);
+	}
 	ledger_tell(instance);
 	return error;
 }
@@ -505,6 +554,8 @@ static void syscalls_stop(struct sonde_instance *instance)
 		return;
 	events_close(&self->events);
 	aggregate_free(self->aggregate);
+	partial_release(self->partial);
+	self->partial = NULL;
 	self->aggregate = NULL;
 	probe_close(&self->probe);
 	self->open = false;
