@@ -22,7 +22,7 @@ struct origin {
 struct origin_columns {
 	const struct sonde_column *time;   /* when it happened; may be NULL */
 	const struct sonde_column *pid;    /* u32 */
-	const struct sonde_column *start;  /* of the process; only with offset */
+	const struct sonde_column *start;  /* of the process */
 	const struct sonde_column *offset; /* wall clock less boottime, when rows were stamped */
 	const struct sonde_column *cgroup; /* u64 */
 	bool is_here;                      /* a number that is of a host is this one's */

@@ -11,6 +11,7 @@
 
 #define MISSED_NS  10000000ull   /* for how long after a row its answer "not known" is good */
 #define SWEEP_NS   10000000000ll /* between two looks for images that have ended */
+#define ALIKE_NS   1000000ull    /* start times that were told by different clocks */
 #define TEXT_BYTES (32ull << 20) /* of all that processes are called; then it begins anew */
 enum { ARGUMENTS_LIMIT = 4096 };
 
@@ -304,6 +305,7 @@ static uint32_t table_ask(struct processes *processes, uint32_t tgid, uint64_t s
 	until_ns = __atomic_load_n(&image->until_ns, __ATOMIC_RELAXED);
 	known->since_ns = image->since_ns;
 	known->until_ns = time_ns < until_ns ? until_ns : UINT64_MAX;
+	known->image_start_ns = image->start_ns;
 	known->cgroup_id = image->cgroup_id;
 	if (!known->found)
 		image_describe(processes, entry, image, offset_ns);
@@ -411,6 +413,25 @@ static inline uint64_t time_of(const struct origin_columns *columns, uint32_t ro
 	return (uint64_t)((int64_t)origin_u64(columns->time, row) - offset_ns);
 }
 
+static inline uint64_t start_of(const struct origin_columns *columns, uint32_t row,
+				int64_t offset_ns)
+{
+	if (!columns->start || !sonde_valid(columns->start, row))
+		return 0;
+	return (uint64_t)((int64_t)origin_u64(columns->start, row) - offset_ns);
+}
+
+/* Where rows do not say by which clock they were stamped, a start time is not exact: whoever had
+ * the pid then has to have started about that time too. */
+static uint32_t alike_find(struct processes *processes, uint32_t tgid, uint64_t start_ns,
+			   uint64_t time_ns, int64_t offset_ns)
+{
+	uint32_t entry = process_find(processes, tgid, 0, time_ns, offset_ns);
+	uint64_t found_ns = processes->known[entry].image_start_ns;
+
+	return found_ns - start_ns + ALIKE_NS <= 2 * ALIKE_NS ? entry : FACT_NONE;
+}
+
 static void rows_find(struct processes *processes, const struct sonde_batch *batch,
 		      const struct origin_columns *columns, int64_t offset_ns, uint64_t now_ns)
 {
@@ -419,7 +440,7 @@ static void rows_find(struct processes *processes, const struct sonde_batch *bat
 	uint32_t last = FACT_NONE;
 
 	for (uint32_t row = 0; row < batch->row_count; row++) {
-		uint64_t start_ns = 0;
+		uint64_t start_ns, time_ns;
 		uint32_t entry;
 
 		if (!sonde_selected(batch, row)) {
@@ -432,10 +453,13 @@ static void rows_find(struct processes *processes, const struct sonde_batch *bat
 		}
 		if (columns->offset && columns->offset->stride)
 			offset_ns = (int64_t)origin_u64(columns->offset, row);
-		if (columns->start && sonde_valid(columns->start, row))
-			start_ns = (uint64_t)((int64_t)origin_u64(columns->start, row) - offset_ns);
-		entry = process_find(processes, origin_u32(columns->pid, row), start_ns,
-				     time_of(columns, row, offset_ns, now_ns), offset_ns);
+		start_ns = start_of(columns, row, offset_ns);
+		time_ns = time_of(columns, row, offset_ns, now_ns);
+		entry = start_ns && !columns->offset
+				? alike_find(processes, origin_u32(columns->pid, row), start_ns,
+					     time_ns, offset_ns)
+				: process_find(processes, origin_u32(columns->pid, row), start_ns,
+					       time_ns, offset_ns);
 		facts_use(facts, entry);
 		facts->places[row] = last = entry;
 		if (processes->known[entry].found)
@@ -454,10 +478,6 @@ int processes_look_up(struct processes *processes, const struct sonde_batch *bat
 
 	if (!processes->table || !columns->pid)
 		return 0;
-	if (columns->start && !columns->offset) { /* it cannot be told in boottime */
-		processes->missed_count += batch->selected_count;
-		return 0;
-	}
 	if (reserve(processes, batch->row_count) ||
 	    facts_begin(&processes->facts, batch->row_count))
 		return -ENOMEM;

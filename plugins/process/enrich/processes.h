@@ -31,6 +31,7 @@ struct known_process {
 	uint64_t start_ns;                       /* of the key; 0: asked by pid alone */
 	uint64_t since_ns, until_ns;             /* when the entry holds, boottime */
 	const struct sonde_process_image *image; /* held until it has ended */
+	uint64_t image_start_ns;                 /* of the process that was found */
 	uint64_t cgroup_id;                      /* 0: not known */
 	uint32_t tgid;                           /* of the key */
 	uint32_t batch; /* in which until_ns was looked at; if it was not found: which it is for */
