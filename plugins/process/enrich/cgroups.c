@@ -122,18 +122,35 @@ static uint32_t id_resolve(struct cgroups *cgroups, uint64_t id)
 	return entry;
 }
 
-static inline uint32_t id_find(struct cgroups *cgroups, uint64_t id)
+/* An id that is none of the recent ones of this batch. */
+__attribute__((noinline)) static uint32_t id_seek(struct cgroups *cgroups, uint64_t id,
+						  uint32_t place)
 {
-	uint32_t place = (uint32_t)((id * 0x9e3779b97f4a7c15u) >> 56) % CGROUP_RECENT, entry;
+	uint32_t entry = id ? id_resolve(cgroups, id) : FACT_NONE;
 
-	if (cgroups->recent_ids[place].id == id && cgroups->recent_ids[place].entry)
-		return cgroups->recent_ids[place].entry;
-	if (!id)
-		return FACT_NONE;
-	entry = id_resolve(cgroups, id);
+	facts_use(&cgroups->facts, entry);
+	if (entry == FACT_NONE || entry == cgroups->unknown) {
+		cgroups->missed_count++;
+		return entry;
+	}
+	cgroups->found_count++;
 	cgroups->recent_ids[place].id = id;
 	cgroups->recent_ids[place].entry = entry;
+	cgroups->recent_ids[place].batch = cgroups->facts.batch;
 	return entry;
+}
+
+/* Counts what it finds by itself; *hits are those among the recent ones. */
+static inline uint32_t id_find(struct cgroups *cgroups, uint64_t id, uint32_t *hits)
+{
+	uint32_t place = (uint32_t)((id * 0x9e3779b97f4a7c15u) >> 56) % CGROUP_RECENT;
+
+	if (cgroups->recent_ids[place].id == id &&
+	    cgroups->recent_ids[place].batch == cgroups->facts.batch) {
+		++*hits;
+		return cgroups->recent_ids[place].entry;
+	}
+	return id_seek(cgroups, id, place);
 }
 
 static inline uint32_t code_find(struct cgroups *cgroups, const struct sonde_column *path,
@@ -147,6 +164,7 @@ static inline uint32_t code_find(struct cgroups *cgroups, const struct sonde_col
 		return cgroups->recent_codes[place].entry;
 	text = sonde_text_at(path, row);
 	entry = path_find(cgroups, text.data, text.length);
+	facts_use(&cgroups->facts, entry);
 	cgroups->recent_codes[place].batch = cgroups->facts.batch;
 	cgroups->recent_codes[place].code = code;
 	cgroups->recent_codes[place].entry = entry;
@@ -171,43 +189,57 @@ struct sources {
 	const struct processes *processes;
 };
 
-static inline uint32_t row_find(struct cgroups *cgroups, const struct sources *from, uint32_t row)
+static inline uint32_t row_find(struct cgroups *cgroups, const struct sources *from, uint32_t row,
+				uint32_t *hits)
 {
-	if (from->path && sonde_valid(from->path, row))
-		return code_find(cgroups, from->path, row);
+	uint32_t entry;
+
+	if (from->path && sonde_valid(from->path, row)) {
+		entry = code_find(cgroups, from->path, row);
+		if (entry != FACT_NONE)
+			++*hits;
+		return entry;
+	}
 	if (from->id && sonde_valid(from->id, row))
-		return id_find(cgroups, origin_u64(from->id, row));
+		return id_find(cgroups, origin_u64(from->id, row), hits);
 	if (from->processes)
-		return id_find(
-			cgroups,
-			from->processes->known[from->processes->facts.places[row]].cgroup_id);
+		return id_find(cgroups,
+			       from->processes->known[from->processes->facts.places[row]].cgroup_id,
+			       hits);
+	facts_use(&cgroups->facts, FACT_NONE);
+	cgroups->missed_count++;
 	return FACT_NONE;
 }
 
 static void rows_find(struct cgroups *cgroups, const struct sonde_batch *batch,
 		      const struct sources *from)
 {
-	struct facts *facts = &cgroups->facts;
-	uint32_t last = FACT_NONE;
-	uint64_t found = 0, missed = 0;
+	uint32_t *places = cgroups->facts.places;
+	uint32_t last = FACT_NONE, hits = 0;
 
 	for (uint32_t row = 0; row < batch->row_count; row++) {
-		uint32_t entry;
-
-		if (!sonde_selected(batch, row)) {
-			facts->places[row] = last; /* nobody looks at it */
-			continue;
-		}
-		entry = row_find(cgroups, from, row);
-		facts_use(facts, entry);
-		facts->places[row] = last = entry;
-		if (entry == FACT_NONE || entry == cgroups->unknown)
-			missed++;
-		else
-			found++;
+		if (sonde_selected(batch, row))
+			last = row_find(cgroups, from, row, &hits);
+		places[row] = last; /* of a row that does not count nobody looks at it */
 	}
-	cgroups->found_count += found;
-	cgroups->missed_count += missed;
+	cgroups->found_count += hits;
+}
+
+/* The same where all rows count and have an id. */
+static void plain_rows_find(struct cgroups *cgroups, uint32_t row_count,
+			    const struct sonde_column *id)
+{
+	const unsigned char *at = id->base;
+	const uint32_t stride = id->stride;
+	uint32_t *places = cgroups->facts.places, hits = 0;
+
+	for (uint32_t row = 0; row < row_count; row++, at += stride) {
+		uint64_t value;
+
+		memcpy(&value, at, sizeof(value));
+		places[row] = id_find(cgroups, value, &hits);
+	}
+	cgroups->found_count += hits;
 }
 
 int cgroups_look_up(struct cgroups *cgroups, const struct sonde_batch *batch,
@@ -227,6 +259,9 @@ int cgroups_look_up(struct cgroups *cgroups, const struct sonde_batch *batch,
 	}
 	if (facts_begin(&cgroups->facts, batch->row_count))
 		return -ENOMEM;
-	rows_find(cgroups, batch, &from);
+	if (from.id && !from.path && !from.id->valid && !batch->selected)
+		plain_rows_find(cgroups, batch->row_count, from.id);
+	else
+		rows_find(cgroups, batch, &from);
 	return 1;
 }

@@ -30,7 +30,7 @@ struct cgroups {
 	uint32_t unknown; /* the entry of those that are gone */
 	struct {
 		uint64_t id;
-		uint32_t entry; /* 0: none */
+		uint32_t entry, batch; /* that used it */
 	} recent_ids[CGROUP_RECENT];
 	struct {
 		uint32_t code, batch, entry;

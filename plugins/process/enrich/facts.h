@@ -12,6 +12,7 @@ enum { FACT_NONE = 0 };   /* the entry that says nothing */
 struct fact_column {
 	struct sonde_field field;            /* name, type and scope are used */
 	struct sonde_dictionary *dictionary; /* of text and any; NULL: it holds numbers */
+	uint64_t *values;                    /* codes or numbers, by entry */
 };
 
 /* Zeroed, it is to be opened. */
@@ -21,7 +22,6 @@ struct facts {
 	uint32_t column_count;
 	bool overwrite; /* columns that a batch has already are replaced */
 	/* by entry */
-	uint64_t *values;  /* column_count each */
 	uint32_t *present; /* bit c: column c has a value */
 	uint32_t *batches; /* the batch that used it last */
 	uint32_t count, capacity;

@@ -299,12 +299,12 @@ static uint32_t table_ask(struct processes *processes, uint32_t tgid, uint64_t s
 	known->batch = processes->facts.batch;
 	if (!image) {
 		known->since_ns = time_ns;
-		known->until_ns = time_ns + MISSED_NS;
+		known->lasts_ns = MISSED_NS;
 		return entry;
 	}
 	until_ns = __atomic_load_n(&image->until_ns, __ATOMIC_RELAXED);
 	known->since_ns = image->since_ns;
-	known->until_ns = time_ns < until_ns ? until_ns : UINT64_MAX;
+	known->lasts_ns = (time_ns < until_ns ? until_ns : UINT64_MAX) - image->since_ns;
 	known->image_start_ns = image->start_ns;
 	known->cgroup_id = image->cgroup_id;
 	if (!known->found)
@@ -328,14 +328,16 @@ static void image_look(struct known_process *known)
 	until_ns = __atomic_load_n(&known->image->until_ns, __ATOMIC_RELAXED);
 	if (until_ns == UINT64_MAX)
 		return;
-	known->until_ns = until_ns;
+	known->lasts_ns = until_ns - known->since_ns;
 	sonde_process_image_release(known->image);
 	known->image = NULL;
 }
 
-/* The entry that holds for a process at a time. */
-static inline uint32_t process_find(struct processes *processes, uint32_t tgid, uint64_t start_ns,
-				    uint64_t time_ns, int64_t offset_ns)
+/* The entry that holds for a process at a time, when it is not the first one in its place, or has
+ * not been used in this batch. */
+__attribute__((noinline)) static uint32_t process_seek(struct processes *processes, uint32_t tgid,
+						       uint64_t start_ns, uint64_t time_ns,
+						       int64_t offset_ns)
 {
 	uint32_t mask = processes->slot_count - 1, entry;
 	uint32_t slot = slot_first(processes, tgid, start_ns);
@@ -351,10 +353,27 @@ static inline uint32_t process_find(struct processes *processes, uint32_t tgid, 
 			known->batch = processes->facts.batch;
 			image_look(known);
 		}
-		if (time_ns >= known->since_ns && time_ns < known->until_ns)
-			return entry;
+		if (time_ns - known->since_ns < known->lasts_ns)
+			break;
 	}
-	return table_ask(processes, tgid, start_ns, time_ns, offset_ns);
+	if (!entry)
+		entry = table_ask(processes, tgid, start_ns, time_ns, offset_ns);
+	if (processes->known[entry].found)
+		processes->known[entry].used = processes->facts.batch;
+	facts_use(&processes->facts, entry);
+	return entry;
+}
+
+static inline uint32_t process_find(struct processes *processes, uint32_t tgid, uint64_t start_ns,
+				    uint64_t time_ns, int64_t offset_ns)
+{
+	uint32_t entry = processes->slots[slot_first(processes, tgid, start_ns)];
+	const struct known_process *known = &processes->known[entry];
+
+	if (known->used == processes->facts.batch && known->tgid == tgid &&
+	    known->start_ns == start_ns && time_ns - known->since_ns < known->lasts_ns)
+		return entry;
+	return process_seek(processes, tgid, start_ns, time_ns, offset_ns);
 }
 
 /* ---- rows -------------------------------------------------------------------------------- */
@@ -429,22 +448,24 @@ static uint32_t alike_find(struct processes *processes, uint32_t tgid, uint64_t 
 	uint32_t entry = process_find(processes, tgid, 0, time_ns, offset_ns);
 	uint64_t found_ns = processes->known[entry].image_start_ns;
 
-	return found_ns - start_ns + ALIKE_NS <= 2 * ALIKE_NS ? entry : FACT_NONE;
+	if (found_ns - start_ns + ALIKE_NS <= 2 * ALIKE_NS)
+		return entry;
+	facts_use(&processes->facts, FACT_NONE);
+	return FACT_NONE;
 }
 
+/* Every row: those that do not count get the entry of one before, at which nobody looks. */
 static void rows_find(struct processes *processes, const struct sonde_batch *batch,
 		      const struct origin_columns *columns, int64_t offset_ns, uint64_t now_ns)
 {
 	struct facts *facts = &processes->facts;
-	uint64_t found = 0, missed = 0;
-	uint32_t last = FACT_NONE;
+	uint32_t last = FACT_NONE, missed = 0;
 
 	for (uint32_t row = 0; row < batch->row_count; row++) {
 		uint64_t start_ns, time_ns;
-		uint32_t entry;
 
 		if (!sonde_selected(batch, row)) {
-			facts->places[row] = last; /* nobody looks at it */
+			facts->places[row] = last;
 			continue;
 		}
 		if (!sonde_valid(columns->pid, row)) {
@@ -455,19 +476,51 @@ static void rows_find(struct processes *processes, const struct sonde_batch *bat
 			offset_ns = (int64_t)origin_u64(columns->offset, row);
 		start_ns = start_of(columns, row, offset_ns);
 		time_ns = time_of(columns, row, offset_ns, now_ns);
-		entry = start_ns && !columns->offset
-				? alike_find(processes, origin_u32(columns->pid, row), start_ns,
-					     time_ns, offset_ns)
-				: process_find(processes, origin_u32(columns->pid, row), start_ns,
-					       time_ns, offset_ns);
-		facts_use(facts, entry);
-		facts->places[row] = last = entry;
-		if (processes->known[entry].found)
-			found++;
-		else
-			missed++;
+		last = start_ns && !columns->offset
+			       ? alike_find(processes, origin_u32(columns->pid, row), start_ns,
+					    time_ns, offset_ns)
+			       : process_find(processes, origin_u32(columns->pid, row), start_ns,
+					      time_ns, offset_ns);
+		facts->places[row] = last;
+		missed += !processes->known[last].found;
+		processes->found_count += processes->known[last].found;
 	}
-	processes->found_count += found;
+	processes->missed_count += missed;
+}
+
+static bool is_plain(const struct sonde_batch *batch, const struct origin_columns *columns)
+{
+	return !batch->selected && columns->start && columns->offset && columns->time &&
+	       !columns->offset->stride && !columns->pid->valid && !columns->start->valid &&
+	       !columns->time->valid;
+}
+
+/* The same for what kernel inputs emit: every row counts and has a pid, a start time and a time. */
+static void plain_rows_find(struct processes *processes, const struct sonde_batch *batch,
+			    const struct origin_columns *columns, int64_t offset_ns)
+{
+	const unsigned char *pid = columns->pid->base, *start = columns->start->base;
+	const unsigned char *time = columns->time->base;
+	const uint32_t pid_stride = columns->pid->stride, start_stride = columns->start->stride;
+	const uint32_t time_stride = columns->time->stride, row_count = batch->row_count;
+	uint32_t *places = processes->facts.places, missed = 0;
+
+	for (uint32_t row = 0; row < row_count; row++) {
+		int64_t start_ns, time_ns;
+		uint32_t tgid, entry;
+
+		memcpy(&tgid, pid, sizeof(tgid));
+		memcpy(&start_ns, start, sizeof(start_ns));
+		memcpy(&time_ns, time, sizeof(time_ns));
+		pid += pid_stride;
+		start += start_stride;
+		time += time_stride;
+		entry = process_find(processes, tgid, (uint64_t)(start_ns - offset_ns),
+				     (uint64_t)(time_ns - offset_ns), offset_ns);
+		places[row] = entry;
+		missed += !processes->known[entry].found;
+	}
+	processes->found_count += row_count - missed;
 	processes->missed_count += missed;
 }
 
@@ -489,6 +542,9 @@ int processes_look_up(struct processes *processes, const struct sonde_batch *bat
 	sweep(processes, (int64_t)sonde_kernel_monotonic_ns());
 	if (columns->offset)
 		memcpy(&offset_ns, sonde_value(columns->offset, first), sizeof(offset_ns));
-	rows_find(processes, batch, columns, offset_ns, sonde_kernel_boottime_ns());
+	if (is_plain(batch, columns))
+		plain_rows_find(processes, batch, columns, offset_ns);
+	else
+		rows_find(processes, batch, columns, offset_ns, sonde_kernel_boottime_ns());
 	return 1;
 }

@@ -26,15 +26,17 @@ enum process_column {
 
 extern const struct sonde_field process_fields[PROCESS_COLUMNS];
 
-/* What is remembered of an entry besides its values. */
+/* What is remembered of an entry besides its values. What each row looks at stands in front. */
 struct known_process {
+	uint32_t tgid;                           /* of the key */
+	uint32_t used;                           /* the last batch that used it, if it was found */
 	uint64_t start_ns;                       /* of the key; 0: asked by pid alone */
-	uint64_t since_ns, until_ns;             /* when the entry holds, boottime */
+	uint64_t since_ns;                       /* when the entry begins to hold, boottime */
+	uint64_t lasts_ns;                       /* how long; UINT64_MAX - since_ns: for good */
 	const struct sonde_process_image *image; /* held until it has ended */
 	uint64_t image_start_ns;                 /* of the process that was found */
 	uint64_t cgroup_id;                      /* 0: not known */
-	uint32_t tgid;                           /* of the key */
-	uint32_t batch; /* in which until_ns was looked at; if it was not found: which it is for */
+	uint32_t batch; /* in which lasts_ns was looked at; if it was not found: which it is for */
 	bool found;
 };
 

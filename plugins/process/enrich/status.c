@@ -39,16 +39,16 @@ int status_report(struct sonde_instance *instance, struct sonde_report *report)
 
 	if (!enrich->open)
 		return 0;
-	if (processes->table) {
+	if (processes->table)
 		memory_report(instance, report, "process", processes->facts.count - 1,
 			      processes->found_count, processes->missed_count,
 			      processes->begun_anew_count, processes_bytes(processes));
-		table_report(instance, report);
-	}
 	if (enrich->parts & PART_CONTAINER)
 		memory_report(instance, report, "container", cgroups->facts.count - 2,
 			      cgroups->found_count, cgroups->missed_count,
 			      cgroups->begun_anew_count, cgroups_bytes(cgroups));
+	if (processes->table)
+		table_report(instance, report);
 	if (enrich->cloud != CLOUD_NONE) {
 		const char *provider = metadata_provider(enrich->cloud);
 
