@@ -9,7 +9,6 @@
 
 #include "index.h"
 
-#define MISSED_NS  10000000ull   /* for how long after a row its answer "not known" is good */
 #define SWEEP_NS   10000000000ll /* between two looks for images that have ended */
 #define ALIKE_NS   1000000ull    /* start times that were told by different clocks */
 #define TEXT_BYTES (32ull << 20) /* of all that processes are called; then it begins anew */
@@ -259,8 +258,8 @@ static uint32_t entry_add(struct processes *processes, uint32_t tgid, uint64_t s
 	return entry;
 }
 
-/* The entry that a new answer is for: of the same image, or of what was not known and is not worth
- * remembering any more; or a new one. */
+/* The entry that a new answer is for: of the same image; of the key, if it is not known either; or
+ * a new one. What rows of this batch point at must go on saying what it says. */
 static uint32_t entry_for(struct processes *processes, uint32_t tgid, uint64_t start_ns,
 			  const struct sonde_process_image *image)
 {
@@ -275,7 +274,7 @@ static uint32_t entry_for(struct processes *processes, uint32_t tgid, uint64_t s
 		if (known->tgid != tgid || known->start_ns != start_ns)
 			continue;
 		if (known->found ? image && known->since_ns == image->since_ns
-				 : known->batch != processes->facts.batch)
+				 : !image || known->batch != processes->facts.batch)
 			return entry;
 	}
 }
@@ -299,7 +298,7 @@ static uint32_t table_ask(struct processes *processes, uint32_t tgid, uint64_t s
 	known->batch = processes->facts.batch;
 	if (!image) {
 		known->since_ns = time_ns;
-		known->lasts_ns = MISSED_NS;
+		known->lasts_ns = 1; /* a little later it may be another's */
 		return entry;
 	}
 	until_ns = __atomic_load_n(&image->until_ns, __ATOMIC_RELAXED);
