@@ -75,13 +75,15 @@ static bool gcp_read(uint32_t step, const char *body, size_t length, struct meta
 
 	while (length && (body[length - 1] == '\n' || body[length - 1] == '\r'))
 		length--;
+	if (memchr(body, '<', length))
+		return false; /* a page for people, of something else that listens there */
 	slash = memrchr(body, '/', length);
 	if (slash) {
 		length -= (size_t)(slash + 1 - body);
 		body = slash + 1;
 	}
-	if (!length || length >= METADATA_TEXT_BYTES || memchr(body, '<', length))
-		return false; /* a page for people, of something else that listens there */
+	if (!length || length >= METADATA_TEXT_BYTES)
+		return false;
 	text_put(places[step], body, length);
 	dash = step == 1 ? strrchr(answer->zone, '-') : NULL;
 	if (dash)
