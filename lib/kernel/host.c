@@ -37,6 +37,25 @@ uint64_t sonde_kernel_monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+#define OFFSET_SLACK_NS 10000 /* two measurements without a step of the clock differ by less */
+
+/* Both clocks run at one rate, whatever corrects it: the offset changes by steps alone. What is
+ * measured otherwise is how well it was measured, so that the first result stands. A process's
+ * start is then the same time in every row. */
+static int64_t offset_keep(int64_t measured_ns)
+{
+	static int64_t kept_ns;
+	static bool is_kept;
+	int64_t difference_ns = measured_ns - __atomic_load_n(&kept_ns, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&is_kept, __ATOMIC_ACQUIRE) && difference_ns <= OFFSET_SLACK_NS &&
+	    difference_ns >= -OFFSET_SLACK_NS)
+		return measured_ns - difference_ns;
+	__atomic_store_n(&kept_ns, measured_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&is_kept, true, __ATOMIC_RELEASE);
+	return measured_ns;
+}
+
 /* The tightest of a few pairs of readings: a reader that is put aside between two would be off by
  * as much. */
 int64_t sonde_kernel_clock_offset_ns(void)
@@ -53,7 +72,7 @@ int64_t sonde_kernel_clock_offset_ns(void)
 		tightest = after - before;
 		offset = (int64_t)(wall - (before + after) / 2);
 	}
-	return offset;
+	return offset_keep(offset);
 }
 
 /* A program that answers with its caller's tgid: `return bpf_get_current_pid_tgid() >> 32`. */

@@ -186,7 +186,8 @@ SONDE_KERNEL_API uint64_t sonde_kernel_boottime_ns(void);
 /* The monotonic clock, ns, as programs read it: it stands still while the host sleeps. */
 SONDE_KERNEL_API uint64_t sonde_kernel_monotonic_ns(void);
 
-/* Wall clock less boottime, ns: added to an event's time it gives ns since the epoch. */
+/* Wall clock less boottime, ns: added to an event's time it gives ns since the epoch. The same in
+ * every call until the wall clock is set. */
 SONDE_KERNEL_API int64_t sonde_kernel_clock_offset_ns(void);
 
 /* The path of a v2 cgroup below its root, "/" for the root itself; at most `capacity` bytes with
