@@ -211,6 +211,9 @@ static void parent_set(struct processes *processes, uint32_t entry,
 		return;
 	parent = sonde_processes_find(processes->table, image->parent_tgid, image->parent_start_ns,
 				      image->start_ns);
+	if (!parent && image->parent_start_ns) /* of what runs since before the table was opened */
+		parent = sonde_processes_find(processes->table, image->parent_tgid,
+					      image->parent_start_ns, image->since_ns);
 	if (!parent)
 		return;
 	text_set(processes, entry, PROCESS_PARENT_EXECUTABLE_NAME, last_part(parent->executable));
