@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* Counts the programs that are started, by CPU. */
+/* Counts the programs that are started and the system calls that are made, by CPU. */
 #include <sonde/bpf/program.h>
+#include <sonde/bpf/hub.h>
 #include "execs.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -37,4 +38,33 @@ SEC("tp_btf/sched_process_exec") int exec__tp_btf(void *ctx)
 SEC("tracepoint/sched/sched_process_exec") int exec__tracepoint(void *ctx)
 {
 	return exec_count();
+}
+
+/* sys_enter is a hot hook that other inputs count on too: this is a member of its chain. */
+SONDE_HUB(sys_enter);
+
+static __always_inline void call_count(void)
+{
+	__u32 key = bpf_get_smp_processor_id();
+	struct execs_cpu *cpu = bpf_map_lookup_elem(&cpus, &key);
+	__u64 started_ns;
+
+	if (!cpu)
+		return;
+	started_ns = sonde_meter_begin(&cpu->call);
+	cpu->call_count++;
+	sonde_meter_end(&cpu->call, started_ns);
+}
+
+/* Every way out of a member leads to the next one. */
+SEC("tp_btf/sys_enter") int call__tp_btf(void *ctx)
+{
+	call_count();
+	return sonde_hub_next(ctx, sys_enter);
+}
+
+SEC("tracepoint/raw_syscalls/sys_enter") int call__tracepoint(void *ctx)
+{
+	call_count();
+	return sonde_hub_next(ctx, sys_enter);
 }

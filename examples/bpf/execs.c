@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Input `execs`: how many programs are started, counted in the kernel. */
+/* Input `execs`: how many programs are started and system calls made, counted in the kernel. */
 #include <errno.h>
 #include <stddef.h>
 #include <sonde/kernel.h>
@@ -8,26 +8,32 @@
 #include "embedded_execs.h"
 #include "execs.h"
 
-enum { EXEC_HOOK }; /* index into execs_hooks */
+enum { EXEC_HOOK, CALL_HOOK, HOOKS }; /* indexes into execs_hooks */
 
 static const struct sonde_kernel_hook execs_hooks[] = {
 	[EXEC_HOOK] = { .name = "sched_process_exec", .program = "exec" },
+	[CALL_HOOK] = { .name = "sys_enter", .program = "call", .shared = true },
 	{ 0 },
 };
 
 static const char *const execs_variants[] = { "tp_btf", "tracepoint", NULL };
 
+struct counts {
+	uint64_t execs, calls;
+};
+
 struct execs {
 	int64_t interval_ns;         /* option: time between two rows */
 	struct sonde_kernel *kernel; /* from start to stop */
 	const struct execs_cpu *cpus;
-	uint64_t read_count;  /* programs in rows so far */
+	struct counts read;   /* what is in rows so far */
 	int64_t read_time_ns; /* when the last row was made */
 };
 
 struct execs_row {
 	int64_t start_time_ns, time_ns; /* what the row covers */
 	uint64_t exec_count;            /* programs started in that time */
+	uint64_t call_count;            /* system calls made */
 };
 
 static const struct sonde_option execs_options[] = {
@@ -58,6 +64,14 @@ static const struct sonde_field execs_fields[] = {
 	  .monotonic = true,
 	  .unit = "{program}",
 	  .help = "programs started" },
+	{ .name = "system.calls",
+	  .type = SONDE_U64,
+	  SONDE_MEMBER(struct execs_row, call_count),
+	  .role = SONDE_ROLE_SUM,
+	  .temporality = SONDE_DELTA,
+	  .monotonic = true,
+	  .unit = "{call}",
+	  .help = "system calls made" },
 	{ 0 },
 };
 
@@ -71,13 +85,15 @@ static const struct sonde_schema execs_schemas[] = {
 };
 
 /* The kernel goes on counting while the blocks of its CPUs are added up. */
-static uint64_t exec_count(const struct execs *execs)
+static struct counts counts_now(const struct execs *execs)
 {
-	uint64_t count = 0;
+	struct counts counts = { 0 };
 
-	for (uint32_t cpu = 0; cpu < sonde_kernel_cpu_count(); cpu++)
-		count += __atomic_load_n(&execs->cpus[cpu].exec_count, __ATOMIC_RELAXED);
-	return count;
+	for (uint32_t cpu = 0; cpu < sonde_kernel_cpu_count(); cpu++) {
+		counts.execs += __atomic_load_n(&execs->cpus[cpu].exec_count, __ATOMIC_RELAXED);
+		counts.calls += __atomic_load_n(&execs->cpus[cpu].call_count, __ATOMIC_RELAXED);
+	}
+	return counts;
 }
 
 static int execs_start(struct sonde_instance *instance)
@@ -101,10 +117,13 @@ static int execs_start(struct sonde_instance *instance)
 	execs->cpus = sonde_kernel_memory(execs->kernel, "cpus");
 	if (!execs->cpus)
 		return sonde_fail(instance, errno, "cannot map the counts");
-	error = sonde_kernel_attach(execs->kernel, EXEC_HOOK);
-	if (error)
-		return sonde_fail(instance, -error, "cannot attach to sched_process_exec");
-	execs->read_count = exec_count(execs); /* of the trial that the load made */
+	for (uint32_t hook = 0; hook < HOOKS; hook++) {
+		error = sonde_kernel_attach(execs->kernel, hook);
+		if (error)
+			return sonde_fail(instance, -error, "cannot attach to %s",
+					  execs_hooks[hook].name);
+	}
+	execs->read = counts_now(execs); /* of the trial that the load made */
 	execs->read_time_ns = sonde_now_ns(instance);
 	return sonde_every(instance, 0, execs->interval_ns);
 }
@@ -120,13 +139,14 @@ static int execs_emit(struct sonde_instance *instance)
 {
 	struct execs *execs = instance->self;
 	struct execs_row *row = sonde_row(instance, EXECS_ROW);
-	uint64_t count = exec_count(execs);
+	struct counts now = counts_now(execs);
 
 	row->start_time_ns = execs->read_time_ns;
 	row->time_ns = sonde_now_ns(instance);
-	row->exec_count = count - execs->read_count;
+	row->exec_count = now.execs - execs->read.execs;
+	row->call_count = now.calls - execs->read.calls;
 	execs->read_time_ns = row->time_ns;
-	execs->read_count = count;
+	execs->read = now;
 	return sonde_emit(instance);
 }
 
@@ -136,19 +156,18 @@ static int execs_timer(struct sonde_instance *instance, int id)
 	return execs_emit(instance);
 }
 
-/* What the program costs, in `status`. */
+/* What the programs cost, in `status`. */
 static int execs_report(struct sonde_instance *instance, struct sonde_report *report)
 {
 	struct execs *execs = instance->self;
 	struct sonde_kernel_cost cost;
-	int error = sonde_kernel_cost(execs->kernel, EXEC_HOOK, &cost);
 
-	if (error)
-		return error;
-	sonde_report_text(instance, report, "programs", cost.program, "variant",
-			  sonde_kernel_variant(execs->kernel));
-	sonde_report(instance, report, "programs", cost.program, "runs", "{run}",
-		     (double)cost.runs);
+	for (uint32_t hook = 0; !sonde_kernel_cost(execs->kernel, hook, &cost); hook++) {
+		sonde_report_text(instance, report, "programs", cost.program, "variant",
+				  sonde_kernel_variant(execs->kernel));
+		sonde_report(instance, report, "programs", cost.program, "runs", "{run}",
+			     (double)cost.runs);
+	}
 	return 0;
 }
 
@@ -163,7 +182,7 @@ static void execs_stop(struct sonde_instance *instance)
 static const struct sonde_plugin execs_plugin = {
 	SONDE_PLUGIN_INPUT,
 	.name = "execs",
-	.summary = "how many programs are started",
+	.summary = "how many programs are started and system calls made",
 	.version = "1.0",
 	.self_size = sizeof(struct execs),
 	.options = execs_options,

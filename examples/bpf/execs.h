@@ -7,8 +7,9 @@
 
 /* A CPU's block. The meters come first, one for each hook of the plan. */
 struct execs_cpu {
-	struct sonde_meter exec;
+	struct sonde_meter exec, call;
 	__u64 exec_count; /* programs started on this CPU since the load */
+	__u64 call_count; /* system calls made likewise */
 };
 
 #endif

@@ -36,6 +36,8 @@ int main(void)
 	assert(sonde_test_row_count(test) == 1);
 	assert(sonde_test_number(test, 0, "process.starts") >= 10); /* others start some too */
 	assert(sonde_test_report_number(test, "programs", "exec", "runs") >= 10);
+	assert(sonde_test_number(test, 0, "system.calls") >= 100);
+	assert(sonde_test_report_number(test, "programs", "call", "runs") >= 100);
 	program_start();
 	assert(sonde_test_drain(test));
 	assert(sonde_test_number(test, 1, "process.starts") >= 1);

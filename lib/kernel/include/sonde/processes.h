@@ -41,8 +41,8 @@ struct sonde_process_image {
 };
 
 /* Opens the table, or the one that is open already, and counts the user. Needs CAP_BPF and
- * CAP_PERFMON; to see other users' processes that run already, CAP_SYS_PTRACE. `message` says what
- * was refused. */
+ * CAP_PERFMON; what ran before has arguments only if /proc shows it. `message` says what was
+ * refused. */
 SONDE_KERNEL_API int sonde_processes_take(struct sonde_processes **ret_processes, char *message,
 					  size_t message_bytes);
 SONDE_KERNEL_API void sonde_processes_release(struct sonde_processes *processes); /* NULL is fine */
@@ -59,7 +59,8 @@ sonde_processes_find(struct sonde_processes *processes, uint32_t tgid, uint64_t 
 SONDE_KERNEL_API void sonde_process_image_release(const struct sonde_process_image *image);
 
 /* An fd that becomes readable when a ring fills, so that nothing is lost between two readings: who
- * takes the table may watch it and then call sonde_processes_read(). It stays the table's. */
+ * takes the table may watch it and then call sonde_processes_read(). It stays the table's, and is
+ * the same for all: a loop that others share watches a dup(2) of it. */
 SONDE_KERNEL_API int sonde_processes_fd(const struct sonde_processes *processes);
 
 /* ---- what happens ------------------------------------------------------------------------- */
