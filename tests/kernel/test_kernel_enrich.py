@@ -27,14 +27,15 @@ def cgroup(spawn_program):   # noqa: F811
 @pytest.fixture
 def named(tmp_path, cgroup):
     """Makes processes of a kind, whose rows it returns with what their maker says."""
-    def run(kind, count, options, enrich):
+    def run(kind, count, options, enrich, unstamped="role[clock_offset] is null"):
         os.chmod(tmp_path, 0o777)
         path = tmp_path / "rows.json"
         with Daemon(str(tmp_path), f'''
 inputs:     {{ calls: {{ plugin = "syscalls"; cgroups = ["{cgroup.path}"]; ring = "64MiB"; {options} }}; }};
-processors: {{ who:   {{ plugin = "enrich"; {enrich} }}; }};
+processors: {{ who:   {{ plugin = "enrich"; {enrich} }};
+               by:    {{ plugin = "filter"; drop = "{unstamped}"; keep = "time is not null"; }}; }};
 outputs:    {{ kept:  {{ plugin = "file"; path = "{path}"; queue: {{ memory = "1GiB"; }}; }}; }};
-pipelines:  {{ main:  {{ from = ["calls"]; through = ["who"]; to = ["kept"]; }}; }};
+pipelines:  {{ main:  {{ from = ["calls"]; through = ["by", "who"]; to = ["kept"]; }}; }};
 ''').start() as daemon:
             wait_for(lambda: "ready after" in daemon.log(), "its probes are attached")
             made = spawn(cgroup, kind, count)
@@ -87,7 +88,7 @@ def test_a_pid_that_is_given_again_and_again_misnames_nobody(named):
 
 
 def test_counts_by_process_are_named_by_who_has_the_pid(named):
-    _, rows = named("short", 50, 'mode = "aggregate"; group_by = "process"; interval = "100ms";', WHO)
+    _, rows = named("short", 50, 'mode = "aggregate"; group_by = "process"; interval = "100ms";', WHO, unstamped="")
     for row in rows:
         if row["schema"] == "syscalls" and "process.executable.name" in row:
             assert row["process.executable.name"] == "spawn"

@@ -74,7 +74,6 @@ static void needs_declare(struct sonde_instance *instance)
 	if (settings_parts(&enrich->settings) & PART_PROCESS) {
 		(void)sonde_need(instance, CAP_BPF, SONDE_TO_START);
 		(void)sonde_need(instance, CAP_PERFMON, SONDE_TO_START);
-		(void)sonde_need(instance, CAP_SYS_PTRACE, SONDE_TO_START);
 	}
 }
 
@@ -89,7 +88,7 @@ static int enrich_check(struct sonde_instance *instance)
 	if (tables_open(&enrich->tables, instance, &enrich->settings.tables,
 			enrich->settings.table_limit_bytes, why, sizeof(why)))
 		sonde_problem(instance, NULL, "%s", why);
-	else if (tables_look(&enrich->tables, &problem) && problem)
+	else if (tables_look(&enrich->tables, false, &problem) && problem)
 		sonde_problem(instance, "tables", "%s", problem);
 	tables_close(&enrich->tables);
 	return 0;
@@ -226,7 +225,7 @@ static int health_tell(struct sonde_instance *instance, bool look)
 		processes_begin(instance);
 	if (look && enrich->tables.count) {
 		tables_watch(&enrich->tables);
-		enrich->tables_result = tables_look(&enrich->tables, &problem);
+		enrich->tables_result = tables_look(&enrich->tables, true, &problem);
 		overwrite_set(enrich);
 	}
 	if (problem)
@@ -353,7 +352,7 @@ static const char enrich_manual[] =
 	"and the instance is degraded until it is mended.\n"
 	"\n"
 	"What is not known is null and counted; no row waits or is lost. docs/enrich.md names all "
-	"columns. process needs CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE to start.";
+	"columns. process needs CAP_BPF and CAP_PERFMON to start.";
 
 static const struct sonde_plugin enrich_plugin = {
 	SONDE_PLUGIN_PROCESSOR,

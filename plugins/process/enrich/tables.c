@@ -86,7 +86,7 @@ bool tables_ready(struct tables *tables, int fd)
 	return true;
 }
 
-int tables_look(struct tables *tables, const char **ret_problem)
+int tables_look(struct tables *tables, bool tell, const char **ret_problem)
 {
 	int first = 0;
 
@@ -96,7 +96,7 @@ int tables_look(struct tables *tables, const char **ret_problem)
 		uint64_t loads = table->load_count;
 		int result = table_load(table);
 
-		if (table->load_count != loads)
+		if (tell && table->load_count != loads)
 			sonde_log(tables->instance, SONDE_INFO, "%s: %u records read in %.1f ms",
 				  table->settings->file, table->content.facts.count - 1,
 				  table->load_ms);

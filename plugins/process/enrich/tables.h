@@ -25,9 +25,9 @@ void tables_watch(struct tables *tables);
 /* For ready() of the instance: takes in what was seen. true: it was the watch's fd. */
 bool tables_ready(struct tables *tables, int fd);
 
-/* Reads the files that have changed. The first problem, told once, is 0 or a negative errno with
- * *ret_problem; *ret_problem is NULL if it was told before. */
-int tables_look(struct tables *tables, const char **ret_problem);
+/* Reads the files that have changed; tell: the log says so. 0, or a negative errno of the first
+ * that is wrong: *ret_problem says how, or is NULL if it did before. */
+int tables_look(struct tables *tables, bool tell, const char **ret_problem);
 
 /* Adds what all of them know, one after the other. -ENOMEM. */
 int tables_add(struct tables *tables, struct enriched *enriched);
