@@ -69,7 +69,9 @@ const struct sonde_process_image *sonde_processes_find(struct sonde_processes *p
 		struct sonde_process_image *image = &fake.images[i];
 
 		if (image->tgid != tgid || (start_ns && image->start_ns != start_ns) ||
-		    time_ns < image->since_ns || time_ns >= image->until_ns)
+		    time_ns < image->since_ns ||
+		    (time_ns >= image->until_ns &&
+		     (!fake.ends_late || (!start_ns && time_ns > image->until_ns))))
 			continue;
 		fake.held++;
 		return image;

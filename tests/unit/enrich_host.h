@@ -4,6 +4,7 @@
 #define ENRICH_HOST_H
 
 #include <sonde/processes.h>
+#include <stdbool.h>
 #include <sonde/test.h>
 
 enum { FAKE_IMAGES = 512 };
@@ -12,7 +13,9 @@ enum { FAKE_IMAGES = 512 };
 struct fake {
 	struct sonde_process_image images[FAKE_IMAGES];
 	uint32_t image_count, held, asked;
-	int refused; /* sonde_processes_take() fails so; 0: it does not */
+	bool ends_late; /* of an ended process its last image is known still, without a start time
+			 * at the moment of its end only */
+	int refused;    /* sonde_processes_take() fails so; 0: it does not */
 	int64_t offset_ns;
 	uint64_t boottime_ns;
 	struct {

@@ -434,28 +434,73 @@ static void users_have_the_names_of_the_file_of_users(void **state)
 	rmdir(root);
 }
 
+/* What was an answer at the last moment of one must not become one for good. */
+static void a_pid_alone_names_nobody_behind_the_end(void **state)
+{
+	struct sonde_test *test = enrich_begin("add=process", NULL);
+	char row[64];
+
+	fake.ends_late = true;
+	fake_image(7, 100, 100, 300, "/bin/one");
+	fake_image(7, 400, 400, UINT64_MAX, "/bin/two");
+	for (int at = 300; at <= 450; at += 150) {
+		snprintf(row, sizeof(row), "%lld 7", (long long)fake.offset_ns + at);
+		sonde_test_process(test,
+				   sonde_test_table(test, "calls", "time:time:time process.pid:u32",
+						    row, NULL));
+	}
+	assert_string_equal(name_of(test, 0), "one");
+	assert_string_equal(name_of(test, 1), "two");
+	sonde_test_release(test);
+}
+
+/* As it leaves the CPU, events may tell of a process that has ended. */
+static void a_known_process_keeps_its_name_behind_its_end(void **state)
+{
+	struct sonde_test *test = enrich_begin("add=process", NULL);
+	struct sonde_process_image *image = fake_image(7, 100, 100, UINT64_MAX, "/bin/one");
+	uint32_t asked = 0;
+
+	fake.ends_late = true;
+	for (int round = 0; round < 5; round++) {
+		sonde_test_process(test, sonde_test_table(test, "calls", EVENTS,
+							  event(200 + 50 * round, 100, 7), NULL));
+		image->until_ns = 250;
+		asked = round == 3 ? fake.asked : asked;
+	}
+	for (uint32_t row = 0; row < 5; row++)
+		assert_string_equal(name_of(test, row), "one");
+	assert_int_equal(fake.asked, asked); /* and is not asked for each time */
+	sonde_test_release(test);
+	assert_int_equal(fake.held, 0);
+}
+
 static void rows_go_on_where_memory_is_refused(void **state)
 {
 	uint32_t refusal = 1;
 	bool came;
 
 	do {
-		struct sonde_test *test =
-			enrich_begin("add=process, container, host", "tags=team=a", NULL);
+		struct sonde_test *test = enrich_begin("add=process, container, host",
+						       "tags=team=a", "remember=64", NULL);
 
 		fake_reset();
 		fake_image(7, 100, 100, UINT64_MAX, "/usr/bin/curl")->parent_tgid = 7;
+		for (uint32_t i = 0; i < 100; i++)
+			fake_image(1000 + i, 100, 100, UINT64_MAX, "/bin/true");
 		fake.cgroups[0].id = 1;
 		fake.cgroups[0].path = "/docker/" ID;
 		sonde_test_refuse_memory(test, refusal);
-		sonde_test_process(test, sonde_test_table(test, "calls", EVENTS, event(150, 100, 7),
-							  event(150, 100, 8), NULL));
+		for (uint32_t i = 0; i < 100; i += 2) /* which begins anew on the way */
+			sonde_test_process(test, sonde_test_table(test, "calls", EVENTS,
+								  event(150, 100, 1000 + i),
+								  event(150, 100, 7), NULL));
 		came = sonde_test_refuse_memory(test, 0);
-		assert_int_equal(sonde_test_row_count(test), 2);
+		assert_int_equal(sonde_test_row_count(test), 100);
 		sonde_test_release(test);
-		refusal++;
-	} while (came && refusal < 500);
-	assert_true(refusal > 10 && refusal < 500);
+		refusal += refusal < 60 ? 1 : 7;
+	} while (came && refusal < 5000);
+	assert_true(refusal > 60 && refusal < 5000);
 }
 
 int main(void)
@@ -473,6 +518,8 @@ int main(void)
 			prepare),
 		cmocka_unit_test_setup(a_pid_alone_is_whoever_had_it_at_the_time_of_the_row,
 				       prepare),
+		cmocka_unit_test_setup(a_pid_alone_names_nobody_behind_the_end, prepare),
+		cmocka_unit_test_setup(a_known_process_keeps_its_name_behind_its_end, prepare),
 		cmocka_unit_test_setup(numbers_of_other_hosts_name_nobody_here, prepare),
 		cmocka_unit_test_setup(what_rows_say_themselves_stays, prepare),
 		cmocka_unit_test_setup(arguments_are_added_where_they_are_asked_for, prepare),

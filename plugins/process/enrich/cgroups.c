@@ -31,16 +31,17 @@ const struct sonde_field cgroup_fields[CGROUP_COLUMNS] = {
 			   .help = "innermost slice, but for one of a single pod" },
 };
 
+/* -ENOMEM: all is as it was. */
 static int begin_anew(struct cgroups *cgroups)
 {
-	int result = facts_clear(&cgroups->facts);
-
+	if (facts_clear(&cgroups->facts))
+		return -ENOMEM;
 	index_clear(&cgroups->by_id);
 	index_clear(&cgroups->by_path);
 	memset(cgroups->recent_ids, 0, sizeof(cgroups->recent_ids));
 	memset(cgroups->recent_codes, 0, sizeof(cgroups->recent_codes));
-	cgroups->unknown = result ? FACT_NONE : facts_add(&cgroups->facts);
-	return cgroups->unknown ? 0 : -ENOMEM;
+	cgroups->unknown = facts_add(&cgroups->facts); /* there is room for the first ones */
+	return 0;
 }
 
 int cgroups_open(struct cgroups *cgroups, struct sonde_instance *instance,

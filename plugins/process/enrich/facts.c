@@ -35,54 +35,6 @@ static bool is_coded(uint32_t type)
 	return type == SONDE_TEXT || type == SONDE_ANY;
 }
 
-static void dictionaries_release(struct facts *facts)
-{
-	for (uint32_t i = 0; i < facts->column_count; i++) {
-		sonde_dictionary_release(facts->instance, facts->columns[i].dictionary);
-		facts->columns[i].dictionary = NULL;
-	}
-}
-
-/* A batch that is on its way keeps the dictionaries that it uses. */
-int facts_clear(struct facts *facts)
-{
-	dictionaries_release(facts);
-	facts->count = 0;
-	facts->text_bytes = 0;
-	for (uint32_t i = 0; i < facts->column_count; i++) {
-		if (!is_coded(facts->columns[i].field.type))
-			continue;
-		facts->columns[i].dictionary = sonde_dictionary_create(facts->instance, true);
-		if (!facts->columns[i].dictionary)
-			return -ENOMEM;
-	}
-	(void)facts_add(facts); /* FACT_NONE */
-	return facts->count ? 0 : -ENOMEM;
-}
-
-int facts_open(struct facts *facts, struct sonde_instance *instance,
-	       const struct sonde_field *fields, uint32_t count)
-{
-	*facts = (struct facts){ .instance = instance, .column_count = count, .batch = 1 };
-	for (uint32_t i = 0; i < count; i++)
-		facts->columns[i].field = fields[i];
-	return facts_clear(facts);
-}
-
-void facts_close(struct facts *facts)
-{
-	if (!facts->instance)
-		return;
-	dictionaries_release(facts);
-	for (uint32_t i = 0; i < facts->column_count; i++)
-		free(facts->columns[i].values);
-	free(facts->present);
-	free(facts->batches);
-	free(facts->places);
-	free(facts->used);
-	*facts = (struct facts){ 0 };
-}
-
 static bool array_grow(void *array, size_t count, size_t size)
 {
 	void **place = array, *grown = reallocarray(*place, count ? count : 1, size ? size : 1);
@@ -107,6 +59,70 @@ static bool entries_grow(struct facts *facts)
 		return false;
 	facts->capacity = capacity;
 	return true;
+}
+
+static void dictionaries_release(struct facts *facts)
+{
+	for (uint32_t i = 0; i < facts->column_count; i++) {
+		sonde_dictionary_release(facts->instance, facts->columns[i].dictionary);
+		facts->columns[i].dictionary = NULL;
+	}
+}
+
+/* New dictionaries for all columns that have one, or none. */
+static bool dictionaries_make(const struct facts *facts, struct sonde_dictionary **ret_made)
+{
+	for (uint32_t i = 0; i < facts->column_count; i++) {
+		ret_made[i] = NULL;
+		if (!is_coded(facts->columns[i].field.type))
+			continue;
+		ret_made[i] = sonde_dictionary_create(facts->instance, true);
+		if (ret_made[i])
+			continue;
+		while (i--)
+			sonde_dictionary_release(facts->instance, ret_made[i]);
+		return false;
+	}
+	return true;
+}
+
+/* A batch that is on its way keeps the dictionaries that it uses. */
+int facts_clear(struct facts *facts)
+{
+	struct sonde_dictionary *made[FACT_LIMIT];
+
+	if ((!facts->capacity && !entries_grow(facts)) || !dictionaries_make(facts, made))
+		return -ENOMEM;
+	dictionaries_release(facts);
+	for (uint32_t i = 0; i < facts->column_count; i++)
+		facts->columns[i].dictionary = made[i];
+	facts->count = 0;
+	facts->text_bytes = 0;
+	(void)facts_add(facts); /* FACT_NONE, for which there is room */
+	return 0;
+}
+
+int facts_open(struct facts *facts, struct sonde_instance *instance,
+	       const struct sonde_field *fields, uint32_t count)
+{
+	*facts = (struct facts){ .instance = instance, .column_count = count, .batch = 1 };
+	for (uint32_t i = 0; i < count; i++)
+		facts->columns[i].field = fields[i];
+	return facts_clear(facts);
+}
+
+void facts_close(struct facts *facts)
+{
+	if (!facts->instance)
+		return;
+	dictionaries_release(facts);
+	for (uint32_t i = 0; i < facts->column_count; i++)
+		free(facts->columns[i].values);
+	free(facts->present);
+	free(facts->batches);
+	free(facts->places);
+	free(facts->used);
+	*facts = (struct facts){ 0 };
 }
 
 uint32_t facts_add(struct facts *facts)

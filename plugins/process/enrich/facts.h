@@ -51,7 +51,7 @@ int facts_open(struct facts *facts, struct sonde_instance *instance,
 	       const struct sonde_field *fields, uint32_t count);
 void facts_close(struct facts *facts);
 
-/* Forgets all entries, with their texts. -ENOMEM: facts_close() is what is left. */
+/* Forgets all entries, with their texts. -ENOMEM: all is as it was. */
 int facts_clear(struct facts *facts);
 
 /* A new entry without values; FACT_NONE: no memory. */

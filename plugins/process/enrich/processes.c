@@ -49,22 +49,28 @@ const struct sonde_field process_fields[PROCESS_COLUMNS] = {
 
 /* ---- what is remembered ------------------------------------------------------------------ */
 
-static void images_release(struct processes *processes)
+static void images_release(struct processes *processes, uint32_t count)
 {
-	for (uint32_t entry = 1; entry < processes->facts.count; entry++) {
+	for (uint32_t entry = 1; entry < count; entry++) {
 		if (processes->known[entry].image)
 			sonde_process_image_release(processes->known[entry].image);
 		processes->known[entry].image = NULL;
 	}
 }
 
+/* -ENOMEM: all is as it was. */
 static int begin_anew(struct processes *processes)
 {
-	images_release(processes);
+	uint32_t count = processes->facts.count;
+	int result = facts_clear(&processes->facts);
+
+	if (result)
+		return result;
+	images_release(processes, count);
 	if (processes->slot_count)
 		memset(processes->slots, 0, processes->slot_count * sizeof(*processes->slots));
 	processes->begun_anew_count++;
-	return facts_clear(&processes->facts);
+	return 0;
 }
 
 int processes_open(struct processes *processes, struct sonde_instance *instance,
@@ -97,7 +103,7 @@ void processes_close(struct processes *processes)
 	if (!processes->instance)
 		return;
 	if (processes->known)
-		images_release(processes);
+		images_release(processes, processes->facts.count);
 	facts_close(&processes->facts);
 	sonde_processes_release(processes->table);
 	free(processes->known);
@@ -282,8 +288,8 @@ static uint32_t entry_for(struct processes *processes, uint32_t tgid, uint64_t s
 	}
 }
 
-/* Asks the table. Of a process that has ended the last image stands for all that is told of it
- * later: until_ns is no bound then. */
+/* Asks the table. Of a process that has ended, and is known by its start time, the last image
+ * stands for all that is told of it later: until_ns is no bound then. */
 static uint32_t table_ask(struct processes *processes, uint32_t tgid, uint64_t start_ns,
 			  uint64_t time_ns, int64_t offset_ns)
 {
@@ -292,6 +298,7 @@ static uint32_t table_ask(struct processes *processes, uint32_t tgid, uint64_t s
 	uint32_t entry = entry_for(processes, tgid, start_ns, image);
 	struct known_process *known = &processes->known[entry];
 	uint64_t until_ns;
+	bool has_ended;
 
 	if (!entry) {
 		if (image)
@@ -306,17 +313,19 @@ static uint32_t table_ask(struct processes *processes, uint32_t tgid, uint64_t s
 	}
 	until_ns = __atomic_load_n(&image->until_ns, __ATOMIC_RELAXED);
 	known->since_ns = image->since_ns;
-	known->lasts_ns = (time_ns < until_ns ? until_ns : UINT64_MAX) - image->since_ns;
+	has_ended = until_ns != UINT64_MAX;
+	if (start_ns && time_ns >= until_ns)
+		until_ns = UINT64_MAX;
+	known->lasts_ns = until_ns - image->since_ns;
 	known->image_start_ns = image->start_ns;
 	known->cgroup_id = image->cgroup_id;
 	if (!known->found)
 		image_describe(processes, entry, image, offset_ns);
 	known->found = true;
-	if (known->image || until_ns != UINT64_MAX) {
+	if (known->image || has_ended)
 		sonde_process_image_release(image);
-		return entry;
-	}
-	known->image = image; /* to be told when it ends */
+	else
+		known->image = image; /* to be told when it ends */
 	return entry;
 }
 
