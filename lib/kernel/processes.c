@@ -15,10 +15,11 @@
 #include "processes_table.h"
 #include "processes_watch.h"
 
-#define RING_BYTES   (1u << 20)
-#define WAIT_NS      5000000ull /* for a program that is under way on another CPU */
-#define HELD_UP      100        /* how often that is waited for, where it matters */
-#define SCANS_IN_ROW 3          /* as long as records are lost in between */
+#define RING_BYTES    (1u << 20)
+#define WAIT_NS       5000000ull    /* for a program that is under way on another CPU */
+#define SCAN_EVERY_NS 1000000000ull /* where only names are missing */
+#define HELD_UP       100           /* how often that is waited for, where it matters */
+#define SCANS_IN_ROW  3             /* as long as records are lost in between */
 
 static const struct table_limits limits = {
 	.keep_ns = 60000000000ull,
@@ -47,6 +48,7 @@ struct sonde_processes {
 	uint64_t lost; /* as last read */
 	uint64_t found, missed;
 	uint64_t horizon_ns; /* all that happened until then has been read */
+	uint64_t scanned_ns; /* when all processes were looked at last */
 	bool sees_all;       /* whether this pid namespace is the first one */
 	bool unsure;         /* something was lost, and could not be made up for yet */
 };
@@ -144,7 +146,7 @@ struct naming {
 	bool truncated;
 };
 
-static void naming_apply(struct naming *naming)
+static void naming_apply(struct table *table, struct naming *naming)
 {
 	struct image *image = naming->image;
 	struct program *program;
@@ -153,7 +155,7 @@ static void naming_apply(struct naming *naming)
 		program = program_complete(image->program, naming->arguments, naming->bytes,
 					   naming->truncated);
 		if (program)
-			image_name(image, program);
+			table_correct(table, image, image->public.since_ns, program);
 		program_release(program);
 	}
 	free(naming->arguments);
@@ -205,18 +207,21 @@ static int scan(struct sonde_processes *processes)
 		count = names_read(processes, &namings);
 		error = found_apply(processes, &lost_again);
 		for (uint32_t n = 0; n < count; n++)
-			naming_apply(&namings[n]);
+			naming_apply(&processes->table, &namings[n]);
 		free(namings);
 	}
 	processes->unsure = error || lost || lost_again;
+	processes->scanned_ns = processes->horizon_ns;
 	return error;
 }
 
 static void read_locked(struct sonde_processes *processes)
 {
 	bool lost = rings_apply(processes);
+	bool unnamed = processes->table.unnamed &&
+		       processes->horizon_ns - processes->scanned_ns >= SCAN_EVERY_NS;
 
-	if (lost || processes->unsure || processes->table.unnamed)
+	if (lost || processes->unsure || unnamed)
 		(void)scan(processes);
 	if (!processes->unsure)
 		processes->table.sure_ns = processes->horizon_ns;

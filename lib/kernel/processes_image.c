@@ -109,11 +109,10 @@ void program_release(struct program *program)
 
 /* ---- images ------------------------------------------------------------------------------ */
 
-void image_name(struct image *image, struct program *program)
+static void image_name(struct image *image, struct program *program)
 {
 	if (program)
 		atomic_fetch_add_explicit(&program->references, 1, memory_order_relaxed);
-	program_release(image->program);
 	image->program = program;
 	image->public.executable = program ? program->texts : "";
 	image->public.arguments =
@@ -150,6 +149,23 @@ struct image *image_create(const struct sonde_process_record *record, uint64_t s
 	image_name(image, program);
 	memory_add(sizeof(*image));
 	return image;
+}
+
+struct image *image_copy(const struct image *image, uint64_t since_ns, struct program *program)
+{
+	struct image *copy = calloc(1, sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	atomic_init(&copy->references, 1);
+	copy->exec_id = image->exec_id;
+	memcpy(copy->command, image->command, sizeof(copy->command));
+	copy->public = image->public;
+	copy->public.since_ns = since_ns;
+	copy->public.command = copy->command;
+	image_name(copy, program);
+	memory_add(sizeof(*copy));
+	return copy;
 }
 
 void image_release(struct image *image)

@@ -117,6 +117,24 @@ static void image_remove(struct table *table, struct image *image)
 		process_remove(table, process);
 }
 
+/* Who holds the one that goes learns that it holds no longer. */
+void table_correct(struct table *table, struct image *image, uint64_t since_ns,
+		   struct program *program)
+{
+	struct process *process = image->process;
+	struct image *copy = image_copy(image, since_ns, program);
+
+	if (!copy) {
+		table->refused++;
+		return;
+	}
+	copy->process = process;
+	copy->older = image;
+	process->newest = copy;
+	__atomic_store_n(&image->public.until_ns, since_ns, __ATOMIC_RELAXED);
+	image_remove(table, image);
+}
+
 static void process_end(struct table *table, struct process *process, uint64_t until_ns)
 {
 	image_end(table, process->newest, until_ns);
@@ -292,8 +310,9 @@ static void fork_apply(struct table *table, const struct sonde_process_fork *for
 		program = maker->newest->program;
 	if (!process)
 		process = process_create(table, record, record->header.start_time_ns, program);
-	else
-		process->newest->public.since_ns = record->header.start_time_ns;
+	else if (!process->ended)
+		table_correct(table, process->newest, record->header.start_time_ns,
+			      program ? program : process->newest->program);
 	if (!process)
 		return;
 	if (!program || maker->newest->unnamed)
@@ -309,6 +328,7 @@ static void early_remove(struct table *table, struct process *process, uint64_t 
 	if (!early->older)
 		return;
 	table->live_count--;
+	__atomic_store_n(&early->public.until_ns, early->public.since_ns, __ATOMIC_RELAXED);
 	image_remove(table, early);
 	__atomic_store_n(&process->newest->public.until_ns, exec_ns, __ATOMIC_RELAXED);
 }
@@ -323,8 +343,7 @@ static int exec_replace(struct table *table, struct process *process,
 	if (process->newest->exec_id == record->exec_id)
 		early_remove(table, process, now_ns);
 	if (process->newest->exec_id == record->exec_id) { /* found, and not known before */
-		unnamed_remove(table, process->newest);
-		image_name(process->newest, program);
+		table_correct(table, process->newest, process->newest->public.since_ns, program);
 		return 0;
 	}
 	return process_replace(table, process, record, program,

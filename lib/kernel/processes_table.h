@@ -55,7 +55,8 @@ void program_release(struct program *program); /* NULL is fine */
 /* An image of a process, referenced once; takes a reference to the program (NULL: not known). */
 struct image *image_create(const struct sonde_process_record *record, uint64_t since_ns,
 			   struct program *program);
-void image_name(struct image *image, struct program *program); /* takes a reference too */
+/* The same from another time on, or with another program. */
+struct image *image_copy(const struct image *image, uint64_t since_ns, struct program *program);
 void image_release(struct image *image);
 
 /* What images and programs of this sonde take, kept or held. */
@@ -110,6 +111,11 @@ void table_scan_end(struct table *table, uint64_t began_ns, bool all);
 
 /* The image that a process had, referenced for the caller, or NULL. See sonde_processes_find. */
 struct image *table_find(struct table *table, uint32_t tgid, uint64_t start_ns, uint64_t time_ns);
+
+/* Puts another image in the place of one that is live, as images do not change once they may be
+ * held: with another program (a reference is taken), or from another time on. */
+void table_correct(struct table *table, struct image *image, uint64_t since_ns,
+		   struct program *program);
 
 /* Gives up what ended long ago. */
 void table_expire(struct table *table, uint64_t now_ns);

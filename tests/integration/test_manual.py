@@ -15,7 +15,8 @@ from installed import BUILD, TREE, environment, installed, run
 
 MANUAL = (TREE / "docs/plugins-authoring.md").read_text()
 HEADERS = [(TREE / path).read_text() for path in (
-    "core/include/sonde/plugin.h", "lib/test/include/sonde/test.h", "lib/kernel/include/sonde/kernel.h")]
+    "core/include/sonde/plugin.h", "lib/test/include/sonde/test.h", "lib/kernel/include/sonde/kernel.h",
+    "lib/kernel/include/sonde/processes.h")]
 BLOCKS = re.findall(r"(?:<!-- with\n(.*?)-->\n)?```(\w+)\n(.*?)```", MANUAL, re.S)
 PREAMBLE = "#include <errno.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sonde/plugin.h>\n"
 

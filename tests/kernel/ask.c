@@ -82,7 +82,16 @@ static pid_t noise_make(void)
 	}
 }
 
-/* A process that waits for its input to end; it runs its program when `ready` reads as ended. */
+/* Runs a program that says so on standard output, and waits for its input to end. */
+static _Noreturn void become(int input, int output, const char *mark)
+{
+	dup2(input, 0);
+	dup2(output, 1);
+	execl("/bin/sh", "sh", "-c", "echo; read line", mark, (char *)NULL);
+	_exit(127);
+}
+
+/* A process is asked for as soon as its program runs, and once it is gone. */
 static int round_pass(int number)
 {
 	int hold[2], ready[2], good;
@@ -94,17 +103,14 @@ static int round_pass(int number)
 	if (pipe2(hold, O_CLOEXEC) || pipe2(ready, O_CLOEXEC))
 		return 0;
 	pid = make();
-	if (!pid) {
-		dup2(hold[0], 0);
-		execl("/bin/sh", "sh", "-c", "read line", mark, (char *)NULL);
-		_exit(127);
-	}
+	if (!pid)
+		become(hold[0], ready[1], mark);
 	if (pid < 0)
 		return 0;
 	forked_ns = sonde_kernel_boottime_ns();
 	close(hold[0]);
 	close(ready[1]);
-	good = read(ready[0], &byte, 1) == 0; /* closed by its exec */
+	good = read(ready[0], &byte, 1) == 1;
 	execed_ns = sonde_kernel_boottime_ns();
 	good = good && is_named(pid, 0, execed_ns, mark, &start_ns);
 	close(hold[1]);
@@ -135,7 +141,7 @@ static int waiting_make(struct waiting *waiting, const char *mark)
 		close(tell[1]);
 		close(begun[0]);
 		if (read(tell[0], &byte, 1) == 1)
-			execl("/bin/sleep", "sleep", "1000", mark, (char *)NULL);
+			become(tell[0], begun[1], mark);
 		_exit(0);
 	}
 	close(tell[0]);
@@ -175,7 +181,7 @@ static int losses_pass(void)
 	close(ends.tell_fd);
 	waitpid(ends.pid, NULL, 0);
 	good = write(execs.tell_fd, &byte, 1) == 1 && good;
-	good = read(execs.begun_fd, &byte, 1) == 0 && good;
+	good = read(execs.begun_fd, &byte, 1) == 1 && good;
 	sonde_processes_read(table); /* from now on it is known again what it runs */
 	good = is_named(execs.pid, 0, sonde_kernel_boottime_ns(), "0.1", &start_ns) && good;
 	good = is_named(execs.pid, start_ns, before_ns, "own", &start_ns) && good;

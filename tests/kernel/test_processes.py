@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from kernel_daemon import HERE, TREE, Cgroup
+from kernel_daemon import HERE, SONDE, TREE, Cgroup
 from test_kernel_bpf import Bpf
 
 SHORT = 5000
@@ -210,3 +210,18 @@ def test_a_live_change_holds_for_what_happens_after_it(watch, cgroup):
     assert sorted(row["process.pid"] for row in of(rows, "exec")) == sorted(each["pid"] for each in made + more)
     assert len([row for row in of(rows, "exit") if row["process.pid"] in pids]) == 10
     assert not [row for row in of(rows, "exit") if row["process.pid"] in {each["pid"] for each in more}]
+
+
+def test_what_lists_name_wrongly_is_said_before_anything_runs(tmp_path):
+    config = tmp_path / "bad.conf"
+    config.write_text("""
+inputs:    { life: { plugin = "processes"; events = ["exec", "exits"]; users = ["root", "no-such-user"];
+                     cgroups = ["/no/such/group"]; }; };
+outputs:   { kept: { plugin = "null"; }; };
+pipelines: { main: { from = ["life"]; to = ["kept"]; }; };
+""")
+    done = subprocess.run([SONDE, "check", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode
+    for said in (r'events: "exits": not an event (try "exec", "exit" or "fork")', r'users: "no-such-user": no such user',
+                 r'cgroups: "/no/such/group": No such file or directory'):
+        assert f"inputs.life.{said}" in done.stdout

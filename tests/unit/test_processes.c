@@ -322,6 +322,25 @@ static void a_process_that_is_found_before_it_is_told_is_there_once(void **state
 	assert_string_equal(name_at(&table, 9, 40, 151), "/bin/next");
 }
 
+static void an_image_that_is_held_does_not_change_when_more_is_known(void **state)
+{
+	struct image *held, *now;
+
+	(void)state;
+	found(&table, 100, 9, 40, 3, "early");
+	held = table_find(&table, 9, 40, 101);
+	execed(&table, 102, 9, 40, 3, "early"); /* the exec that it was found after */
+	assert_int_equal(held->public.arguments_bytes, 0);
+	assert_true(held->public.until_ns != UINT64_MAX);
+	now = table_find(&table, 9, 40, 101);
+	assert_int_equal(now->public.arguments_bytes, 9);
+	assert_int_equal(now->public.until_ns, UINT64_MAX);
+	assert_null(table.unnamed);
+	assert_int_equal(table.live_count, 1);
+	image_release(held);
+	image_release(now);
+}
+
 static void the_last_two_threads_end_a_process_once(void **state)
 {
 	(void)state;
@@ -556,6 +575,7 @@ int main(void)
 		CASE(a_scan_that_sees_one_namespace_ends_nobody),
 		CASE(a_lost_end_is_concluded_from_the_pid_given_again),
 		CASE(a_process_that_is_found_before_it_is_told_is_there_once),
+		CASE(an_image_that_is_held_does_not_change_when_more_is_known),
 		CASE(the_last_two_threads_end_a_process_once),
 		CASE(an_end_of_a_process_that_nobody_told_of_is_told),
 		CASE(ended_images_go_when_their_time_is_over),

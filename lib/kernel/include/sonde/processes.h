@@ -51,8 +51,10 @@ SONDE_KERNEL_API void sonde_processes_release(struct sonde_processes *processes)
 SONDE_KERNEL_API void sonde_processes_read(struct sonde_processes *processes);
 
 /* The image that a process had at a time: for start_ns 0 that of whichever process had the pid
- * then. Reads first where that time lies behind the last reading. NULL: it is not known. The image
- * stays valid until it is released. */
+ * then, and which had not ended. Reads first where that time lies behind the last reading. An exec
+ * counts from when its program is in place. NULL: it is not known, as of what was before the table
+ * was opened, or in a time of which something was lost. The image stays valid until it is released.
+ */
 SONDE_KERNEL_API const struct sonde_process_image *
 sonde_processes_find(struct sonde_processes *processes, uint32_t tgid, uint64_t start_ns,
 		     uint64_t time_ns);
