@@ -427,6 +427,13 @@ static void users_have_the_names_of_the_file_of_users(void **state)
 	assert_string_equal(sonde_test_text(test, 5, "user.name"), "anna");
 	assert_int_equal(sonde_test_counter(test, "user_found"), 2);
 	assert_int_equal(sonde_test_counter(test, "user_missed"), 1);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("berta:x:1000:1000::/:\n", file);
+	fclose(file);
+	fake.boottime_ns += 2000000000; /* it is looked at once a second */
+	sonde_test_process(test, sonde_test_table(test, "calls", EVENTS, event(150, 100, 7), NULL));
+	assert_string_equal(sonde_test_text(test, 6, "process.real_user.name"), "berta");
 	sonde_test_release(test);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/etc", root);

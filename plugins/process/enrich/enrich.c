@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
-#include <time.h>
 
 #include "enrich.h"
 
@@ -51,14 +50,6 @@ static const struct sonde_counter enrich_counters[] = {
 	  .help = "batches that went on without some columns, for want of memory" },
 	{ 0 },
 };
-
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static bool needs_origin(const struct enrich *enrich)
 {
@@ -160,6 +151,8 @@ static int enrich_start(struct sonde_instance *instance)
 		     settings->root) >= (int)sizeof(enrich->users_path))
 		return sonde_fail(instance, ENAMETOOLONG, "root");
 	enrich->users.path = enrich->users_path;
+	if (enrich->parts & PART_USER)
+		users_look(&enrich->users, (int64_t)sonde_kernel_monotonic_ns());
 	needs_declare(instance);
 	machine_read(settings->root, &enrich->machine);
 	place_look(instance);
@@ -280,7 +273,7 @@ static int numbers_add(struct sonde_instance *instance, struct enriched *enriche
 	origin_look_at_clock(&enrich->origin, offset_ns);
 	origin_read(&enrich->origin, instance, enriched->from, &columns);
 	if (enrich->parts & PART_USER)
-		users_look(&enrich->users, monotonic_ns());
+		users_look(&enrich->users, (int64_t)sonde_kernel_monotonic_ns());
 	if (enrich->processes.table)
 		found = processes_look_up(&enrich->processes, enriched->from, &columns, offset_ns);
 	first = found < 0 ? found : 0;

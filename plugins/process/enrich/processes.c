@@ -74,8 +74,8 @@ static int begin_anew(struct processes *processes)
 }
 
 int processes_open(struct processes *processes, struct sonde_instance *instance,
-		   const bool wanted[PROCESS_COLUMNS], struct users *users, uint32_t entry_limit,
-		   char *message, size_t message_bytes)
+		   const bool wanted[PROCESS_COLUMNS], const struct users *users,
+		   uint32_t entry_limit, char *message, size_t message_bytes)
 {
 	struct sonde_field fields[PROCESS_COLUMNS];
 	uint32_t count = 0;
@@ -83,6 +83,7 @@ int processes_open(struct processes *processes, struct sonde_instance *instance,
 
 	*processes = (struct processes){ .instance = instance,
 					 .users = users,
+					 .users_version = users->version,
 					 .entry_limit = entry_limit };
 	for (int column = 0; column < PROCESS_COLUMNS; column++) {
 		processes->places[column] = wanted[column] ? (int)count : -1;
@@ -407,9 +408,11 @@ static int reserve(struct processes *processes, uint32_t row_count)
 	void *grown;
 
 	if ((processes->facts.count + row_count > limit + 1 && processes->facts.count > 1) ||
-	    processes->facts.text_bytes > TEXT_BYTES) {
+	    processes->facts.text_bytes > TEXT_BYTES ||
+	    processes->users_version != processes->users->version) {
 		if (begin_anew(processes))
 			return -ENOMEM;
+		processes->users_version = processes->users->version;
 	}
 	while (slots < 2 * (limit + 1))
 		slots *= 2;

@@ -43,7 +43,8 @@ struct known_process {
 struct processes {
 	struct sonde_instance *instance;
 	struct sonde_processes *table;
-	struct users *users;
+	const struct users *users;
+	uint32_t users_version; /* that names are of */
 	int places[PROCESS_COLUMNS];
 	struct facts facts;
 	struct known_process *known; /* by entry */
@@ -58,8 +59,8 @@ struct processes {
 /* wanted: of each column whether it is. Takes the table. A negative errno and a message: it cannot
  * be had, or -ENOMEM. processes_close() follows in any case. */
 int processes_open(struct processes *processes, struct sonde_instance *instance,
-		   const bool wanted[PROCESS_COLUMNS], struct users *users, uint32_t entry_limit,
-		   char *message, size_t message_bytes);
+		   const bool wanted[PROCESS_COLUMNS], const struct users *users,
+		   uint32_t entry_limit, char *message, size_t message_bytes);
 void processes_close(struct processes *processes);
 
 /* Finds the process of each row. 0: nothing can be said of any; 1: facts.places are set; -ENOMEM.
