@@ -130,6 +130,25 @@ static void before_and_after_an_exec_it_is_another_program(void **state)
 	assert_int_equal(fake.held, 0);
 }
 
+/* The table may learn what a process runs after it was asked: another image takes its place. */
+static void an_image_that_is_taken_back_names_nobody_any_more(void **state)
+{
+	struct sonde_test *test = enrich_begin("add=process", NULL);
+	struct sonde_process_image *early = fake_image(7, 100, 100, UINT64_MAX, "/bin/sh");
+
+	sonde_test_process(test, sonde_test_table(test, "calls", EVENTS, event(150, 100, 7), NULL));
+	early->until_ns = early->since_ns;
+	fake_image(7, 100, 100, UINT64_MAX, "/bin/true");
+	for (int round = 0; round < 2; round++)
+		sonde_test_process(
+			test, sonde_test_table(test, "calls", EVENTS, event(160, 100, 7), NULL));
+	assert_string_equal(name_of(test, 0), "sh");
+	assert_string_equal(name_of(test, 1), "true");
+	assert_string_equal(name_of(test, 2), "true");
+	sonde_test_release(test);
+	assert_int_equal(fake.held, 0);
+}
+
 static void what_is_known_is_not_asked_for_again(void **state)
 {
 	struct sonde_test *test = enrich_begin("add=process", NULL);
@@ -517,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup(a_pid_that_is_given_again_names_each_of_its_holders,
 				       prepare),
 		cmocka_unit_test_setup(before_and_after_an_exec_it_is_another_program, prepare),
+		cmocka_unit_test_setup(an_image_that_is_taken_back_names_nobody_any_more, prepare),
 		cmocka_unit_test_setup(what_is_known_is_not_asked_for_again, prepare),
 		cmocka_unit_test_setup(a_process_that_was_not_known_may_be_later, prepare),
 		cmocka_unit_test_setup(a_step_of_the_clock_misnames_nobody, prepare),

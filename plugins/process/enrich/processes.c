@@ -269,7 +269,8 @@ static uint32_t entry_add(struct processes *processes, uint32_t tgid, uint64_t s
 }
 
 /* The entry that a new answer is for: of the same image; of the key, if it is not known either; or
- * a new one. What rows of this batch point at must go on saying what it says. */
+ * a new one. What rows of this batch point at must go on saying what it says. An image that lasts
+ * no time was taken back: the one that begins when it began is another. */
 static uint32_t entry_for(struct processes *processes, uint32_t tgid, uint64_t start_ns,
 			  const struct sonde_process_image *image)
 {
@@ -283,7 +284,7 @@ static uint32_t entry_for(struct processes *processes, uint32_t tgid, uint64_t s
 			return entry_add(processes, tgid, start_ns);
 		if (known->tgid != tgid || known->start_ns != start_ns)
 			continue;
-		if (known->found ? image && known->since_ns == image->since_ns
+		if (known->found ? image && known->since_ns == image->since_ns && known->lasts_ns
 				 : !image || known->batch != processes->facts.batch)
 			return entry;
 	}
