@@ -98,7 +98,7 @@ uint32_t kind_of(const struct parser *parser, uint32_t index)
 	}
 }
 
-const char *kind_name(uint32_t kind)
+const char *operand_kind_name(uint32_t kind)
 {
 	return kind == KIND_BOOLEAN ? "true or false" : kind == KIND_TEXT ? "a text" : "a number";
 }
@@ -110,7 +110,7 @@ int want_kind(struct parser *parser, uint32_t index, uint32_t kind, const char *
 	if (known == KIND_NONE || known == kind)
 		return 0;
 	return parser_fail(parser, node_at(parser, index)->offset, "%s takes %s, and this is %s",
-			   whose, kind_name(kind), kind_name(known));
+			   whose, operand_kind_name(kind), operand_kind_name(known));
 }
 
 /* ---- values ------------------------------------------------------------------------------ */
