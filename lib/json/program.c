@@ -115,7 +115,8 @@ static void add_scope(struct program *program, uint8_t scope, const char *name,
 	for (uint32_t index = 0; index < batch->column_count; index++) {
 		const struct sonde_column *column = sonde_column(batch, index);
 
-		if (column->scope == scope && column->role != SONDE_ROLE_PARENT_ROW)
+		if (column->scope == scope && column->role != SONDE_ROLE_PARENT_ROW &&
+		    column->role != SONDE_ROLE_CLOCK_OFFSET) /* it is for who is within */
 			add_column(program, column, constant, data);
 	}
 	if (!name)

@@ -46,6 +46,15 @@ static struct sonde_batch *host_batch_create(struct sonde_instance *instance, ui
 	return batch_create(&rows_schemas[schema], capacity, bound[schema]);
 }
 
+static struct sonde_column *host_batch_constant(struct sonde_instance *instance,
+						struct sonde_batch *batch,
+						const struct sonde_field *field,
+						struct sonde_dictionary *dictionary,
+						const void *value)
+{
+	return batch_constant(batch, field, dictionary, value);
+}
+
 static int host_batch_emit(struct sonde_instance *instance, struct sonde_batch *batch,
 			   const uint64_t *token)
 {
@@ -63,6 +72,7 @@ static const struct sonde_host host = {
 	.bind = host_bind,
 	.batch_create = host_batch_create,
 	.batch_rows = batch_rows,
+	.batch_constant = host_batch_constant,
 	.batch_valid = batch_valid,
 	.batch_resize = batch_resize,
 	.batch_release = batch_release,

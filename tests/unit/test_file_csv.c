@@ -266,9 +266,26 @@ static void a_line_break_in_quotes_ends_no_record(void **state)
 	assert_false(quoted);
 }
 
+static void how_rows_were_stamped_is_no_column(void **state)
+{
+	static const char *const names[] = { "a", "b", NULL };
+	const struct sonde_field field = { .name = "clock.offset",
+					   .type = SONDE_DURATION,
+					   .role = SONDE_ROLE_CLOCK_OFFSET };
+	struct sonde_batch *batch = numbers(names);
+	const struct sonde_field last = { .name = "c", .type = SONDE_U32 };
+	int64_t offset_ns = 5;
+	uint32_t value = 3;
+
+	assert_non_null(batch_constant(batch, &field, NULL, &offset_ns));
+	assert_non_null(batch_constant(batch, &last, NULL, &value));
+	assert_alone(true, batch, "schema,a,b,c\r\nnumbers,1,2,3\r\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(how_rows_were_stamped_is_no_column),
 		cmocka_unit_test(texts_are_quoted_where_they_must_be),
 		cmocka_unit_test(no_value_is_an_empty_cell_and_never_an_empty_line),
 		cmocka_unit_test(every_type_has_a_cell),

@@ -9,6 +9,16 @@
 
 #define BATCH_ROWS 1024
 
+/* The rows of a batch are stamped by one reading of the clocks, so that whoever tells their times
+ * in boottime again comes back to what the kernel said, also after a step of the clock. */
+static const struct sonde_field clock_field = {
+	.name = "clock.offset",
+	.type = SONDE_DURATION,
+	.role = SONDE_ROLE_CLOCK_OFFSET,
+	.unit = "ns",
+	.help = "wall clock less boottime when the row was stamped",
+};
+
 int events_open(struct events *events)
 {
 	struct sonde_instance *instance = events->instance;
@@ -101,7 +111,9 @@ static bool batch_open(struct events *events, uint32_t row_bytes, uint32_t weigh
 		events->duration_valid =
 			sonde_batch_valid(events->instance, events->batch, events->duration_field);
 	}
-	if (!events->batch || !events->error_valid || !events->duration_valid) {
+	if (!events->batch || !events->error_valid || !events->duration_valid ||
+	    !sonde_batch_constant(events->instance, events->batch, &clock_field, NULL,
+				  &events->clock_offset_ns)) {
 		batch_drop(events);
 		return false;
 	}

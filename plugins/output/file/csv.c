@@ -198,6 +198,24 @@ static void put_children(struct csv *csv, const struct sonde_batch *child, uint3
 
 /* ---- the header ---------------------------------------------------------------------------- */
 
+/* How rows were stamped is for who is within. */
+static bool is_shown(const struct sonde_column *column)
+{
+	return column->role != SONDE_ROLE_CLOCK_OFFSET;
+}
+
+/* The column of a name, by its number among those that are shown; column_count: it is behind them,
+ * *number places. */
+static uint32_t shown_column(const struct sonde_batch *batch, uint32_t *number)
+{
+	uint32_t column = 0;
+
+	for (; column < batch->column_count; column++)
+		if (is_shown(sonde_column(batch, column)) && !(*number)--)
+			break;
+	return column;
+}
+
 int csv_bind(struct csv *csv, const struct sonde_batch *batch)
 {
 	static const char *const prefixes[] = { "", "scope.", "resource." };
@@ -212,6 +230,8 @@ int csv_bind(struct csv *csv, const struct sonde_batch *batch)
 		const struct sonde_column *column = sonde_column(batch, index);
 		const char *prefix = column->scope < 3 ? prefixes[column->scope] : "";
 
+		if (!is_shown(column))
+			continue;
 		(void)snprintf(name, sizeof(name), "%s%s", prefix, column->name);
 		result = header_add(&csv->names, name, strlen(name));
 	}
@@ -232,7 +252,7 @@ static bool assign(const struct csv *csv, const struct header *header, struct so
 
 	for (uint32_t index = 0; index < csv->names.count; index++) {
 		int64_t place = header_find(header, header_name(&csv->names, index), taken);
-		uint32_t column = index - csv->schema; /* wraps for the schema itself */
+		uint32_t number = index - csv->schema, column; /* wraps for the schema itself */
 
 		if (place < 0) {
 			all = false;
@@ -241,12 +261,15 @@ static bool assign(const struct csv *csv, const struct header *header, struct so
 		taken[place] = true;
 		if (!sources)
 			continue;
-		if (csv->schema && !index)
+		if (csv->schema && !index) {
 			sources[place].schema = true;
-		else if (column < batch->column_count)
+			continue;
+		}
+		column = shown_column(batch, &number);
+		if (column < batch->column_count)
 			sources[place].column = sonde_column(batch, column);
 		else
-			sources[place].child = batch->children[column - batch->column_count];
+			sources[place].child = batch->children[number];
 	}
 	return all;
 }
