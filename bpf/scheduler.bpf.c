@@ -70,7 +70,7 @@ static __always_inline void task_woken(struct sonde_scheduler_cpu *cpu, struct t
 	if (one_in != 1 && (!one_in || !sonde_choose(&cpu->timed, one_in)))
 		return;
 	state = state_of_task(task, id, known, true);
-	if (!state || (unlikely(state->rejection) && state->generation == control.generation))
+	if (!state || (unlikely(state->rejection) && state_is_current(task, known, state)))
 		return;
 	if ((state->now == SONDE_SCHEDULER_RUNNING || state->now == SONDE_SCHEDULER_PREEMPTED) &&
 	    state->since_ns >= control.attached_ns)
@@ -104,6 +104,27 @@ static __always_inline void task_made(struct sonde_scheduler_cpu *cpu, struct ta
 
 /* ---- switches ---------------------------------------------------------------------------- */
 
+/* Without times a task that goes to sleep need not be touched, as its next wake-up begins its wait
+ * anew; but where only some waits are timed, one that is not chosen must not find an older begin. */
+static __always_inline bool sleeps_matter(void)
+{
+	return control.times || control.time_one_in != 1;
+}
+
+/* A task leaves that was not seen to come: whoever the turn was noted for, it was this one's, since
+ * nobody knows when. Some kernels of virtual machines switch tasks now and then without telling the
+ * hook. Without times it is not known who came. */
+static __always_inline void turn_doubt(struct change *change)
+{
+	struct sonde_scheduler_cpu *cpu = change->cpu;
+	struct sonde_scheduler_turn *turn = &cpu->turns[cpu->turn & (SONDE_SCHEDULER_TURNS - 1)];
+
+	if (!sleeps_matter())
+		return;
+	turn->cgroup_id = SONDE_SCHEDULER_UNTOLD;
+	turn->group = 0;
+}
+
 /* Where a hook does not tell who comes, each is got to know as it leaves. */
 static __always_inline void task_learn(struct change *change, struct task_state *state)
 {
@@ -118,26 +139,37 @@ static __always_inline void task_learn(struct change *change, struct task_state 
 	}
 }
 
+static __always_inline void time_book(struct change *change, const struct task_state *state)
+{
+	struct sonde_scheduler_slot *slot;
+
+	if (state->now != SONDE_SCHEDULER_RUNNING || state->since_ns < control.attached_ns ||
+	    state->rejection || state->group == GROUP_UNKNOWN)
+		return;
+	slot = slot_of_group(change->cpu_index, state->group);
+	if (!slot)
+		return;
+	slot->ns[SONDE_SCHEDULER_RUNNING] += change->now_ns - state->since_ns;
+	if (change->left == SONDE_SCHEDULER_PREEMPTED)
+		slot->forced++;
+	else
+		slot->voluntary++;
+}
+
 static __always_inline void task_leaves(struct change *change)
 {
-	struct task_state *state = state_of_task(change->previous, change->previous_id,
-						 change->known, !change->dead);
-	struct sonde_scheduler_slot *slot;
+	struct task_state *state;
 	__u32 id = change->previous_id; /* of its own: an address keeps the whole struct in memory */
 
+	if (change->left != SONDE_SCHEDULER_PREEMPTED && !sleeps_matter() && change->next)
+		return;
+	state = state_of_task(change->previous, id, change->known, !change->dead);
 	if (!state)
 		return;
-	if (state->now == SONDE_SCHEDULER_RUNNING && state->since_ns >= control.attached_ns &&
-	    !state->rejection && state->group != GROUP_UNKNOWN) {
-		slot = slot_of_group(change->cpu_index, state->group);
-		if (slot) {
-			slot->ns[SONDE_SCHEDULER_RUNNING] += change->now_ns - state->since_ns;
-			if (change->left == SONDE_SCHEDULER_PREEMPTED)
-				slot->forced++;
-			else
-				slot->voluntary++;
-		}
-	}
+	if (control.times)
+		time_book(change, state);
+	if (unlikely(state->now != SONDE_SCHEDULER_RUNNING))
+		turn_doubt(change);
 	if (unlikely(change->dead) && !(change->known && has_task_storage)) {
 		bpf_map_delete_elem(&tasks_by_id, &id);
 		return;
@@ -217,7 +249,7 @@ static __always_inline void task_enters(struct change *change)
 		wait_time(change, &wait);
 		wait_book(change, &wait);
 	}
-	state->now = SONDE_SCHEDULER_RUNNING;
+	state->now = sleeps_matter() ? SONDE_SCHEDULER_RUNNING : SONDE_SCHEDULER_UNSEEN;
 	state->since_ns = change->now_ns;
 	state->slept = SONDE_SCHEDULER_UNSEEN;
 	turn_begin(change, state);

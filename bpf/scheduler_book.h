@@ -159,10 +159,11 @@ static __always_inline void wait_fold(const struct change *change, struct wait *
 		return;
 	wait->slot = slot;
 	slot->waits++;
-	if (state->slept)
+	if (control.times && state->slept)
 		slot->ns[state->slept & 7] += state->slept_ns;
 	if (wait->timed) {
-		slot->ns[state->now & 7] += wait->delay_ns;
+		if (control.times)
+			slot->ns[state->now & 7] += wait->delay_ns;
 		slot_add_delay(slot, wait->delay_ns);
 		if (control.culprits)
 			wait_explain(change, wait);

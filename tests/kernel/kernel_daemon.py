@@ -54,13 +54,13 @@ class Cgroup:
 class Daemon:
     """A running sonde whose input `calls` writes JSON lines."""
 
-    def __init__(self, directory, options, prefix=(), more=()):
+    def __init__(self, directory, options, prefix=(), more=(), plugin="syscalls"):
         """more: options of further instances of the same input, called more0, more1 .."""
         self.directory = directory
         self.rows_path = f"{directory}/rows.json"
         self.log_path = f"{directory}/log"
         config = f"{directory}/test.conf"
-        inputs = " ".join(f'more{i}: {{ plugin = "syscalls"; {each} }};' for i, each in enumerate(more))
+        inputs = " ".join(f'more{i}: {{ plugin = "{plugin}"; {each} }};' for i, each in enumerate(more))
         pipelines = " ".join(
             f'p{i}: {{ from = ["more{i}"]; to = ["kept{i}"]; }};' for i in range(len(more)))
         outputs = " ".join(
@@ -68,7 +68,7 @@ class Daemon:
         with open(config, "w") as file:
             file.write(f'''
 sonde:     {{ state = "{directory}/state"; control = "{directory}/control"; }};
-inputs:    {{ calls: {{ plugin = "syscalls"; {options} }}; {inputs} }};
+inputs:    {{ calls: {{ plugin = "{plugin}"; {options} }}; {inputs} }};
 outputs:   {{ kept: {{ plugin = "file"; path = "{self.rows_path}"; queue: {{ memory = "1GiB"; }}; }}; {outputs} }};
 pipelines: {{ kernel: {{ from = ["calls"]; to = ["kept"]; }}; {pipelines} }};
 ''')

@@ -139,7 +139,7 @@ static uint64_t running_ns(const struct probe *probe, uint32_t group)
 	struct sonde_scheduler_turn turn;
 	uint64_t total_ns = 0, now_ns = sonde_kernel_monotonic_ns();
 
-	for (uint32_t cpu = 0; group && cpu < probe->cpu_count; cpu++)
+	for (uint32_t cpu = 0; group && probe->control->times && cpu < probe->cpu_count; cpu++)
 		if (turn_read(probe, cpu, &turn) && turn.group == group &&
 		    turn.since_ns >= probe->control->attached_ns && turn.since_ns < now_ns)
 			total_ns += now_ns - turn.since_ns;

@@ -213,6 +213,7 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 	control->events_per_second = settings->events_per_second;
 	control->per_process = settings->per_process;
 	control->culprits = settings->culprits;
+	control->times = settings->times;
 	control->mode = settings->mode;
 	probe_renew(probe);
 	return hooks_apply(probe, true, settings->time_one_in != 0);

@@ -19,6 +19,7 @@ struct probe_settings {
 	uint64_t minimum_delay_ns;
 	bool per_process;
 	bool culprits;
+	bool times;
 	const struct sonde_kernel_targets *targets; /* NULL: all */
 };
 

@@ -21,7 +21,7 @@ struct scheduler {
 	uint32_t mode; /* options */
 	int64_t interval_ns;
 	uint32_t group_by;
-	bool culprits;
+	bool times, culprits;
 	uint32_t time_one_in, sample_one_in, rate_limit;
 	struct sonde_texts cgroups, processes;
 	int64_t minimum_delay_ns;
@@ -55,6 +55,8 @@ static const struct sonde_option scheduler_options[] = {
 	  .maximum = "1h", .knob = true, .help = "time between two readings of the counts" },
 	{ OPTION("group_by", SONDE_CHOICE, group_by), .value = "cgroup", .choices = group_choices,
 	  .knob = true, .help = "whom waits and times are counted for" },
+	{ OPTION("times", SONDE_BOOL, times), .value = "true", .knob = true,
+	  .help = "count time on and off the CPU and switches too, not waits alone" },
 	{ OPTION("culprits", SONDE_BOOL, culprits), .value = "true", .knob = true,
 	  .help = "add rows of who had the CPU while others waited for it" },
 	{ OPTION("time_one_in", SONDE_U32, time_one_in), .value = "1", .knob = true,
@@ -202,6 +204,7 @@ static int settings_apply(struct sonde_instance *instance)
 		.events_per_second = self->rate_limit,
 		.minimum_delay_ns = (uint64_t)self->minimum_delay_ns,
 		.per_process = self->group_by != 0,
+		.times = self->times,
 		.culprits = self->culprits,
 	};
 	int problems, error;

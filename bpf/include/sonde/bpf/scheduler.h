@@ -43,6 +43,8 @@ struct sonde_scheduler_control {
 	__u8 filter_cgroups;      /* only those in the map wanted_cgroups */
 	__u8 filter_processes;    /* only those in the map wanted_processes */
 	__u8 culprits;            /* say who had the CPU while another waited for it */
+	__u8 times;               /* book time on and off the CPU too */
+	__u8 reserved[7];
 };
 
 /* Buckets at scale 3 from (2^3, 2^(25/8)] to (.., 2^48] ns; what is shorter or longer lands in the
