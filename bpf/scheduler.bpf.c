@@ -105,7 +105,8 @@ static __always_inline void task_made(struct sonde_scheduler_cpu *cpu, struct ta
 /* ---- switches ---------------------------------------------------------------------------- */
 
 /* Without times a task that goes to sleep need not be touched, as its next wake-up begins its wait
- * anew; but where only some waits are timed, one that is not chosen must not find an older begin. */
+ * anew; but where only some waits are timed, one that is not chosen must not find an older begin.
+ */
 static __always_inline bool sleeps_matter(void)
 {
 	return control.times || control.time_one_in != 1;
@@ -159,7 +160,8 @@ static __always_inline void time_book(struct change *change, const struct task_s
 static __always_inline void task_leaves(struct change *change)
 {
 	struct task_state *state;
-	__u32 id = change->previous_id; /* of its own: an address keeps the whole struct in memory */
+	__u32 id =
+		change->previous_id; /* of its own: an address keeps the whole struct in memory */
 
 	if (change->left != SONDE_SCHEDULER_PREEMPTED && !sleeps_matter() && change->next)
 		return;
@@ -193,8 +195,8 @@ static __always_inline void turn_begin(struct change *change, const struct task_
 	turn->tgid = 0;
 	turn->group = 0;
 	if (change->next_id) {
-		turn->cgroup_id = state && state->cgroup_id ? state->cgroup_id
-							    : SONDE_SCHEDULER_UNTOLD;
+		turn->cgroup_id =
+			state && state->cgroup_id ? state->cgroup_id : SONDE_SCHEDULER_UNTOLD;
 		turn->tgid = state ? state->tgid : 0;
 		if (state && !state->rejection && state->group != GROUP_UNKNOWN)
 			turn->group = state->group;
@@ -319,8 +321,12 @@ static __always_inline void on_switch(__u64 *ctx, struct sonde_scheduler_cpu *cp
 				      bool known)
 {
 	struct task_struct *previous = (void *)ctx[1], *next = (void *)ctx[2];
-	struct change change = { .cpu = cpu, .cpu_index = cpu_index, .known = known,
-				 .previous = previous, .next = next, .next_comm = next->comm };
+	struct change change = { .cpu = cpu,
+				 .cpu_index = cpu_index,
+				 .known = known,
+				 .previous = previous,
+				 .next = next,
+				 .next_comm = next->comm };
 
 	change.previous_id = FIELD(known, previous, pid);
 	change.next_id = FIELD(known, next, pid);
@@ -346,9 +352,11 @@ WAKEUP_NEW(raw_tp, "raw_tp/", task_made(cpu, TASK, ID, false, queued_cpu_of(TASK
 static __always_inline void on_switch_record(struct trace_event_raw_sched_switch *record,
 					     struct sonde_scheduler_cpu *cpu, __u32 cpu_index)
 {
-	struct change change = { .cpu = cpu, .cpu_index = cpu_index,
+	struct change change = { .cpu = cpu,
+				 .cpu_index = cpu_index,
 				 .previous = bpf_get_current_task_btf(),
-				 .previous_id = record->prev_pid, .next_id = record->next_pid,
+				 .previous_id = record->prev_pid,
+				 .next_id = record->next_pid,
 				 .next_comm = record->next_comm };
 
 	change_judge_record(&change, record->prev_state);

@@ -234,8 +234,8 @@ static __always_inline void wait_report(const struct change *change, const struc
 		return;
 	}
 	event_fill(event, change, wait);
-	bpf_ringbuf_submit(event, sonde_ring_flags(ring, &cpu->ring, sizeof(*event),
-						   control.watermark_bytes));
+	bpf_ringbuf_submit(
+		event, sonde_ring_flags(ring, &cpu->ring, sizeof(*event), control.watermark_bytes));
 }
 
 /* Books a wait in all that the mode asks for. */

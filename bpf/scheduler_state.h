@@ -56,9 +56,9 @@ struct trace_event_raw_sched_wakeup_template {
 /* What is known of a task: what it does since when, and what the filters and the grouping made of
  * it. */
 struct task_state {
-	__u64 since_ns;  /* monotonic, in the state `now` */
-	__u64 slept_ns;  /* how long it was in the state `slept` before it was woken */
-	__u64 place;     /* the task's css_set that the rest was worked out for; 0: not yet */
+	__u64 since_ns; /* monotonic, in the state `now` */
+	__u64 slept_ns; /* how long it was in the state `slept` before it was woken */
+	__u64 place;    /* the task's css_set that the rest was worked out for; 0: not yet */
 	__u64 cgroup_id;
 	__u64 start_time_ns;
 	__u32 tgid;
@@ -148,9 +148,9 @@ SONDE_HUB(sched_wakeup_new);
 struct change {
 	struct sonde_scheduler_cpu *cpu;
 	__u32 cpu_index;
-	__u32 left;         /* what the previous task does now: enum sonde_scheduler_state */
-	bool known;         /* the verifier knows the tasks */
-	bool dead;          /* the previous task will not run again */
+	__u32 left; /* what the previous task does now: enum sonde_scheduler_state */
+	bool known; /* the verifier knows the tasks */
+	bool dead;  /* the previous task will not run again */
 	__u32 previous_id, next_id;
 	struct task_struct *previous, *next;
 	const char *next_comm;

@@ -5,8 +5,8 @@
  * A virtual machine changes its pace by a fifth from one second to the next, which is as much as is
  * measured here. So each subject is measured between two bare runs, and counts only if these two
  * agree; what it adds is taken as a share of their middle, as all is slower together. A round
- * measures each subject once, in an order that is drawn anew. Figures are medians over rounds, as ns
- * of the median bare round trip; ratios are ratios of these. */
+ * measures each subject once, in an order that is drawn anew. Figures are medians over rounds, as
+ * ns of the median bare round trip; ratios are ratios of these. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,13 +32,19 @@ struct bench {
 
 static const struct bench benches[] = {
 	{ .name = "scheduler.aggregate",
-	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE, .time_one_in = 1, .times = true, .culprits = true },
+	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE,
+			.time_one_in = 1,
+			.times = true,
+			.culprits = true },
 	  .has_peer = true },
 	{ .name = "scheduler.delay",
 	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE, .time_one_in = 1 },
 	  .has_peer = true },
 	{ .name = "scheduler.one_in_16",
-	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE, .time_one_in = 16, .times = true, .culprits = true } },
+	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE,
+			.time_one_in = 16,
+			.times = true,
+			.culprits = true } },
 	{ .name = "scheduler.events",
 	  .settings = { .mode = SONDE_SCHEDULER_EVENTS,
 			.time_one_in = 1,
@@ -77,7 +83,8 @@ static void result_print(const struct bench *bench, struct results *results, boo
 	printf("{\"name\":\"%s\",\"unit\":\"ns\",\"sonde\":%.1f,\"floor\":%.1f,", bench->name,
 	       ns[SONDE], ns[FLOOR]);
 	if (with_peer)
-		printf("\"peer\":%.1f,\"peer_name\":\"runqlat\",\"vs_floor\":%.3f,\"vs_peer\":%.3f,",
+		printf("\"peer\":%.1f,\"peer_name\":\"runqlat\",\"vs_floor\":%.3f,\"vs_peer\":%."
+		       "3f,",
 		       ns[PEER], ns[SONDE] / ns[FLOOR], ns[SONDE] / ns[PEER]);
 	else
 		printf("\"peer\":null,\"peer_name\":null,\"vs_floor\":%.3f,\"vs_peer\":null,",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* The least that run-queue latency by cgroup can cost: fixed, without filters, control or bounds. */
+/* The least that run-queue latency by cgroup can cost: fixed, without filters, control or bounds.
+ */
 #include <sonde/bpf/program.h>
 #include <sonde/bpf/histogram.h>
 #include <sonde/bpf/hub.h>
@@ -68,7 +69,7 @@ SEC("tp_btf/sched_switch") int latency_switch(__u64 *ctx)
 	delay_ns = now_ns - *since;
 	*since = 0;
 	distribution = cgrp_storage_get(&distributions, next->cgroups->dfl_cgrp, NULL,
-					    BPF_LOCAL_STORAGE_GET_F_CREATE);
+					BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!distribution)
 		return 0;
 	index = sonde_histogram_index(delay_ns) - SONDE_SCHEDULER_FIRST_BUCKET;

@@ -35,7 +35,9 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 bool subjects_open(void)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "floor");
-	struct probe_shape shape = { .ring_bytes = 1u << 20, .group_count = 512, .pair_count = 4096 };
+	struct probe_shape shape = { .ring_bytes = 1u << 20,
+				     .group_count = 512,
+				     .pair_count = 4096 };
 	char message[512];
 
 	libbpf_set_print(say_nothing);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Takes turns on a CPU inside a cgroup, and says what the kernel itself recorded of it.
  *
- * turns CGROUP_PROCS CPU KIND COUNT: joins the cgroup by writing to the file, stays on the CPU, does
- * what the kind says, and writes a JSON object on standard output: how often it got the CPU and
- * waited how long for it (/proc/self/schedstat), how often it left it (getrusage), how long it ran,
- * and how long its own calls took that sleep. CGROUP_PROCS may be several, with commas. */
+ * turns CGROUP_PROCS CPU KIND COUNT: joins the cgroup by writing to the file, stays on the CPU,
+ * does what the kind says, and writes a JSON object on standard output: how often it got the CPU
+ * and waited how long for it (/proc/self/schedstat), how often it left it (getrusage), how long it
+ * ran, and how long its own calls took that sleep. CGROUP_PROCS may be several, with commas. */
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -39,8 +39,8 @@ static struct record record_read(void)
 	struct rusage usage;
 	FILE *file = fopen("/proc/self/schedstat", "re");
 
-	if (!file || fscanf(file, "%llu %llu %llu", &record.ran_ns, &record.delay_ns,
-			    &record.waits) != 3)
+	if (!file ||
+	    fscanf(file, "%llu %llu %llu", &record.ran_ns, &record.delay_ns, &record.waits) != 3)
 		exit(2);
 	fclose(file);
 	getrusage(RUSAGE_SELF, &usage);

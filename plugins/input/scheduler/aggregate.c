@@ -35,7 +35,8 @@ static volatile struct sonde_scheduler_wait *pair_wait_of(const struct probe *pr
 }
 
 /* Who has the CPU now; false: it went on while it was read. */
-static bool turn_read(const struct probe *probe, uint32_t cpu, struct sonde_scheduler_turn *ret_turn)
+static bool turn_read(const struct probe *probe, uint32_t cpu,
+		      struct sonde_scheduler_turn *ret_turn)
 {
 	const volatile struct sonde_scheduler_cpu *from = &probe->cpus[cpu];
 	uint64_t count = from->turn;
@@ -252,8 +253,7 @@ static const char *comm_find(const struct probe *probe, uint64_t cgroup_id, uint
 {
 	for (uint32_t index = 1; tgid && index < probe->group_count; index++)
 		if (probe->groups[index].key.tgid == tgid &&
-		    probe->groups[index].key.cgroup_id == cgroup_id &&
-		    probe->groups[index].comm[0])
+		    probe->groups[index].key.cgroup_id == cgroup_id && probe->groups[index].comm[0])
 			return probe->groups[index].comm;
 	return NULL;
 }
@@ -280,7 +280,8 @@ static void pair_visit(struct aggregate *aggregate, uint32_t index,
 	sonde_kernel_groups_touch(aggregate->pairs, index);
 	who = (struct aggregate_who){ .cgroup_id = pair->key.cgroup_id,
 				      .tgid = pair->key.tgid,
-				      .path = sonde_kernel_groups_path(aggregate->pairs, index, 0) };
+				      .path = sonde_kernel_groups_path(aggregate->pairs, index,
+								       0) };
 	who.comm = comm_find(probe, who.cgroup_id, who.tgid);
 	wait.culprit = (struct aggregate_who){
 		.cgroup_id = pair->key.culprit_cgroup_id,

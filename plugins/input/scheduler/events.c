@@ -24,9 +24,8 @@ static void row_fill(struct sonde_instance *instance, uint32_t schema, int64_t c
 	row->tgid = event->header.tgid;
 	row->tid = event->header.tid;
 	row->name = comm_code(instance, event->comm);
-	row->previous_cgroup_id = event->previous_cgroup_id == SONDE_SCHEDULER_UNTOLD
-					  ? 0
-					  : event->previous_cgroup_id;
+	row->previous_cgroup_id =
+		event->previous_cgroup_id == SONDE_SCHEDULER_UNTOLD ? 0 : event->previous_cgroup_id;
 	row->previous_tgid = event->previous_tgid;
 	row->previous_tid = event->previous_tid;
 	if (event->previous_tid)

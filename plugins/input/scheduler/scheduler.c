@@ -456,8 +456,7 @@ static void cost_report(struct sonde_instance *instance, struct sonde_report *re
 	sonde_report_text(instance, report, "programs", cost->hook, "variant", variant);
 	sonde_report_text(instance, report, "programs", cost->hook, "attached",
 			  cost->attached ? "yes" : "no");
-	sonde_report(instance, report, "programs", cost->hook, "runs", "{run}",
-		     (double)cost->runs);
+	sonde_report(instance, report, "programs", cost->hook, "runs", "{run}", (double)cost->runs);
 	sonde_report(instance, report, "programs", cost->hook, "run", "ns", cost->run_ns);
 	sonde_report(instance, report, "programs", cost->hook, "hook", "ns", cost->hook_ns);
 	sonde_report(instance, report, "programs", cost->hook, "missed", "{run}",

@@ -17,10 +17,10 @@ enum sonde_scheduler_mode {
 enum sonde_scheduler_state {
 	SONDE_SCHEDULER_UNSEEN,
 	SONDE_SCHEDULER_RUNNING,
-	SONDE_SCHEDULER_SLEEPING,  /* a signal would wake it; or stopped, or a kernel thread that has
-				    * nothing to do */
-	SONDE_SCHEDULER_DISK,      /* no signal would, and it waits for a device */
-	SONDE_SCHEDULER_BLOCKED,   /* no signal would, for any other reason: a lock of the kernel */
+	SONDE_SCHEDULER_SLEEPING, /* a signal would wake it; or stopped, or a kernel thread that has
+				   * nothing to do */
+	SONDE_SCHEDULER_DISK,     /* no signal would, and it waits for a device */
+	SONDE_SCHEDULER_BLOCKED,  /* no signal would, for any other reason: a lock of the kernel */
 	SONDE_SCHEDULER_PREEMPTED, /* could run, but was made to leave its CPU */
 	SONDE_SCHEDULER_WOKEN,     /* could run, since something woke it, or since it was made */
 	SONDE_SCHEDULER_STATES,
@@ -29,10 +29,10 @@ enum sonde_scheduler_state {
 /* The control block, written by user space while the programs run. A change of what is cached per
  * task (filters, grouping) takes effect when `generation` changes, the rest at once. */
 struct sonde_scheduler_control {
-	__u32 generation;    /* never 0 */
-	__u32 mode;          /* enum sonde_scheduler_mode */
-	__u32 time_one_in;   /* waits timed: 1 all, N one in N, 0 none */
-	__u32 sample_one_in; /* events made: 1 all, N one in N with weight N */
+	__u32 generation;       /* never 0 */
+	__u32 mode;             /* enum sonde_scheduler_mode */
+	__u32 time_one_in;      /* waits timed: 1 all, N one in N, 0 none */
+	__u32 sample_one_in;    /* events made: 1 all, N one in N with weight N */
 	__u64 minimum_delay_ns; /* of a wait that makes an event; untimed ones make none */
 	__u64 attached_ns; /* monotonic time of the last attach: what was seen before is void */
 	__u64 boottime_offset_ns; /* boottime less monotonic time: what the host has slept */
@@ -54,7 +54,7 @@ struct sonde_scheduler_control {
 
 /* For whom waits were made, cumulative. */
 struct sonde_scheduler_wait {
-	__u64 turns; /* on the CPU that others waited for */
+	__u64 turns;       /* on the CPU that others waited for */
 	__u64 preemptions; /* of them, those that the other was put off the CPU for */
 	__u64 ns;
 };

@@ -183,13 +183,13 @@ SONDE_KERNEL_API void sonde_kernel_rings_woken(struct sonde_kernel *kernel);
 struct sonde_kernel_groups;
 
 struct sonde_kernel_groups_plan {
-	size_t size;          /* sizeof(struct sonde_kernel_groups_plan) */
-	const char *entries;  /* map, an array that can be mapped; each entry begins with its key, whose
-				 first 8 bytes are not 0 once it is taken */
-	const char *ids;      /* map, from keys to indexes */
-	const char *free;     /* map, a queue of the indexes that are in no use */
-	/* Zeroes what was counted for the entry, on all CPUs. False: it is counted for at the moment;
-	 * it will be asked for again. The entry itself is zeroed afterwards. */
+	size_t size;         /* sizeof(struct sonde_kernel_groups_plan) */
+	const char *entries; /* map, an array that can be mapped; each entry begins with its key,
+				whose first 8 bytes are not 0 once it is taken */
+	const char *ids;     /* map, from keys to indexes */
+	const char *free;    /* map, a queue of the indexes that are in no use */
+	/* Zeroes what was counted for the entry, on all CPUs. False: it is counted for at the
+	 * moment; it will be asked for again. The entry itself is zeroed afterwards. */
 	bool (*empty)(void *context, uint32_t index);
 	void *context;
 };
