@@ -30,13 +30,13 @@ static __always_inline __u32 waits_for_device(struct task_struct *task, bool kno
 /* What the task that leaves the CPU does from now on. */
 static __always_inline void change_judge(struct change *change, bool preempted, __u64 state)
 {
-	if (preempted || !state) {
+	if (unlikely(preempted || !state)) {
 		change->left = SONDE_SCHEDULER_PREEMPTED;
 		return;
 	}
 	change->left = SONDE_SCHEDULER_SLEEPING;
 	change->dead = state & TASK_DEAD;
-	if ((state & (TASK_UNINTERRUPTIBLE | TASK_RTLOCK_WAIT)) && !(state & TASK_NOLOAD))
+	if (unlikely(state & (TASK_UNINTERRUPTIBLE | TASK_RTLOCK_WAIT)) && !(state & TASK_NOLOAD))
 		change->left = waits_for_device(change->previous, change->known)
 				       ? SONDE_SCHEDULER_DISK
 				       : SONDE_SCHEDULER_BLOCKED;
@@ -67,17 +67,19 @@ static __always_inline void task_woken(struct sonde_scheduler_cpu *cpu, struct t
 	struct task_state *state;
 	__u64 now_ns;
 
-	if (one_in != 1 && (!one_in || !sonde_choose(&cpu->timed, one_in)))
+	if (unlikely(one_in != 1) && (!one_in || !sonde_choose(&cpu->timed, one_in)))
 		return;
 	state = state_of_task(task, id, known, true);
-	if (!state || (unlikely(state->rejection) && state_is_current(task, known, state)))
+	if (unlikely(!state) ||
+	    (unlikely(state->rejection) && state_is_current(task, known, state)))
 		return;
-	if ((state->now == SONDE_SCHEDULER_RUNNING || state->now == SONDE_SCHEDULER_PREEMPTED) &&
+	if (unlikely(state->now == SONDE_SCHEDULER_RUNNING ||
+		     state->now == SONDE_SCHEDULER_PREEMPTED) &&
 	    state->since_ns >= control.attached_ns)
 		return;
 	now_ns = sonde_hub_time();
 	state->slept = SONDE_SCHEDULER_UNSEEN;
-	if (state->now && state->since_ns >= control.attached_ns) {
+	if (likely(state->now) && likely(state->since_ns >= control.attached_ns)) {
 		state->slept = state->now;
 		state->slept_ns = now_ns - state->since_ns;
 	}
@@ -104,14 +106,6 @@ static __always_inline void task_made(struct sonde_scheduler_cpu *cpu, struct ta
 
 /* ---- switches ---------------------------------------------------------------------------- */
 
-/* Without times a task that goes to sleep need not be touched, as its next wake-up begins its wait
- * anew; but where only some waits are timed, one that is not chosen must not find an older begin.
- */
-static __always_inline bool sleeps_matter(void)
-{
-	return control.times || control.time_one_in != 1;
-}
-
 /* A task leaves that was not seen to come: whoever the turn was noted for, it was this one's, since
  * nobody knows when. Some kernels of virtual machines switch tasks now and then without telling the
  * hook. Without times it is not known who came. */
@@ -120,7 +114,7 @@ static __always_inline void turn_doubt(struct change *change)
 	struct sonde_scheduler_cpu *cpu = change->cpu;
 	struct sonde_scheduler_turn *turn = &cpu->turns[cpu->turn & (SONDE_SCHEDULER_TURNS - 1)];
 
-	if (!sleeps_matter())
+	if (!control.follow)
 		return;
 	turn->cgroup_id = SONDE_SCHEDULER_UNTOLD;
 	turn->group = 0;
@@ -144,17 +138,15 @@ static __always_inline void time_book(struct change *change, const struct task_s
 {
 	struct sonde_scheduler_slot *slot;
 
-	if (state->now != SONDE_SCHEDULER_RUNNING || state->since_ns < control.attached_ns ||
-	    state->rejection || state->group == GROUP_UNKNOWN)
+	if (unlikely(state->now != SONDE_SCHEDULER_RUNNING) ||
+	    unlikely(state->since_ns < control.attached_ns) ||
+	    unlikely(state->group == GROUP_UNKNOWN))
 		return;
 	slot = slot_of_group(change->cpu_index, state->group);
 	if (!slot)
 		return;
 	slot->ns[SONDE_SCHEDULER_RUNNING] += change->now_ns - state->since_ns;
-	if (change->left == SONDE_SCHEDULER_PREEMPTED)
-		slot->forced++;
-	else
-		slot->voluntary++;
+	slot->left[change->left == SONDE_SCHEDULER_PREEMPTED]++;
 }
 
 static __always_inline void task_leaves(struct change *change)
@@ -163,12 +155,15 @@ static __always_inline void task_leaves(struct change *change)
 	__u32 id =
 		change->previous_id; /* of its own: an address keeps the whole struct in memory */
 
-	if (change->left != SONDE_SCHEDULER_PREEMPTED && !sleeps_matter() && change->next)
+	/* Without times a task that goes to sleep need not be touched, as its next wake-up begins
+	 * its wait anew; but where only some waits are timed, one that is not chosen must not find
+	 * an older begin. */
+	if (unlikely(!control.follow) && change->left != SONDE_SCHEDULER_PREEMPTED && change->next)
 		return;
 	state = state_of_task(change->previous, id, change->known, !change->dead);
-	if (!state)
+	if (unlikely(!state))
 		return;
-	if (control.times)
+	if (likely(control.times))
 		time_book(change, state);
 	if (unlikely(state->now != SONDE_SCHEDULER_RUNNING))
 		turn_doubt(change);
@@ -184,23 +179,25 @@ static __always_inline void task_leaves(struct change *change)
 }
 
 /* Notes who has the CPU now. */
-static __always_inline void turn_begin(struct change *change, const struct task_state *state)
+static __always_inline void turn_begin(struct change *change, const struct task_state *state,
+				       __u64 cgroup_id)
 {
 	struct sonde_scheduler_cpu *cpu = change->cpu;
-	__u64 count = cpu->turn + 1;
+	__u64 count = cpu->turn;
 	struct sonde_scheduler_turn *turn = &cpu->turns[count & (SONDE_SCHEDULER_TURNS - 1)];
+	__u32 tgid = state ? state->tgid : 0;
+	bool goes_on = turn->cgroup_id == cgroup_id &&
+		       (!control.per_process || turn->tgid == tgid) &&
+		       turn->since_ns >= control.attached_ns;
 
-	turn->since_ns = change->now_ns;
-	turn->cgroup_id = 0;
-	turn->tgid = 0;
-	turn->group = 0;
-	if (change->next_id) {
-		turn->cgroup_id =
-			state && state->cgroup_id ? state->cgroup_id : SONDE_SCHEDULER_UNTOLD;
-		turn->tgid = state ? state->tgid : 0;
-		if (state && !state->rejection && state->group != GROUP_UNKNOWN)
-			turn->group = state->group;
+	if (!goes_on) {
+		turn = &cpu->turns[++count & (SONDE_SCHEDULER_TURNS - 1)];
+		turn->since_ns = change->now_ns;
+		turn->cgroup_id = cgroup_id;
 	}
+	turn->tgid = tgid;
+	turn->group = state && state->group != GROUP_UNKNOWN ? state->group : 0;
+	turn->last_ns = change->now_ns;
 	barrier();
 	cpu->turn = count;
 }
@@ -208,8 +205,9 @@ static __always_inline void turn_begin(struct change *change, const struct task_
 /* Counts why the task is not looked at, if it is not. */
 static __always_inline bool task_is_wanted(struct change *change, const struct task_state *state)
 {
-	__u32 rejection = control.mode ? state->rejection : SONDE_SCHEDULER_OFF;
+	__u32 rejection = state->rejection;
 
+	asm volatile("" : "+r"(rejection));
 	if (likely(!rejection))
 		return true;
 	if (rejection < SONDE_SCHEDULER_REJECTIONS)
@@ -223,14 +221,16 @@ static __always_inline void wait_time(struct change *change, struct wait *wait)
 	const struct task_state *state = wait->state;
 	__u32 one_in = control.time_one_in;
 
-	if (state->now < SONDE_SCHEDULER_PREEMPTED || state->since_ns < control.attached_ns)
+	if (unlikely(state->now < SONDE_SCHEDULER_PREEMPTED) ||
+	    unlikely(state->since_ns < control.attached_ns))
 		return;
 	wait->forced = state->now == SONDE_SCHEDULER_PREEMPTED;
-	if (one_in != 1 && wait->forced && (!one_in || !sonde_choose(&change->cpu->timed, one_in)))
+	if (unlikely(one_in != 1) && wait->forced &&
+	    (!one_in || !sonde_choose(&change->cpu->timed, one_in)))
 		return;
 	wait->timed = true;
 	wait->delay_ns = change->now_ns - state->since_ns;
-	if ((__s64)wait->delay_ns < 0) /* another CPU's clock may be ahead by a few ns */
+	if (unlikely((__s64)wait->delay_ns < 0)) /* another CPU's clock may be ahead by a few ns */
 		wait->delay_ns = 0;
 }
 
@@ -242,19 +242,20 @@ static __always_inline void task_enters(struct change *change)
 
 	if (unlikely(!state)) {
 		change->cpu->lost[SONDE_KERNEL_LOSS_MAP_FULL]++;
-		turn_begin(change, NULL);
+		turn_begin(change, NULL, SONDE_SCHEDULER_UNTOLD);
 		return;
 	}
 	if (unlikely(!state_is_current(change->next, change->known, state)))
 		state_renew(change->next, change->known, state);
-	if (task_is_wanted(change, state)) {
+	if (likely(task_is_wanted(change, state))) {
 		wait_time(change, &wait);
 		wait_book(change, &wait);
 	}
-	state->now = sleeps_matter() ? SONDE_SCHEDULER_RUNNING : SONDE_SCHEDULER_UNSEEN;
+	state->now = likely(control.follow) ? SONDE_SCHEDULER_RUNNING : SONDE_SCHEDULER_UNSEEN;
 	state->since_ns = change->now_ns;
 	state->slept = SONDE_SCHEDULER_UNSEEN;
-	turn_begin(change, state);
+	turn_begin(change, state,
+		   likely(state->cgroup_id) ? state->cgroup_id : SONDE_SCHEDULER_UNTOLD);
 }
 
 static __always_inline void task_switched(struct change *change)
@@ -266,7 +267,7 @@ static __always_inline void task_switched(struct change *change)
 		task_enters(change);
 	} else {
 		change->cpu->idle++;
-		turn_begin(change, NULL);
+		turn_begin(change, NULL, 0);
 	}
 }
 

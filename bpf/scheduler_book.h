@@ -18,26 +18,37 @@ struct wait {
 
 /* ---- who had the CPU --------------------------------------------------------------------- */
 
+/* Says what the culprit's process is called, where it is the one that leaves the CPU. */
+static __always_inline void pair_name(const struct change *change,
+				      struct sonde_scheduler_pair *pair, __u32 culprit_tgid)
+{
+	struct task_struct *previous = change->previous, *leader;
+
+	if (!culprit_tgid || culprit_tgid != (__u32)FIELD(change->known, previous, tgid))
+		return;
+	leader = FIELD(change->known, previous, group_leader);
+	bpf_probe_read_kernel(pair->culprit_comm, sizeof(pair->culprit_comm), leader->comm);
+}
+
 /* Finds or makes the pair; 0 where there is no room. */
 static __always_inline __u32 pair_find(const struct change *change,
 				       const struct sonde_scheduler_pair_key *key)
 {
-	struct task_struct *previous = change->previous, *leader;
 	struct sonde_scheduler_pair *pair;
 	__u32 *found, index = 0;
 
 	found = bpf_map_lookup_elem(&pair_ids, key);
 	if (found)
-		return *found;
-	if (bpf_map_pop_elem(&free_pairs, &index))
+		index = *found;
+	else if (bpf_map_pop_elem(&free_pairs, &index))
 		return 0;
 	pair = bpf_map_lookup_elem(&pairs, &index);
 	if (!pair)
 		return 0;
-	if (key->culprit_tgid && key->culprit_tgid == (__u32)FIELD(change->known, previous, tgid)) {
-		leader = FIELD(change->known, previous, group_leader);
-		bpf_probe_read_kernel(pair->culprit_comm, sizeof(pair->culprit_comm), leader->comm);
-	}
+	if (!pair->culprit_comm[0])
+		pair_name(change, pair, key->culprit_tgid);
+	if (found)
+		return index;
 	pair->key = *key;
 	if (!bpf_map_update_elem(&pair_ids, key, &index, BPF_NOEXIST))
 		return index;
@@ -116,18 +127,19 @@ static __always_inline void wait_explain(const struct change *change, const stru
 	turns = *(volatile __u64 *)&cpu->turn;
 	for (__u32 back = 0; back < SONDE_SCHEDULER_TURNS - 1; back++) {
 		turn = cpu->turns[(turns - back) & (SONDE_SCHEDULER_TURNS - 1)];
-		if (turn.since_ns < control.attached_ns ||
-		    *(volatile __u64 *)&cpu->turn - turns + back >= SONDE_SCHEDULER_TURNS - 1)
+		if (unlikely(turn.since_ns < control.attached_ns) ||
+		    unlikely(*(volatile __u64 *)&cpu->turn - turns + back >=
+			     SONDE_SCHEDULER_TURNS - 1))
 			break;
 		begin_ns = turn.since_ns > queued_ns ? turn.since_ns : queued_ns;
-		if (begin_ns < end_ns) {
+		if (likely(begin_ns < end_ns)) {
 			by = culprit_of_turn(change, wait, &turn);
 			if (by)
 				wait_lay(by, end_ns - begin_ns,
-					 wait->forced && turn.since_ns == queued_ns);
+					 wait->forced && turn.since_ns <= queued_ns);
 			end_ns = begin_ns;
 		}
-		if (turn.since_ns <= queued_ns)
+		if (likely(turn.since_ns <= queued_ns))
 			return;
 	}
 	wait_lay(&wait->slot->by[SONDE_SCHEDULER_UNKNOWN], end_ns - queued_ns, false);
@@ -155,17 +167,17 @@ static __always_inline void wait_fold(const struct change *change, struct wait *
 
 	wait->group = group_of_state(change->next, change->known, state);
 	slot = slot_of_group(change->cpu_index, wait->group);
-	if (!slot)
+	if (unlikely(!slot))
 		return;
 	wait->slot = slot;
 	slot->waits++;
-	if (control.times && state->slept)
+	if (likely(control.times) && likely(state->slept))
 		slot->ns[state->slept & 7] += state->slept_ns;
-	if (wait->timed) {
-		if (control.times)
+	if (likely(wait->timed)) {
+		if (likely(control.times))
 			slot->ns[state->now & 7] += wait->delay_ns;
 		slot_add_delay(slot, wait->delay_ns);
-		if (control.culprits)
+		if (likely(control.culprits))
 			wait_explain(change, wait);
 	}
 	if (likely(wait->group))
@@ -243,7 +255,7 @@ static __always_inline void wait_book(const struct change *change, struct wait *
 {
 	__u32 mode = control.mode;
 
-	if (mode & SONDE_SCHEDULER_EVENTS) {
+	if (unlikely(mode & SONDE_SCHEDULER_EVENTS)) {
 		wait_report(change, wait);
 		if (!(mode & SONDE_SCHEDULER_AGGREGATE))
 			return;

@@ -63,11 +63,11 @@ struct task_state {
 	__u64 start_time_ns;
 	__u32 tgid;
 	__u32 generation; /* of the control block, likewise; 0: not worked out yet */
-	__u32 group;
-	__u32 cpu;      /* where it was queued */
-	__u8 now;       /* enum sonde_scheduler_state */
-	__u8 slept;     /* likewise; SONDE_SCHEDULER_UNSEEN: not known */
-	__u8 rejection; /* enum sonde_scheduler_rejection */
+	__u32 group;      /* GROUP_UNKNOWN too while it is rejected */
+	__u32 cpu;        /* where it was queued */
+	__u8 now;         /* enum sonde_scheduler_state */
+	__u8 slept;       /* likewise; SONDE_SCHEDULER_UNSEEN: not known */
+	__u8 rejection;   /* enum sonde_scheduler_rejection */
 	__u8 reserved[5];
 };
 
@@ -163,16 +163,19 @@ struct change {
 static __always_inline struct task_state *state_of_task(struct task_struct *task, __u32 id,
 							bool known, bool create)
 {
-	struct task_state none = {}, *state;
+	struct task_state *state;
 
 	if (known && has_task_storage)
 		return bpf_task_storage_get(&tasks, task, NULL,
 					    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 	state = bpf_map_lookup_elem(&tasks_by_id, &id);
-	if (state || !create)
-		return state;
-	bpf_map_update_elem(&tasks_by_id, &id, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&tasks_by_id, &id);
+	if (!state && create) {
+		struct task_state none = {}; /* here: it takes its time to be zeroed */
+
+		bpf_map_update_elem(&tasks_by_id, &id, &none, BPF_NOEXIST);
+		state = bpf_map_lookup_elem(&tasks_by_id, &id);
+	}
+	return state;
 }
 
 static __always_inline __u64 cgroup_of_task(struct task_struct *task, bool known)
@@ -186,6 +189,8 @@ static __always_inline __u8 state_judge(const struct task_state *state)
 	__u64 cgroup_id = state->cgroup_id;
 	__u32 tgid = state->tgid;
 
+	if (!control.mode)
+		return SONDE_SCHEDULER_OFF;
 	if (tgid == control.collector_tgid)
 		return SONDE_SCHEDULER_COLLECTOR;
 	if (control.filter_cgroups && !bpf_map_lookup_elem(&wanted_cgroups, &cgroup_id))

@@ -123,7 +123,7 @@ static __always_inline __u32 index_of_call(__u32 status, long number)
 
 static __always_inline struct task_state *state_of_task(struct task_struct *task, bool create)
 {
-	struct task_state none = {}, *state;
+	struct task_state *state;
 	__u32 id;
 
 	if (has_task_storage)
@@ -131,10 +131,13 @@ static __always_inline struct task_state *state_of_task(struct task_struct *task
 					    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 	id = bpf_get_current_pid_tgid();
 	state = bpf_map_lookup_elem(&tasks_by_id, &id);
-	if (state || !create)
-		return state;
-	bpf_map_update_elem(&tasks_by_id, &id, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&tasks_by_id, &id);
+	if (!state && create) {
+		struct task_state none = {}; /* here: it takes its time to be zeroed */
+
+		bpf_map_update_elem(&tasks_by_id, &id, &none, BPF_NOEXIST);
+		state = bpf_map_lookup_elem(&tasks_by_id, &id);
+	}
+	return state;
 }
 
 /* Finds or makes the group of the current task; 0 where there is no room. */

@@ -1,28 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the input `scheduler` adds to a round trip between two processes on one CPU, beside the
- * floor and a peer, all in turn in one run.
- *
- * A virtual machine changes its pace by a fifth from one second to the next, which is as much as is
- * measured here. So each subject is measured between two bare runs, and counts only if these two
- * agree; what it adds is taken as a share of their middle, as all is slower together. A round
- * measures each subject once, in an order that is drawn anew. Figures are medians over rounds, as
- * ns of the median bare round trip; ratios are ratios of these. */
+ * floor and a peer, all in turn in one run. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "middle.h"
-#include "scheduler_measure.h"
+#include "rounds.h"
 #include "scheduler_subjects.h"
-
-#define TRIPS     6000 /* of a measurement: short, so that it sees one pace of the machine */
-#define ROUNDS    81
-#define SUBJECTS  3
-#define AGREEMENT 0.03 /* of two bare runs */
-
-enum subject { SONDE, FLOOR, PEER };
 
 struct bench {
 	const char *name;
@@ -53,102 +39,67 @@ static const struct bench benches[] = {
 
 #define BENCHES (sizeof(benches) / sizeof(benches[0]))
 
-/* What is known of one benchmark so far. */
-struct results {
-	double added[SUBJECTS][ROUNDS]; /* as shares of the bare round trip */
-	int counts[SUBJECTS];
-	double bare[SUBJECTS * ROUNDS];
-	int bare_count;
-};
+enum { SONDE, FLOOR, PEER };
 
-static void result_print(const struct bench *bench, struct results *results, bool with_peer)
+static bool sonde_begin(const void *context)
 {
-	double bare_ns = middle(results->bare, results->bare_count), ns[SUBJECTS], spread = 0, own;
-	int fewest = ROUNDS;
+	const struct bench *bench = context;
 
-	for (int subject = SONDE; subject < (with_peer ? SUBJECTS : PEER); subject++) {
-		int count = results->counts[subject];
-
-		own = middle_spread(results->added[subject], count);
-		spread = own > spread ? own : spread;
-		ns[subject] = middle(results->added[subject], count) * bare_ns;
-		fewest = count < fewest ? count : fewest;
-	}
-	if (fewest < ROUNDS / 4) {
-		printf("{\"name\":\"%s\",\"skipped\":\"the machine is too restless: %d rounds of "
-		       "%d could be used\"}\n",
-		       bench->name, fewest, ROUNDS);
-		return;
-	}
-	printf("{\"name\":\"%s\",\"unit\":\"ns\",\"sonde\":%.1f,\"floor\":%.1f,", bench->name,
-	       ns[SONDE], ns[FLOOR]);
-	if (with_peer)
-		printf("\"peer\":%.1f,\"peer_name\":\"runqlat\",\"vs_floor\":%.3f,\"vs_peer\":%."
-		       "3f,",
-		       ns[PEER], ns[SONDE] / ns[FLOOR], ns[SONDE] / ns[PEER]);
-	else
-		printf("\"peer\":null,\"peer_name\":null,\"vs_floor\":%.3f,\"vs_peer\":null,",
-		       ns[SONDE] / ns[FLOOR]);
-	printf("\"better\":\"less\",\"spread\":%.3f,\"runs\":%d}\n", spread, fewest);
-	fflush(stdout);
-}
-
-static bool subject_attach(const struct bench *bench, enum subject subject)
-{
-	if (subject == SONDE)
-		sonde_attach(&bench->settings);
-	else if (subject == FLOOR)
-		floor_attach();
-	else
-		return peer_attach();
+	sonde_attach(&bench->settings);
 	return true;
 }
 
-static void subject_detach(enum subject subject)
+static void sonde_end(const void *context)
 {
-	if (subject == SONDE)
-		sonde_detach();
-	else if (subject == FLOOR)
-		floor_detach();
-	else
-		peer_detach();
+	sonde_detach();
 }
 
-/* `before` is the last bare run; returns the one that was made afterwards. */
-static double subject_measure(const struct bench *bench, enum subject subject, struct pair *pair,
-			      double before, struct results *results)
+static bool floor_begin(const void *context)
 {
-	double with, after, bare;
+	floor_attach();
+	return true;
+}
 
-	if (!subject_attach(bench, subject))
-		return before;
-	with = pair_measure(pair, TRIPS);
-	subject_detach(subject);
-	after = pair_measure(pair, TRIPS);
-	bare = (before + after) / 2;
-	results->bare[results->bare_count++] = bare;
-	if (after / before < 1 + AGREEMENT && before / after < 1 + AGREEMENT)
-		results->added[subject][results->counts[subject]++] = with / bare - 1;
-	return after;
+static void floor_end(const void *context)
+{
+	floor_detach();
+}
+
+static bool peer_begin(const void *context)
+{
+	return peer_attach();
+}
+
+static void peer_end(const void *context)
+{
+	peer_detach();
 }
 
 static void bench_run(const struct bench *bench, struct pair *pair)
 {
-	static struct results results;
+	const struct rounds_subject subjects[] = {
+		[SONDE] = { sonde_begin, sonde_end, bench },
+		[FLOOR] = { floor_begin, floor_end, NULL },
+		[PEER] = { peer_begin, peer_end, NULL },
+	};
 	bool with_peer = bench->has_peer && peer_exists();
-	int subjects = with_peer ? 3 : 2;
-	double bare;
+	struct rounds_result result;
 
-	memset(&results, 0, sizeof(results));
-	bare = pair_measure(pair, TRIPS);
-	for (int round = 0; round < ROUNDS; round++) {
-		int first = rand() % subjects;
-
-		for (int i = 0; i < subjects; i++)
-			bare = subject_measure(bench, (enum subject)((first + i) % subjects), pair,
-					       bare, &results);
+	if (!rounds_measure(pair, subjects, with_peer ? 3 : 2, &result)) {
+		printf("{\"name\":\"%s\",\"skipped\":\"the machine is too restless\"}\n",
+		       bench->name);
+		return;
 	}
-	result_print(bench, &results, with_peer);
+	printf("{\"name\":\"%s\",\"unit\":\"ns\",\"sonde\":%.1f,\"floor\":%.1f,", bench->name,
+	       result.ns[SONDE], result.ns[FLOOR]);
+	if (with_peer)
+		printf("\"peer\":%.1f,\"peer_name\":\"runqlat\",\"vs_peer\":%.3f,", result.ns[PEER],
+		       result.ns[SONDE] / result.ns[PEER]);
+	else
+		printf("\"peer\":null,\"peer_name\":null,\"vs_peer\":null,");
+	printf("\"vs_floor\":%.3f,\"better\":\"less\",\"spread\":%.3f,\"runs\":%d}\n",
+	       result.ns[SONDE] / result.ns[FLOOR], result.spread, result.runs);
+	fflush(stdout);
 }
 
 static bool is_named(const char *name, int count, char **names)

@@ -47,7 +47,7 @@ bool subjects_open(void)
 		fprintf(stderr, "floor: %s\n", strerror(errno));
 		return false;
 	}
-	if (probe_open(&probe, &shape, message, sizeof(message))) {
+	if (scheduler_probe_open(&probe, &shape, message, sizeof(message))) {
 		fprintf(stderr, "sonde: %s\n", message);
 		return false;
 	}
@@ -56,7 +56,7 @@ bool subjects_open(void)
 
 void subjects_close(void)
 {
-	probe_close(&probe);
+	scheduler_probe_close(&probe);
 	bpf_object__close(floor_object);
 }
 
@@ -82,7 +82,7 @@ void floor_detach(void)
 
 void sonde_attach(const struct probe_settings *settings)
 {
-	int error = probe_apply(&probe, settings);
+	int error = scheduler_probe_apply(&probe, settings);
 
 	if (error) {
 		fprintf(stderr, "sonde: %s\n", strerror(-error));

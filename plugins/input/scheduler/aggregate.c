@@ -43,7 +43,7 @@ static bool turn_read(const struct probe *probe, uint32_t cpu,
 	const volatile struct sonde_scheduler_turn *turn =
 		&from->turns[count & (SONDE_SCHEDULER_TURNS - 1)];
 
-	ret_turn->since_ns = turn->since_ns;
+	ret_turn->last_ns = turn->last_ns;
 	ret_turn->group = turn->group;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return from->turn == count;
@@ -142,8 +142,8 @@ static uint64_t running_ns(const struct probe *probe, uint32_t group)
 
 	for (uint32_t cpu = 0; group && probe->control->times && cpu < probe->cpu_count; cpu++)
 		if (turn_read(probe, cpu, &turn) && turn.group == group &&
-		    turn.since_ns >= probe->control->attached_ns && turn.since_ns < now_ns)
-			total_ns += now_ns - turn.since_ns;
+		    turn.last_ns >= probe->control->attached_ns && turn.last_ns < now_ns)
+			total_ns += now_ns - turn.last_ns;
 	return total_ns;
 }
 
@@ -162,8 +162,8 @@ static void slot_sum(const struct probe *probe, uint32_t group, struct seen *ret
 			ret_sum->buckets[i] += from->buckets[i];
 		for (int i = 0; i < SONDE_SCHEDULER_STATES; i++)
 			ret_sum->ns[i] += from->ns[i];
-		ret_sum->voluntary += from->voluntary;
-		ret_sum->forced += from->forced;
+		ret_sum->voluntary += from->left[0];
+		ret_sum->forced += from->left[1];
 		ret_sum->delay_ns += from->delay_ns;
 		ret_sum->waits += from->waits;
 	}
@@ -311,6 +311,6 @@ uint64_t aggregate_read(struct aggregate *aggregate, const struct aggregate_call
 				      aggregate->groups_used > probe->group_count / 4 * 3);
 	(void)sonde_kernel_groups_end(aggregate->pairs,
 				      aggregate->pairs_used > probe->pair_count / 4 * 3);
-	probe_renew(aggregate->probe);
+	scheduler_probe_renew(aggregate->probe);
 	return waits;
 }

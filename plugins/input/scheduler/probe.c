@@ -23,7 +23,7 @@ static uint32_t at_least_two(uint32_t count)
 	return count < 2 ? 2 : count;
 }
 
-uint64_t probe_memory_bytes(const struct probe_shape *shape)
+uint64_t scheduler_probe_memory_bytes(const struct probe_shape *shape)
 {
 	uint64_t groups = at_least_two(shape->group_count), pairs = at_least_two(shape->pair_count);
 	uint64_t each_cpu = groups * sizeof(struct sonde_scheduler_slot) +
@@ -101,8 +101,8 @@ static void control_start(struct probe *probe)
 	probe->control->generation = 1;
 }
 
-int probe_open(struct probe *probe, const struct probe_shape *shape, char *message,
-	       size_t message_bytes)
+int scheduler_probe_open(struct probe *probe, const struct probe_shape *shape, char *message,
+			 size_t message_bytes)
 {
 	struct sonde_kernel_plan plan = {
 		.size = sizeof(plan),
@@ -141,13 +141,13 @@ int probe_open(struct probe *probe, const struct probe_shape *shape, char *messa
 	return error;
 }
 
-void probe_close(struct probe *probe)
+void scheduler_probe_close(struct probe *probe)
 {
 	sonde_kernel_free(probe->kernel);
 	memset(probe, 0, sizeof(*probe));
 }
 
-void probe_renew(struct probe *probe)
+void scheduler_probe_renew(struct probe *probe)
 {
 	uint32_t next = probe->control->generation + 1;
 
@@ -193,7 +193,7 @@ static int hooks_apply(struct probe *probe, bool need_switch, bool need_wakeups)
 	return error;
 }
 
-int probe_apply(struct probe *probe, const struct probe_settings *settings)
+int scheduler_probe_apply(struct probe *probe, const struct probe_settings *settings)
 {
 	volatile struct sonde_scheduler_control *control = probe->control;
 	bool needed = settings->mode != 0;
@@ -214,12 +214,13 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 	control->per_process = settings->per_process;
 	control->culprits = settings->culprits;
 	control->times = settings->times;
+	control->follow = settings->times || settings->time_one_in != 1;
 	control->mode = settings->mode;
-	probe_renew(probe);
+	scheduler_probe_renew(probe);
 	return hooks_apply(probe, true, settings->time_one_in != 0);
 }
 
-void probe_ledger(const struct probe *probe, struct sonde_scheduler_cpu *ret_sum)
+void scheduler_probe_ledger(const struct probe *probe, struct sonde_scheduler_cpu *ret_sum)
 {
 	const volatile uint64_t *from;
 	uint64_t *to = (uint64_t *)(void *)ret_sum;
@@ -232,12 +233,12 @@ void probe_ledger(const struct probe *probe, struct sonde_scheduler_cpu *ret_sum
 	}
 }
 
-uint64_t probe_produced(const struct sonde_scheduler_cpu *sum)
+uint64_t scheduler_probe_produced(const struct sonde_scheduler_cpu *sum)
 {
 	return sum->meters[SONDE_SCHEDULER_SWITCH].runs - sum->idle;
 }
 
-uint64_t probe_accounted(const struct sonde_scheduler_cpu *sum)
+uint64_t scheduler_probe_accounted(const struct sonde_scheduler_cpu *sum)
 {
 	uint64_t total = sum->folded + sum->folded_other + sum->ring.events + sum->event_filtered +
 			 sum->sampled_out - sum->twice;

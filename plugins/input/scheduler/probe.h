@@ -45,26 +45,27 @@ struct probe {
 };
 
 /* All memory that the shape will take. */
-uint64_t probe_memory_bytes(const struct probe_shape *shape);
+uint64_t scheduler_probe_memory_bytes(const struct probe_shape *shape);
 
-/* Loads; nothing is attached. `message` says what was refused. probe_close always has to follow. */
-int probe_open(struct probe *probe, const struct probe_shape *shape, char *message,
-	       size_t message_bytes);
-void probe_close(struct probe *probe);
+/* Loads; nothing is attached. `message` says what was refused. scheduler_probe_close always has to
+ * follow. */
+int scheduler_probe_open(struct probe *probe, const struct probe_shape *shape, char *message,
+			 size_t message_bytes);
+void scheduler_probe_close(struct probe *probe);
 
 /* Takes over settings: live where the programs are attached already. */
-int probe_apply(struct probe *probe, const struct probe_settings *settings);
+int scheduler_probe_apply(struct probe *probe, const struct probe_settings *settings);
 
 /* Makes every task's filters and group be worked out anew with its next wait, and sets the clocks'
  * difference anew; to be called now and then. */
-void probe_renew(struct probe *probe);
+void scheduler_probe_renew(struct probe *probe);
 
 /* The ledger, summed over CPUs. */
-void probe_ledger(const struct probe *probe, struct sonde_scheduler_cpu *ret_sum);
+void scheduler_probe_ledger(const struct probe *probe, struct sonde_scheduler_cpu *ret_sum);
 
 /* The waits that the programs saw, and the same summed up from the reasons: equal when none is
  * under way in them. */
-uint64_t probe_produced(const struct sonde_scheduler_cpu *sum);
-uint64_t probe_accounted(const struct sonde_scheduler_cpu *sum);
+uint64_t scheduler_probe_produced(const struct sonde_scheduler_cpu *sum);
+uint64_t scheduler_probe_accounted(const struct sonde_scheduler_cpu *sum);
 
 #endif

@@ -186,8 +186,8 @@ static int scheduler_check(struct sonde_instance *instance)
 	sonde_note(instance,
 		   "kernel memory %.1f MiB: %u groups and %u pairs, counted on each of %u CPUs, "
 		   "rings of %.1f MiB",
-		   (double)probe_memory_bytes(&shape) / 1048576.0, self->groups, self->pairs,
-		   sonde_kernel_cpu_count(), (double)self->ring_bytes / 1048576.0);
+		   (double)scheduler_probe_memory_bytes(&shape) / 1048576.0, self->groups,
+		   self->pairs, sonde_kernel_cpu_count(), (double)self->ring_bytes / 1048576.0);
 	return 0;
 }
 
@@ -213,7 +213,7 @@ static int settings_apply(struct sonde_instance *instance)
 	if (!lists)
 		return -ENOMEM;
 	settings.targets = &lists->targets;
-	error = problems ? -EINVAL : probe_apply(&self->probe, &settings);
+	error = problems ? -EINVAL : scheduler_probe_apply(&self->probe, &settings);
 	free(lists);
 	if (error)
 		return error;
@@ -320,8 +320,8 @@ static void ledger_tell(struct sonde_instance *instance)
 	struct sonde_scheduler_cpu sum;
 	struct sonde_kernel_cost cost;
 
-	probe_ledger(&self->probe, &sum);
-	tally.produced = probe_produced(&sum) + sum.twice;
+	scheduler_probe_ledger(&self->probe, &sum);
+	tally.produced = scheduler_probe_produced(&sum) + sum.twice;
 	tally.emitted = self->waits_read + self->events_read;
 	for (int reason = 0; reason < SONDE_SCHEDULER_REJECTIONS; reason++)
 		tally.reduced[SONDE_FILTERED] += sum.rejected[reason];
@@ -372,7 +372,7 @@ static int scheduler_start(struct sonde_instance *instance)
 	int error;
 
 	self->open = true; /* stop() closes what there is, however far this gets */
-	error = probe_open(&self->probe, &shape, message, sizeof(message));
+	error = scheduler_probe_open(&self->probe, &shape, message, sizeof(message));
 	if (error)
 		return sonde_fail(instance, -error, "%s",
 				  message[0] ? message : "cannot load the programs");
@@ -443,7 +443,7 @@ static int scheduler_drain(struct sonde_instance *instance)
 
 	if (!self->aggregate)
 		return 0;
-	probe_apply(&self->probe, &off);
+	scheduler_probe_apply(&self->probe, &off);
 	events_drain(instance);
 	aggregates_read(instance);
 	ledger_tell(instance);
@@ -490,7 +490,7 @@ static void scheduler_stop(struct sonde_instance *instance)
 		return;
 	aggregate_free(self->aggregate);
 	self->aggregate = NULL;
-	probe_close(&self->probe);
+	scheduler_probe_close(&self->probe);
 	self->open = false;
 }
 

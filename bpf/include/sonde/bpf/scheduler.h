@@ -44,7 +44,8 @@ struct sonde_scheduler_control {
 	__u8 filter_processes;    /* only those in the map wanted_processes */
 	__u8 culprits;            /* say who had the CPU while another waited for it */
 	__u8 times;               /* book time on and off the CPU too */
-	__u8 reserved[7];
+	__u8 follow; /* note when tasks go to sleep: times, or not all waits are timed */
+	__u8 reserved[6];
 };
 
 /* Buckets at scale 3 from (2^3, 2^(25/8)] to (.., 2^48] ns; what is shorter or longer lands in the
@@ -73,7 +74,7 @@ struct sonde_scheduler_slot {
 	__u64 waits;                      /* how often its tasks got a CPU */
 	__u64 delay_ns;                   /* sum over the timed waits */
 	__u64 ns[SONDE_SCHEDULER_STATES]; /* time in each state, booked when it ends */
-	__u64 voluntary, forced;          /* how often its tasks left a CPU */
+	__u64 left[2];                    /* how often its tasks left a CPU: to sleep, by force */
 	struct sonde_scheduler_wait by[SONDE_SCHEDULER_CULPRITS];
 	__u64 reserved[5];
 	__u32 buckets[SONDE_SCHEDULER_BUCKETS]; /* their sum is how many waits were timed */
@@ -121,15 +122,16 @@ enum sonde_scheduler_rejection {
 	SONDE_SCHEDULER_REJECTIONS,
 };
 
-#define SONDE_SCHEDULER_TURNS 16 /* that each CPU remembers; a power of two */
+#define SONDE_SCHEDULER_TURNS 32 /* that each CPU remembers; a power of two */
 
 #define SONDE_SCHEDULER_UNTOLD 0xffffffffffffffffull
 
-/* Who has or had a CPU. */
+/* Who has or had a CPU, without a break: one task of a cgroup (or process) after the other. */
 struct sonde_scheduler_turn {
 	__u64 since_ns;  /* monotonic */
+	__u64 last_ns;   /* likewise, of the last of these tasks */
 	__u64 cgroup_id; /* 0: it was idle; SONDE_SCHEDULER_UNTOLD: not known */
-	__u32 tgid;
+	__u32 tgid;      /* of the last one */
 	__u32 group; /* whose slot its time will be booked in; 0: none, or the one for all others */
 };
 
