@@ -17,21 +17,21 @@ struct bench {
 };
 
 static const struct bench benches[] = {
-	{ .name = "scheduler.aggregate",
+	{ .name = "scheduler.aggregate", /* what the floor and the peer do: waits and their delay */
+	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE, .time_one_in = 1 },
+	  .has_peer = true },
+	{ .name = "scheduler.all", /* what there is: times and culprits too */
 	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE,
 			.time_one_in = 1,
 			.times = true,
 			.culprits = true },
-	  .has_peer = true },
-	{ .name = "scheduler.delay",
-	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE, .time_one_in = 1 },
 	  .has_peer = true },
 	{ .name = "scheduler.one_in_16",
 	  .settings = { .mode = SONDE_SCHEDULER_AGGREGATE,
 			.time_one_in = 16,
 			.times = true,
 			.culprits = true } },
-	{ .name = "scheduler.events",
+	{ .name = "scheduler.events", /* none is long enough */
 	  .settings = { .mode = SONDE_SCHEDULER_EVENTS,
 			.time_one_in = 1,
 			.minimum_delay_ns = 1000000000 } },
