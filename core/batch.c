@@ -234,6 +234,7 @@ struct sonde_batch *batch_derive(struct sonde_batch *head)
 	batch->head.children = head->children;
 	batch->head.originals = head->originals;
 	batch->head.original_format = head->original_format;
+	batch->head.done = head->done;
 	batch->lasting_schema = from->lasting_schema;
 	batch->inherited_count = head->child_count;
 	batch->depth = from->depth;
@@ -363,6 +364,12 @@ int batch_adopt(struct sonde_batch *head, struct sonde_batch *child)
 	if (result)
 		batch_release(child);
 	return result;
+}
+
+void batch_done(struct sonde_batch *head, uint32_t kind)
+{
+	if (!batch_of(head)->finished && kind < 32)
+		head->done |= 1u << kind;
 }
 
 struct sonde_text *batch_originals(struct sonde_batch *head, uint32_t format,

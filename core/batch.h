@@ -36,6 +36,9 @@ int batch_adopt(struct sonde_batch *batch, struct sonde_batch *child);
 struct sonde_text *batch_originals(struct sonde_batch *batch, uint32_t format,
 				   struct sonde_dictionary *dictionary);
 
+/* See sonde_batch_done(). */
+void batch_done(struct sonde_batch *batch, uint32_t kind);
+
 /* Publishes: sets dictionary lengths, validity of zero_is_null fields, signal, selected and event
  * counts. Idempotent. From here on the batch is read-only. */
 void batch_finish(struct sonde_batch *batch);

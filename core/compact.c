@@ -313,6 +313,7 @@ static struct batch *copy_rows(struct batch *from, const uint32_t *rows, uint32_
 	if (!copied)
 		return NULL;
 	batch->head.signal = from->head.signal;
+	batch->head.done = from->head.done;
 	batch->head.row_count = count;
 	batch->head.selected_count = count;
 	batch->head.schema = from->head.schema;

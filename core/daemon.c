@@ -19,6 +19,7 @@
 #include "log.h"
 #include "memory.h"
 #include "notify.h"
+#include "push.h"
 #include "running.h"
 
 /* Longest time that a start() may hold up the giving up of privileges. */
@@ -132,6 +133,7 @@ static void daemon_ready(void *data)
 	struct daemon *daemon = data;
 
 	daemon->all_started = true;
+	push_run(daemon->graph);
 	daemon_drop(daemon);
 	daemon_announce(daemon);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ask.h"
 #include "batch.h"
 #include "clock.h"
 #include "dictionary.h"
@@ -335,6 +336,15 @@ static int host_need(struct sonde_instance *base, uint32_t capability, uint32_t 
 	return instance_need(instance_of(base), capability, when);
 }
 
+static bool host_is_done(struct sonde_instance *base, const struct sonde_batch *batch,
+			 uint32_t kind)
+{
+	struct instance *instance = instance_of(base);
+
+	return instance->plugin->descriptor->kind == SONDE_PROCESSOR &&
+	       instance_is_done(instance, batch, kind);
+}
+
 static const struct sonde_host services = {
 	.size = sizeof(struct sonde_host),
 	.abi_major = SONDE_ABI_MAJOR,
@@ -402,6 +412,9 @@ static const struct sonde_host services = {
 	.process = insight_process,
 	.reason_name = insight_reason_name,
 	.batch_originals = batch_originals,
+	.ask = asks_add,
+	.batch_done = batch_done,
+	.is_done = host_is_done,
 };
 
 const struct sonde_host *host_services(void)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
 #include "batch.h"
 #include "clock.h"
 #include "descriptors.h"
@@ -26,19 +27,6 @@ struct settlement_list {
 	uint64_t token;
 	struct sonde_settlement settlement;
 };
-
-static const char *const callback_names[CALLBACK_COUNT] = {
-	[CALLBACK_NONE] = "none",       [CALLBACK_CHECK] = "check",     [CALLBACK_START] = "start",
-	[CALLBACK_STOP] = "stop",       [CALLBACK_SET] = "set",         [CALLBACK_READY] = "ready",
-	[CALLBACK_TIMER] = "timer",     [CALLBACK_WOKEN] = "woken",     [CALLBACK_DRAIN] = "drain",
-	[CALLBACK_REPORT] = "report",   [CALLBACK_SETTLED] = "settled", [CALLBACK_ROOM] = "room",
-	[CALLBACK_PROCESS] = "process", [CALLBACK_WRITE] = "write",
-};
-
-const char *callback_name(uint32_t callback)
-{
-	return callback < CALLBACK_COUNT ? callback_names[callback] : "unknown";
-}
 
 static const struct sonde_plugin *descriptor_of(const struct instance *instance)
 {
@@ -228,6 +216,7 @@ void instance_release(struct instance *instance)
 		list = next;
 	}
 	free(instance->base.self);
+	asks_release(instance->asks);
 	arena_release(instance->arena);
 	pthread_mutex_destroy(&instance->mutex);
 	free(instance);
@@ -327,6 +316,8 @@ static bool result_is_known(enum callback callback, int result)
 	case CALLBACK_WRITE:
 	case CALLBACK_DRAIN:
 		return result == SONDE_LATER;
+	case CALLBACK_ASK:
+		return result == SONDE_PARTLY;
 	default:
 		return false;
 	}
@@ -448,10 +439,12 @@ void instance_start(struct instance *instance)
 		result = plugin->start(&instance->base);
 		result = instance_leave(instance, CALLBACK_START, result);
 	}
-	if (result < 0)
+	if (result < 0) {
 		instance_start_failed(instance);
-	else
+	} else {
 		instance->restart_delay_ns = 0;
+		instance_tell(instance);
+	}
 	if (result >= 0 && instance->on_running)
 		loop_post(instance->loop, instance->on_running);
 }
@@ -503,7 +496,10 @@ static int instance_call_set(struct instance *instance)
 {
 	const struct sonde_plugin *plugin = descriptor_of(instance);
 
-	if (!plugin->set || !instance_is_running(instance))
+	if (!instance_is_running(instance))
+		return 0;
+	instance_tell(instance); /* what it can do may hang on its options */
+	if (!plugin->set)
 		return 0;
 	instance_enter(instance, CALLBACK_SET);
 	return instance_leave(instance, CALLBACK_SET, plugin->set(&instance->base));

@@ -27,6 +27,8 @@ enum callback {
 	CALLBACK_ROOM,
 	CALLBACK_PROCESS,
 	CALLBACK_WRITE,
+	CALLBACK_ASK,
+	CALLBACK_TAKE,
 	CALLBACK_COUNT,
 };
 
@@ -37,6 +39,7 @@ enum instance_state {
 	INSTANCE_STOPPED,
 };
 
+struct asks;
 struct instance;
 struct sonde_receipts;
 struct instance_timer;
@@ -107,6 +110,8 @@ struct instance {
 	uint32_t failed_callback; /* enum callback whose last call failed; NONE: healthy */
 	char problem[256];        /* what it said */
 	uint64_t failure_count;
+	struct asks *asks;         /* of an input: what pipelines ask of it; NULL: nothing */
+	uint64_t asks_taken;       /* bit i: it does the one of that index */
 	struct needs needs;        /* atomic: declared so far */
 	struct problems *problems; /* while check() runs; else NULL */
 };
@@ -124,6 +129,22 @@ void instance_stop(struct instance *instance);
 /* Runs check() of an instance that will not be started; problems go where the config's go. Returns
  * what it declares to need. */
 struct needs instance_check(struct instance *instance, struct problems *problems);
+
+/* On its thread, or before it is started. Of a processor: has it say what it asks; SONDE_OK,
+ * SONDE_PARTLY or a negative errno. Of an input: tells it what is asked, now and after each start;
+ * takes over the asks. */
+int instance_ask(struct instance *instance, struct asks *asks);
+void instance_take(struct instance *instance, struct asks *asks);
+void instance_tell(struct instance *instance); /* the same again, after a start */
+
+/* Whether a stage of a pipeline is the one that inputs do such a thing for, or stands before it;
+ * what it books its rows as says what a processor does. */
+bool stage_is_first(const struct pipeline_config *pipeline, uint32_t stage, uint32_t kind);
+uint32_t ask_reduction(uint32_t kind);
+
+/* See sonde_is_done(). */
+bool instance_is_done(const struct instance *instance, const struct sonde_batch *batch,
+		      uint32_t kind);
 
 /* Around every callback, on its thread. Leaving books a negative result as degraded, takes back
  * rows that were not emitted, and sends what has waited long enough. Returns the result. */

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "knob.h"
 #include "log.h"
+#include "push.h"
 
 static const int64_t call_timeout_ns = 2ll * NS_PER_SECOND;
 
@@ -206,6 +207,7 @@ static void hold_end(void *data)
 		loop_timer_after(hold->knobs->loop, &hold->timer, NS_PER_SECOND);
 		return;
 	}
+	push_run(hold->knobs->graph);
 	log_write(SONDE_INFO, hold->name, "%s falls back", hold->knob);
 	chronicle_decide(&decision, "%s falls back to %s", hold->knob, texts.after);
 	hold_release(hold);
@@ -393,6 +395,7 @@ int knob_set(struct knobs *knobs, const char *actor, const char *path, const cha
 	log_write(SONDE_INFO, name, "%s is set to %s", option->name,
 		  option->type == SONDE_SECRET ? "***" : value);
 	decide_set(name, actor, option->name, &texts, for_ns);
+	push_run(knobs->graph);
 	if (for_ns > 0) {
 		result = knob_hold(knobs, node, option->name, before, for_ns);
 		if (result)

@@ -8,6 +8,7 @@
 #include "leave.h"
 #include "log.h"
 #include "pause.h"
+#include "push.h"
 #include "reload.h"
 #include "retune.h"
 #include "succession.h"
@@ -352,6 +353,7 @@ static int reload_try(struct reload *reload, struct config *config)
 	if (result)
 		return reload_refuse(reload, graph, result);
 	result = graph_retune(graph, former, reload->knobs, reload->reply);
+	push_run(graph);
 	return result ? result : reload_start_late(reload, bound_ns);
 }
 

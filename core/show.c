@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include "push.h"
 #include "section.h"
 #include "setting.h"
 #include "show.h"
@@ -17,6 +18,7 @@ struct show {
 				defaults marked */
 	bool fixed;          /* leave out what can change while it runs */
 	unsigned indent;
+	const struct config *config; /* that it is shown of, as a whole; else NULL */
 	const struct setting_given *given;
 	char path[PATH_LENGTH]; /* "outputs.file.queue" */
 	bool failed;            /* memory was refused */
@@ -141,6 +143,12 @@ static void instance_show(struct show *show, const struct instance_config *insta
 	group_open(show, instance->name);
 	options_show(show, instance_options, &keys);
 	options_show(show, instance->plugin->descriptor->options, instance->self);
+	if (!show->key && show->config) {
+		char before[32];
+
+		snprintf(before, sizeof(before), "%.*s# ", (int)show->indent, "\t\t\t\t\t\t");
+		push_show(show->config, instance, before, show->file);
+	}
 	if (instance->kind == SONDE_OUTPUT) {
 		if (!show->fixed)
 			table_show(show, "queue", output_queue_options, &instance->queue);
@@ -218,7 +226,7 @@ static void pipeline_show(struct show *show, const struct pipeline_config *pipel
 
 void config_show(const struct config *config, FILE *file)
 {
-	struct show show = { .file = file, .given = config->daemon_given };
+	struct show show = { .file = file, .config = config, .given = config->daemon_given };
 
 	group_open(&show, section_names[SECTION_SONDE]);
 	options_show(&show, daemon_options, &config->daemon);

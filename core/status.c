@@ -94,7 +94,7 @@ static bool loop_is_silent(const struct status *status, const struct loop *loop)
 }
 
 /* The answer of the instance's thread; NULL: none in time. */
-static struct status_call *instance_ask(struct status *status, struct instance *instance)
+static struct status_call *status_ask(struct status *status, struct instance *instance)
 {
 	struct status_call *call =
 		loop_is_silent(status, instance->loop) ? NULL : status_call_create(instance);
@@ -110,7 +110,7 @@ static void gather_instance(struct status *status, struct instance *instance, co
 {
 	struct status_instance *at = &status->instances[status->instance_count++];
 	struct status_account *account = gathered_account(status, instance->account);
-	struct status_call *call = instance_ask(status, instance);
+	struct status_call *call = status_ask(status, instance);
 
 	at->instance = instance;
 	at->section = section;

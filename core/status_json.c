@@ -6,6 +6,7 @@
 
 #include <json.h>
 #include "capability.h"
+#include "push.h"
 #include "status.h"
 
 static void put_unsigned(struct json *json, const char *key, uint64_t value)
@@ -161,6 +162,22 @@ static void put_counters(struct json *json, const struct instance *instance)
 	json_close_object(json);
 }
 
+static void put_taken_one(void *context, const char *text)
+{
+	json_text(context, text);
+}
+
+/* What it does that pipelines asked for. */
+static void put_taken(struct json *json, const struct instance *instance)
+{
+	if (!instance->plugin->descriptor->take)
+		return;
+	json_key(json, "done_at_source");
+	json_open_array(json);
+	push_taken(instance, put_taken_one, json);
+	json_close_array(json);
+}
+
 static void put_memory(struct json *json, const struct status *status)
 {
 	const struct memory_snapshot *memory = &status->memory;
@@ -215,6 +232,7 @@ static void put_instance(struct json *json, const struct status *status,
 		put_knobs(json, status, instance);
 		put_report(json, &at->report);
 	}
+	put_taken(json, at->instance);
 	json_close_object(json);
 }
 

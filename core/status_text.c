@@ -6,6 +6,7 @@
 
 #include "capability.h"
 #include "quantity.h"
+#include "push.h"
 #include "status.h"
 
 enum {
@@ -312,6 +313,19 @@ static void print_report(const struct status_instance *at, struct printer *p)
 		fputs("\n\n", p->file);
 }
 
+struct taken_printer {
+	const struct instance *instance;
+	struct printer *p;
+};
+
+static void print_taken(void *context, const char *text)
+{
+	const struct taken_printer *t = context;
+
+	fprintf(t->p->file, "%sdone at the source%s by %s: %s\n", t->p->green, t->p->plain,
+		t->instance->base.name, text);
+}
+
 static void print_knobs(const struct status *status, const struct status_instance *at,
 			struct printer *p)
 {
@@ -361,6 +375,12 @@ void status_print_text(const struct status *status, FILE *file, uint32_t width, 
 	print_leaving(status, &p);
 	for (uint32_t i = 0; i < status->instance_count; i++)
 		print_report(&status->instances[i], &p);
+	for (uint32_t i = 0; i < status->instance_count; i++) {
+		struct taken_printer taken = { status->instances[i].instance, &p };
+
+		if (!taken.instance->base.replica) /* all are asked the same */
+			push_taken(taken.instance, print_taken, &taken);
+	}
 	for (uint32_t i = 0; i < status->instance_count; i++)
 		print_knobs(status, &status->instances[i], &p);
 }

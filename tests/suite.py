@@ -24,8 +24,9 @@ PYTEST_STAGES = {"abi": "tests/abi", "integration": "tests/integration", "kernel
 STAGES = ["style", "unit", "abi", "integration", "kernel", "examples", "asan", "tsan", "fuzz"]
 BUDGET_S = 25 * 60          # of a run without --long, on two cores
 LINES_MAXIMUM = 600         # of a source file
-# Most of the other stages' time is waiting: these run beside them, and give way.
-BESIDE = ["asan", "tsan", "fuzz"]
+# Much of the time of stages is waiting, so these run side by side; the last ones give way.
+LANES = [["style", "unit", "abi", "integration"], ["kernel", "examples"]]
+LANE_THAT_GIVES_WAY = ["asan", "tsan", "fuzz"]
 FUZZ_S = {False: 8, True: 300}   # a target, without and with --long
 
 
@@ -402,11 +403,13 @@ def main():
     else:
         all_cases, stages = [], selection.stages
     rows = []
-    beside = threading.Thread(target=run_stages, args=([stage for stage in stages if stage in BESIDE], functions, selection,
-                                                       arguments, rows, True))
-    beside.start()
-    run_stages([stage for stage in stages if stage not in BESIDE], functions, selection, arguments, rows)
-    beside.join()
+    threads = [threading.Thread(target=run_stages, args=([stage for stage in lane if stage in stages], functions, selection,
+                                                         arguments, rows, lane is LANE_THAT_GIVES_WAY))
+               for lane in [*LANES, LANE_THAT_GIVES_WAY]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     all_cases += [case for _, cases, _ in rows for case in cases]
 
     print()

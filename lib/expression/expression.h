@@ -60,6 +60,13 @@ int expression_check(const struct expression *expression, const struct sonde_fie
  * that can be asked for. */
 uint32_t expression_role(const char *name);
 
+/* Tells of the conditions that must all hold for it to be true, as far as the plugin interface has
+ * words for them: a column beside a constant. 1: those say all of it; 0: there is more to it; or
+ * what the callback fails with. Valid during the call. -ENOMEM. */
+typedef int expression_condition(void *data, const struct sonde_condition *condition);
+int expression_conditions(const struct expression *expression, expression_condition *callback,
+			  void *data);
+
 /* ---- matchers ---------------------------------------------------------------------------- */
 
 /* An expression at work: what it knows of the tables that it has seen. One thread at a time. */

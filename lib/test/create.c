@@ -278,6 +278,7 @@ void sonde_test_release(struct sonde_test *test)
 	free(test->batches);
 	free(test->log.data);
 	free(test->sets.data);
+	free(test->asks.data);
 	free(test->printed.data);
 	test_loop_clear(&test->loop);
 	arena_release(test->arena);

@@ -272,6 +272,13 @@ static int test_set(struct sonde_instance *instance, const char *knob, const cha
 	return 0;
 }
 
+/* There is no pipeline: what a batch says was asked by this processor. */
+static bool test_is_done(struct sonde_instance *instance, const struct sonde_batch *batch,
+			 uint32_t kind)
+{
+	return kind < 32 && (batch->done >> kind & 1);
+}
+
 static void services_fill(struct sonde_host *services)
 {
 	*services = *host_services();
@@ -298,6 +305,7 @@ static void services_fill(struct sonde_host *services)
 	services->batch_table = test_batch_table;
 	services->batch_derive = test_batch_derive;
 	services->batch_add = test_batch_add;
+	services->is_done = test_is_done;
 	services->batch_constant = test_batch_constant;
 	services->batch_valid = test_batch_valid;
 	services->batch_heap = test_batch_heap;

@@ -39,7 +39,7 @@ struct sonde_test {
 	struct test_delivery *deliveries; /* newest first */
 	uint64_t sequence;                /* of the last delivery */
 	pthread_t thread;                 /* where all callbacks run */
-	struct test_text log, sets, printed;
+	struct test_text log, sets, printed, asks;
 	struct test_told *accounts, *healths, *records; /* what it knows of the daemon */
 	struct sonde_process process_told;
 	uint64_t record_numbers[2]; /* of lines of the log, of decisions */

@@ -304,7 +304,7 @@ struct sonde_batch {
 	/* since 1.1 */
 	const struct sonde_text *originals; /* by row: see sonde_originals() */
 	uint32_t original_format;           /* enum sonde_format */
-	uint32_t reserved;
+	uint32_t done;                      /* bits 1 << enum sonde_ask_kind: see sonde_is_done() */
 };
 
 static inline const struct sonde_column *sonde_column(const struct sonde_batch *batch,
@@ -472,6 +472,83 @@ struct sonde_metric {
 	uint32_t temporality;       /* enum sonde_temporality; other numbers are kept */
 	bool monotonic;
 };
+
+/* ---- what may be done at the source (since 1.1) ------------------------------------------ */
+
+/* A processor that stands first in a pipeline may say what it does in these words. An input before
+ * it that can do the same, exactly, takes it over: what nobody wants is then not even made. The
+ * processor stays where it is, and does the rest. */
+enum sonde_ask_kind {
+	SONDE_ASK_FILTER = 1, /* only rows for which a condition is true go on */
+	SONDE_ASK_SAMPLE,     /* each row goes on with a probability, and its weight rises */
+	SONDE_ASK_AGGREGATE,  /* rows are folded into groups, by window */
+};
+
+enum sonde_comparison {
+	SONDE_IS_NULL = 1,
+	SONDE_IS_NOT_NULL,
+	SONDE_EQUAL,     /* to one of the values */
+	SONDE_NOT_EQUAL, /* to any of the values, and not null */
+	SONDE_LESS,
+	SONDE_LESS_OR_EQUAL,
+	SONDE_MORE,
+	SONDE_MORE_OR_EQUAL,
+};
+
+/* True or false of a row: its column beside values. As in docs/expressions.md. */
+struct sonde_condition {
+	const char *column;   /* name; of the row, else of its scope, else of its resource */
+	uint32_t comparison;  /* enum sonde_comparison */
+	uint32_t value_count; /* 0 beside null, else 1; of EQUAL and NOT_EQUAL any number */
+	const struct sonde_any *values; /* texts, booleans, integers and doubles */
+};
+
+enum sonde_function {
+	SONDE_COUNT = 1, /* of events, as many as a row's weight says */
+	SONDE_SUM,
+	SONDE_MINIMUM,
+	SONDE_MAXIMUM,
+	SONDE_HISTOGRAM, /* exponential, without minimum and maximum */
+};
+
+/* One column of an aggregate. */
+struct sonde_measure {
+	const char *name;         /* of the column that it makes */
+	const char *column;       /* that it reads; NULL: a count */
+	uint32_t function;        /* enum sonde_function */
+	uint32_t condition_count; /* that rows must fulfil to be measured; 0: all are */
+	const struct sonde_condition *conditions;
+	int32_t scale; /* of a histogram, at most */
+	uint32_t reserved;
+};
+
+struct sonde_ask {
+	uint32_t size; /* sizeof(struct sonde_ask) */
+	uint32_t kind; /* enum sonde_ask_kind; the members behind `ratio` are an aggregate's */
+	struct sonde_condition condition; /* of a filter */
+	double ratio;                     /* of a sample: how likely a row goes on, over 0 to 1 */
+	const char *const *by;            /* columns that make a group */
+	const struct sonde_measure *measures;
+	uint32_t by_count, measure_count;
+	int64_t window_ns; /* windows begin at multiples of it since the epoch */
+};
+
+/* What is asked of an input, in the order in which it would be done behind it. */
+struct sonde_asks {
+	uint32_t size;      /* of this struct */
+	uint32_t item_size; /* bytes from one to the next */
+	const struct sonde_ask *items;
+	uint32_t count; /* at most SONDE_ASKS */
+	uint32_t reserved;
+};
+
+enum { SONDE_ASKS = 64 };
+
+static inline const struct sonde_ask *sonde_ask(const struct sonde_asks *asks, uint32_t index)
+{
+	return (const struct sonde_ask *)(const void *)((const char *)asks->items +
+							(size_t)index * asks->item_size);
+}
 
 /* ---- deliveries -------------------------------------------------------------------------- */
 
@@ -780,6 +857,9 @@ struct sonde_host {
 	const char *(*reason_name)(bool lost, uint32_t reason);
 	struct sonde_text *(*batch_originals)(struct sonde_batch *, uint32_t format,
 					      struct sonde_dictionary *);
+	int (*ask)(struct sonde_asks *, const struct sonde_ask *);
+	void (*batch_done)(struct sonde_batch *, uint32_t kind);
+	bool (*is_done)(struct sonde_instance *, const struct sonde_batch *, uint32_t kind);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -1122,6 +1202,32 @@ static inline int sonde_emit_token(struct sonde_instance *instance, struct sonde
 	return instance->host->batch_emit(instance, batch, &token);
 }
 
+/* In ask(): adds one, which is copied with all that it points at. -ENOSPC: there are SONDE_ASKS;
+ * -EINVAL: it makes no sense; -ENOMEM. */
+static inline int sonde_add_ask(struct sonde_instance *instance, struct sonde_asks *asks,
+				const struct sonde_ask *ask)
+{
+	return instance->host->ask(asks, ask);
+}
+
+/* Input: what take() took over of this kind was done with all rows of a batch that it is about to
+ * emit. Rows of an aggregate have the columns of its groups, the columns of its measures by their
+ * names, times, and `events`. Filters need no word: to do them twice changes nothing. */
+static inline void sonde_batch_done(struct sonde_instance *instance, struct sonde_batch *batch,
+				    enum sonde_ask_kind kind)
+{
+	instance->host->batch_done(batch, (uint32_t)kind);
+}
+
+/* Processor, in process(): whether the input has done that with the rows of this batch already, at
+ * this processor's asking or, of an aggregate, at that of one behind it, in which case all that
+ * this one asked was done as well. */
+static inline bool sonde_is_done(struct sonde_instance *instance, const struct sonde_batch *batch,
+				 enum sonde_ask_kind kind)
+{
+	return instance->host->is_done(instance, batch, (uint32_t)kind);
+}
+
 /* ---- admission, for inputs that can make their source wait ------------------------------- */
 
 /* Asks for room for `bytes` in every pipeline that this input feeds, before reading them. 0: the
@@ -1350,9 +1456,10 @@ enum sonde_replication {
 
 /* What callbacks return besides a negative errno. */
 enum {
-	SONDE_OK = 0,    /* done; write(): all of it is handed over */
-	SONDE_LATER = 1, /* write(): kept, settled later; drain(): sonde_drained() follows */
-	SONDE_PASS = 2,  /* process(): the batch goes on as it is */
+	SONDE_OK = 0,     /* done; write(): all of it is handed over */
+	SONDE_LATER = 1,  /* write(): kept, settled later; drain(): sonde_drained() follows */
+	SONDE_PASS = 2,   /* process(): the batch goes on as it is */
+	SONDE_PARTLY = 3, /* ask(): there is more that it does with rows */
 };
 
 /* What the plugin is. Every callback may be NULL but process() of a processor and write() of an
@@ -1404,6 +1511,16 @@ struct sonde_plugin {
 	int (*process)(struct sonde_instance *, struct sonde_batch *);
 	/* Output: hand the batches over. */
 	int (*write)(struct sonde_instance *, struct sonde_delivery *);
+
+	/* These two are since 1.1; both are also called, for `sonde show`, on instances that are
+	 * never started. Processor: say by sonde_add_ask() what its options ask of rows. SONDE_OK:
+	 * that is all that it does, so that the next processor may be asked too; SONDE_PARTLY. */
+	int (*ask)(struct sonde_instance *, struct sonde_asks *);
+	/* Input: do from now on what is asked, as far as it can be done exactly, and no longer what
+	 * was asked before. ret_taken has bit i for sonde_ask(asks, i): any filters; a sample; an
+	 * aggregate only with all that stands before it. The asks stay readable until the next
+	 * call. After each start() it is called again. */
+	int (*take)(struct sonde_instance *, const struct sonde_asks *asks, uint64_t *ret_taken);
 };
 
 #define SONDE_PLUGIN_(kind_)                                                                       \

@@ -312,6 +312,43 @@ def test_knobs_hold_from_the_next_call_on(start, cgroup):
     assert events["dup"] == third["dup"]["EBADF"] and events["getppid"] == 0
 
 
+def readings_of(rows):
+    """Rows of counts by the moment at which they were read, in order."""
+    readings = collections.defaultdict(list)
+    for row in rows:
+        if row["schema"] in ("syscalls", "syscalls.errors"):
+            readings[row["time"]].append(row)
+    return [readings[time] for time in sorted(readings)]
+
+
+def test_coarser_histograms_the_largest_alone_and_processes_are_asked_for_while_it_runs(start, cgroup):
+    daemon = start(f'mode = "aggregate"; interval = "1h"; {filtered(cgroup)}')
+    first = cgroup.run("many", 50_000)
+    daemon.set("histogram_scale", "1")       # each of these reads what was counted until then
+    second = cgroup.run("many", 50_000)
+    daemon.set("top", "1")
+    daemon.set("group_by", "process")
+    daemon.set("top", "0")
+    third = cgroup.run("many", 50_000)
+    produced, emitted, reduced, lost = kernel_ledger(daemon)
+    rows = daemon.stop()
+    coarse, largest, processes = readings_of(rows)
+    assert_made(coarse, cgroup, first)
+    histograms = [row["syscall.duration"] for row in select(coarse, "syscalls") if row["syscall.duration"]["count"]]
+    assert histograms and all(each["scale"] == 1 and sum(each["buckets"]) == each["count"] for each in histograms)
+    alone, others = sorted(select(largest, "syscalls"), key=lambda row: row["syscall.name"] == "other")
+    name = max(second, key=lambda each: second[each]["calls"])
+    assert (alone["syscall.name"], alone["syscall.calls"], alone["cgroup.id"]) == (name, second[name]["calls"], cgroup.id)
+    assert others["syscall.name"] == "other" and others.get("cgroup.id") is None
+    assert others["events"] == others["syscall.calls"] >= sum(each["calls"] for each in second.values()) - second[name]["calls"]
+    assert others["syscall.duration"]["count"] == sum(others["syscall.duration"]["buckets"])
+    assert others["syscall.errors"] == sum(row["syscall.failures"] for row in select(largest, "syscalls.errors")
+                                           if row["syscall.name"] == "other")
+    assert_made(processes, cgroup, third)
+    assert all(row["process.pid"] for row in select(processes, "syscalls", cgroup))
+    assert not lost and emitted == sum(row["events"] for row in select(rows, "syscalls"))
+
+
 @pytest.mark.parametrize("mode", ["aggregate", "events", "both"])
 def test_the_kernels_ledger_closes_to_the_call(start, cgroup, mode):
     daemon = start(f'mode = "{mode}"; interval = "200ms"; sample_one_in = 3; errors_only = true; {filtered(cgroup)}')

@@ -73,6 +73,7 @@ static const struct sonde_host host = {
 	.dictionary_room = dictionary_room,
 	.dictionary_grow = dictionary_grow,
 	.batch_originals = batch_originals,
+	.batch_done = batch_done,
 };
 
 struct sonde_instance otlp_instance = {

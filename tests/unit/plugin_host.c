@@ -195,6 +195,7 @@ static const struct sonde_host services = {
 	.dictionary_room = dictionary_room,
 	.dictionary_grow = dictionary_grow,
 	.batch_originals = batch_originals,
+	.batch_done = batch_done,
 };
 
 /* ---- the instance ------------------------------------------------------------------------ */

@@ -189,6 +189,44 @@ static void refused_memory_loses_no_row_unseen(void **state)
 	sonde_test_release(test);
 }
 
+/* ---- what inputs may do ------------------------------------------------------------------ */
+
+static void assert_asks(const char *option, const char *expected)
+{
+	struct sonde_test *test = sonde_test_create(sonde_plugin, option, NULL);
+
+	assert_string_equal(sonde_test_asks(test), expected);
+	sonde_test_release(test);
+}
+
+static void it_asks_for_the_comparisons_that_must_all_hold(void **state)
+{
+	assert_asks("keep=a = 5 and (10ms < wait and 'x' != b) and c in ('y', 'z')",
+		    "a = 5\nwait > 10000000\nb != 'x'\nc in ('y', 'z')\n");
+	assert_asks("keep=`odd name` is not null and row[flag] and a not in (1, 2)",
+		    "odd name is not null\nflag = true\na not in (1, 2)\n");
+	assert_asks("keep=a = 1.5 and b is null", "a = 1.5\nb is null\n");
+}
+
+static void it_says_where_there_is_more_to_it(void **state)
+{
+	assert_asks("keep=a = 5 and (b = 6 or c = 7)", "a = 5\n...\n");
+	assert_asks("keep=a + 1 = 5 or b = 2", "...\n");
+	assert_asks("keep=resource[a] = 5 and b = a and not (a = 6) and a =~ 'x'", "...\n");
+	assert_asks("drop=a = 5", "...\n");
+}
+
+static void it_lets_rows_pass_that_were_folded_at_the_source(void **state)
+{
+	struct sonde_test *test = filter_create("keep=wait >= 10ms");
+	struct sonde_batch *batch = table(test);
+
+	sonde_batch_done(sonde_test_instance(test), batch, SONDE_ASK_AGGREGATE);
+	assert_int_equal(sonde_test_process(test, batch), SONDE_PASS);
+	assert_int_equal(sonde_test_row_count(test), 3);
+	sonde_test_release(test);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +242,9 @@ int main(void)
 		cmocka_unit_test(a_condition_changes_while_it_runs),
 		cmocka_unit_test(a_wrong_condition_leaves_the_one_in_force),
 		cmocka_unit_test(refused_memory_loses_no_row_unseen),
+		cmocka_unit_test(it_asks_for_the_comparisons_that_must_all_hold),
+		cmocka_unit_test(it_says_where_there_is_more_to_it),
+		cmocka_unit_test(it_lets_rows_pass_that_were_folded_at_the_source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reading.h"
+
 /* What a slot held when it was read last, over all CPUs. */
 struct seen {
 	uint64_t calls, duration_ns;
@@ -20,6 +22,10 @@ struct aggregate {
 	uint32_t slot_end; /* slots from here on were never used */
 	uint32_t groups_used, slots_used;
 	struct aggregate_delta delta;
+	uint64_t *ranks;               /* with a top: of each slot, calls since the last reading */
+	bool *chosen;                  /* likewise: it is one of those with most */
+	bool choosing;                 /* in this reading */
+	struct aggregate_delta others; /* of all slots that are not chosen */
 };
 
 static volatile struct sonde_syscall_slot *slot_of(const struct probe *probe, uint32_t cpu,
@@ -77,6 +83,8 @@ void aggregate_free(struct aggregate *aggregate)
 		return;
 	sonde_kernel_groups_free(aggregate->groups);
 	free(aggregate->seen);
+	free(aggregate->ranks);
+	free(aggregate->chosen);
 	free(aggregate);
 }
 
@@ -115,9 +123,10 @@ static bool slot_read(struct aggregate *aggregate, uint32_t slot)
 	delta->timed = 0;
 	delta->error_count = 0;
 	for (int i = 0; i < SONDE_SYSCALL_BUCKETS; i++) /* 32 bits that may have wrapped */
-		delta->timed += delta->buckets[i] = now.buckets[i] - seen->buckets[i];
+		delta->timed += delta->buckets[i] = (uint32_t)(now.buckets[i] - seen->buckets[i]);
 	for (int i = 0; i < SONDE_SYSCALL_ERRORS; i++)
-		delta->error_count += delta->errors[i] = now.errors[i] - seen->errors[i];
+		delta->error_count += delta->errors[i] =
+			(uint32_t)(now.errors[i] - seen->errors[i]);
 	*seen = now;
 	return true;
 }
@@ -142,6 +151,82 @@ static void slots_reopen(const struct probe *probe)
 				probe->groups[group].slots[call] = 0;
 }
 
+/* ---- the largest ------------------------------------------------------------------------- */
+
+static bool slot_is_read(const struct aggregate *aggregate, uint32_t slot)
+{
+	return !slot || aggregate->probe->slots[slot].used;
+}
+
+/* Slots are handed out in turn at first: behind a run of unused ones there is none. */
+static bool slot_may_be(const struct aggregate *aggregate, uint32_t slot, uint32_t slot_end)
+{
+	return slot < aggregate->probe->slot_count && slot < slot_end + 64;
+}
+
+static bool ranks_make(struct aggregate *aggregate)
+{
+	uint32_t count = aggregate->probe->slot_count;
+
+	if (!aggregate->ranks)
+		aggregate->ranks = calloc(count, sizeof(*aggregate->ranks));
+	if (!aggregate->chosen)
+		aggregate->chosen = calloc(count, sizeof(*aggregate->chosen));
+	return aggregate->ranks && aggregate->chosen;
+}
+
+/* Looks which slots have most calls since the last reading. What comes while they are read counts
+ * where the slot does: nothing is lost by a choice that is a moment old. Where memory is refused
+ * all are told apart. */
+static void slots_choose(struct aggregate *aggregate, uint32_t top)
+{
+	const struct probe *probe = aggregate->probe;
+	uint32_t slot = 1, slot_end = aggregate->slot_end;
+
+	aggregate->choosing = top && ranks_make(aggregate);
+	if (!aggregate->choosing)
+		return;
+	aggregate->ranks[0] = 0; /* holds what is not told apart already */
+	for (; slot_may_be(aggregate, slot, slot_end); slot++) {
+		aggregate->ranks[slot] = 0;
+		if (!slot_is_read(aggregate, slot))
+			continue;
+		if (slot >= slot_end)
+			slot_end = slot + 1;
+		for (uint32_t cpu = 0; cpu < probe->cpu_count; cpu++)
+			aggregate->ranks[slot] += slot_of(probe, cpu, slot)->calls;
+		aggregate->ranks[slot] -= aggregate->seen[slot].calls;
+	}
+	memset(aggregate->chosen + slot, 0, (probe->slot_count - slot) * sizeof(bool));
+	aggregate->choosing = reading_choose(aggregate->ranks, slot, top, aggregate->chosen) >= 0;
+}
+
+static void others_add(struct aggregate *aggregate)
+{
+	const struct aggregate_delta *delta = &aggregate->delta;
+	struct aggregate_delta *others = &aggregate->others;
+
+	others->calls += delta->calls;
+	others->timed += delta->timed;
+	others->duration_ns += delta->duration_ns;
+	others->error_count += delta->error_count;
+	for (int i = 0; i < SONDE_SYSCALL_ERRORS; i++)
+		others->errors[i] += delta->errors[i];
+	for (int i = 0; i < SONDE_SYSCALL_BUCKETS; i++)
+		others->buckets[i] += delta->buckets[i];
+}
+
+static void others_visit(struct aggregate *aggregate, aggregate_callback *callback, void *context)
+{
+	const struct aggregate_group group = { .comm = "" };
+
+	if (aggregate->others.calls)
+		callback(context, &group, SONDE_SYSCALL_OTHER, &aggregate->others);
+	memset(&aggregate->others, 0, sizeof(aggregate->others));
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
 static uint64_t slot_visit(struct aggregate *aggregate, uint32_t slot, aggregate_callback *callback,
 			   void *context)
 {
@@ -153,12 +238,17 @@ static uint64_t slot_visit(struct aggregate *aggregate, uint32_t slot, aggregate
 	if (index >= probe->group_count || !slot_read(aggregate, slot))
 		return 0;
 	sonde_kernel_groups_touch(aggregate->groups, index);
+	if (aggregate->choosing && !aggregate->chosen[slot]) {
+		others_add(aggregate);
+		return aggregate->delta.calls;
+	}
 	group_describe(aggregate, index, &group);
 	callback(context, &group, call, &aggregate->delta);
 	return aggregate->delta.calls;
 }
 
-uint64_t aggregate_read(struct aggregate *aggregate, aggregate_callback *callback, void *context)
+uint64_t aggregate_read(struct aggregate *aggregate, uint32_t top, aggregate_callback *callback,
+			void *context)
 {
 	const struct probe *probe = aggregate->probe;
 	uint32_t slot_end = aggregate->slot_end;
@@ -167,9 +257,9 @@ uint64_t aggregate_read(struct aggregate *aggregate, aggregate_callback *callbac
 
 	aggregate->slots_used = 1;
 	aggregate->groups_used = sonde_kernel_groups_begin(aggregate->groups);
-	/* Slots are handed out in turn at first: behind a run of unused ones there is none. */
-	for (uint32_t slot = 0; slot < probe->slot_count && slot < slot_end + 64; slot++) {
-		if (slot && !probe->slots[slot].used)
+	slots_choose(aggregate, top);
+	for (uint32_t slot = 0; slot_may_be(aggregate, slot, slot_end); slot++) {
+		if (!slot_is_read(aggregate, slot))
 			continue;
 		if (slot >= slot_end)
 			slot_end = slot + 1;
@@ -177,6 +267,7 @@ uint64_t aggregate_read(struct aggregate *aggregate, aggregate_callback *callbac
 		calls += slot_visit(aggregate, slot, callback, context);
 	}
 	aggregate->slot_end = slot_end;
+	others_visit(aggregate, callback, context);
 	crowded = aggregate->groups_used > probe->group_count / 4 * 3 ||
 		  aggregate->slots_used > probe->slot_count / 4 * 3;
 	if (sonde_kernel_groups_end(aggregate->groups, crowded)) /* emptied of what was visited */

@@ -81,8 +81,9 @@ static bool texts_open(struct events *events)
 			   events->texts);
 }
 
-/* Emits the batch that is being filled and opens one for rows of that size. */
-static bool batch_open(struct events *events, uint32_t row_bytes)
+/* Emits the batch that is being filled and opens one for rows of that size and weight: what was
+ * sampled in the kernel before and after a change is told apart by it. */
+static bool batch_open(struct events *events, uint32_t row_bytes, uint32_t weight)
 {
 	bool detail = row_bytes == sizeof(struct event_detail_row);
 
@@ -105,7 +106,10 @@ static bool batch_open(struct events *events, uint32_t row_bytes)
 		return false;
 	}
 	events->rows = sonde_batch_rows(events->instance, events->batch);
+	if (weight > 1 && weight == events->sampled_weight)
+		sonde_batch_done(events->instance, events->batch, SONDE_ASK_SAMPLE);
 	events->row_bytes = row_bytes;
+	events->weight = weight;
 	events->row_count = 0;
 	return true;
 }
@@ -166,7 +170,8 @@ static const struct sonde_syscall_event *ring_copy(struct events *events, struct
 	uint32_t bits = events->error_valid[index / 8] & ((1u << index % 8) - 1);
 
 	while (event && index < BATCH_ROWS) {
-		if (((event->header.flags & SONDE_EVENT_ARGUMENTS) != 0) != detail)
+		if (((event->header.flags & SONDE_EVENT_ARGUMENTS) != 0) != detail ||
+		    event->weight != events->weight)
 			break;
 		if (row_copy(events, (struct event_row *)(void *)row, index, event))
 			bits |= 1u << index % 8;
@@ -200,9 +205,9 @@ static uint64_t ring_read(struct events *events, struct sonde_ring *ring, uint64
 				    ? sizeof(struct event_detail_row)
 				    : sizeof(struct event_row);
 		if (events->batch && events->row_count < BATCH_ROWS &&
-		    events->row_bytes == row_bytes) {
+		    events->row_bytes == row_bytes && events->weight == event->weight) {
 			event = ring_copy(events, ring, event, &left);
-		} else if (!batch_open(events, row_bytes)) {
+		} else if (!batch_open(events, row_bytes, event->weight)) {
 			sonde_lose(events->instance, 1, 1, SONDE_LOST_MEMORY);
 			events->lost_count++;
 			event = --left ? sonde_ring_next(ring, &bytes) : NULL;

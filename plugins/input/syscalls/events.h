@@ -52,8 +52,10 @@ struct events {
 	unsigned char *rows;
 	unsigned char *error_valid, *duration_valid; /* bits of the batch */
 	uint32_t row_count, row_bytes;
-	uint64_t emitted_count; /* rows emitted so far */
-	uint64_t lost_count;    /* events that no memory was found for */
+	uint32_t weight;         /* of all rows of the batch */
+	uint32_t sampled_weight; /* that rows have which were sampled as pipelines ask; 0: none */
+	uint64_t emitted_count;  /* rows emitted so far */
+	uint64_t lost_count;     /* events that no memory was found for */
 };
 
 /* Makes the dictionaries of names. -ENOMEM. events_close always has to follow. */

@@ -18,7 +18,7 @@
 	  .role = SONDE_ROLE_START_TIME, \
 	  .help = "when they were read before" }, \
 	{ .name = "cgroup.id", .type = SONDE_U64, at_(cgroup_id), .zero_is_null = true, \
-	  .help = "v2 cgroup of the caller; none: the calls that found no room of their own" }, \
+	  .help = "v2 cgroup of the caller; none: calls that found no room of their own, or are not told apart" }, \
 	{ .name = "cgroup.path", .type = SONDE_TEXT, at_(cgroup), \
 	  .help = "its path below the root" }, \
 	{ .name = "process.pid", .type = SONDE_U32, at_(process), .zero_is_null = true, \

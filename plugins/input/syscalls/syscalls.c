@@ -8,7 +8,10 @@
 
 #include "aggregate.h"
 #include "events.h"
+#include "folded.h"
 #include "names.h"
+#include "partial.h"
+#include "push.h"
 #include "rows.h"
 
 enum { MODE_OFF, MODE_AGGREGATE, MODE_EVENTS, MODE_BOTH };
@@ -22,6 +25,7 @@ struct syscalls {
 	int64_t interval_ns;
 	uint32_t group_by;
 	bool error_rows;
+	uint32_t histogram_scale, top;
 	uint32_t time_one_in, sample_one_in, rate_limit;
 	struct sonde_texts cgroups, processes, names;
 	int64_t minimum_duration_ns;
@@ -35,12 +39,13 @@ struct syscalls {
 	uint64_t calls_read; /* counters */
 	uint64_t events_read;
 
+	struct push push; /* what pipelines ask for besides */
 	struct probe probe;
 	bool open;
 	struct aggregate *aggregate;
 	struct events events;
-	int64_t previous_ns; /* of the last reading of the aggregates */
-	int64_t now_ns;
+	struct partial *partial;    /* of an aggregate that a pipeline asks for */
+	int64_t previous_ns;        /* of the last reading of the aggregates */
 	uint64_t folded_rows_calls; /* calls in rows of aggregates emitted so far */
 };
 
@@ -62,6 +67,13 @@ static const struct sonde_option syscalls_options[] = {
 	  .knob = true, .help = "whom calls are counted for" },
 	{ OPTION("error_rows", SONDE_BOOL, error_rows), .value = "true", .knob = true,
 	  .help = "add a row for each error that occurred, by its name" },
+	{ OPTION("histogram_scale", SONDE_U32, histogram_scale), .value = "3", .maximum = "3",
+	  .knob = true,
+	  .help = "how fine histograms of durations are: each step less halves their buckets, "
+		  "exactly" },
+	{ OPTION("top", SONDE_U32, top), .value = "0", .knob = true, .unit = "{row}",
+	  .help = "tell only so many pairs of group and call apart in each interval, those with "
+		  "most calls; the rest is one row \"other\"; 0: all" },
 	{ OPTION("time_one_in", SONDE_U32, time_one_in), .value = "1", .knob = true,
 	  .unit = "{call}", .help = "count all calls, time one in so many, at random; 0: none" },
 	{ OPTION("cgroups", SONDE_TEXTS, cgroups), .knob = true,
@@ -122,6 +134,7 @@ struct lists {
 	struct sonde_kernel_targets targets;
 	uint32_t calls[SONDE_SYSCALL_INDEXES];
 	uint32_t call_count;
+	struct push_room pushed; /* the same, narrowed down */
 };
 
 static void problem_report(void *context, const char *text, const char *why)
@@ -213,6 +226,18 @@ static int syscalls_check(struct sonde_instance *instance)
 	return 0;
 }
 
+/* Readings of windows that a pipeline asks for come right behind their ends. */
+static int aggregates_time(struct sonde_instance *instance)
+{
+	const struct syscalls *self = instance->self;
+	int64_t window_ns = self->push.fold.window_ns;
+
+	if (!window_ns)
+		return sonde_every(instance, TIMER_AGGREGATES, self->interval_ns);
+	return sonde_after(instance, TIMER_AGGREGATES,
+			   window_ns - sonde_now_ns(instance) % window_ns);
+}
+
 /* Brings programs, filters and timers in line with the options. */
 static int settings_apply(struct sonde_instance *instance)
 {
@@ -241,100 +266,22 @@ static int settings_apply(struct sonde_instance *instance)
 	settings.tgid_count = lists->targets.tgid_count;
 	settings.calls = lists->calls;
 	settings.call_count = lists->call_count;
+	if (self->push.fold.window_ns) {
+		settings.mode = SONDE_SYSCALLS_AGGREGATE;
+		settings.per_process = self->push.fold.by & PUSH_BY_PROCESS;
+	}
+	if (!push_apply(&self->push, &settings, &lists->pushed))
+		settings.mode = 0;
 	error = problems ? -EINVAL : probe_apply(&self->probe, &settings);
 	free(lists);
 	if (error)
 		return error;
-	error = sonde_every(instance, TIMER_AGGREGATES, self->interval_ns);
+	self->events.sampled_weight = self->push.sample_one_in ? settings.sample_one_in : 0;
+	error = aggregates_time(instance);
 	if (!error)
 		error = sonde_every(instance, TIMER_EVENTS,
 				    settings.mode & SONDE_SYSCALLS_EVENTS ? self->latency_ns : 0);
 	return error;
-}
-
-/* ---- rows -------------------------------------------------------------------------------- */
-
-static void duration_fill(struct sonde_instance *instance, struct sonde_exponential *duration,
-			  const struct aggregate_delta *delta)
-{
-	uint32_t first = 0, end = SONDE_SYSCALL_BUCKETS;
-	uint64_t *heap;
-
-	while (first < end && !delta->buckets[first])
-		first++;
-	while (end > first && !delta->buckets[end - 1])
-		end--;
-	duration->scale = 3;
-	if (first == end)
-		return;
-	heap = sonde_heap(instance, SCHEMA_CALLS, CALLS_DURATION, end - first,
-			  &duration->positive_start);
-	if (!heap)
-		return;
-	for (uint32_t i = first; i < end; i++)
-		heap[i - first] = delta->buckets[i];
-	duration->positive_offset = (int32_t)(SONDE_SYSCALL_FIRST_BUCKET + first);
-	duration->positive_length = end - first;
-	duration->count = delta->timed;
-	duration->sum = (double)delta->duration_ns;
-	duration->flags = SONDE_HAS_SUM;
-}
-
-static void errors_emit(struct sonde_instance *instance, const struct aggregate_group *group,
-			uint32_t call, bool compat, const struct aggregate_delta *delta)
-{
-	struct syscalls *self = instance->self;
-	struct errors_row *row;
-
-	for (uint32_t error = 0; error < SONDE_SYSCALL_ERRORS; error++) {
-		if (!delta->errors[error])
-			continue;
-		row = sonde_row(instance, SCHEMA_ERRORS);
-		row->time_ns = self->now_ns;
-		row->start_time_ns = self->previous_ns;
-		row->cgroup_id = group->cgroup_id;
-		row->process = group->tgid;
-		row->call = call;
-		row->compat = compat;
-		row->error = self->events.error_codes[error];
-		row->call_count = delta->errors[error];
-		if (group->path)
-			row->cgroup = sonde_text(instance, group->path, strlen(group->path));
-		else
-			sonde_null(instance, SCHEMA_ERRORS, ERRORS_CGROUP);
-		if (group->tgid)
-			row->command = sonde_text(instance, group->comm, strnlen(group->comm, 16));
-		else
-			sonde_null(instance, SCHEMA_ERRORS, ERRORS_COMMAND);
-	}
-}
-
-static void delta_emit(void *context, const struct aggregate_group *group, uint32_t call_index,
-		       const struct aggregate_delta *delta)
-{
-	struct sonde_instance *instance = context;
-	struct syscalls *self = instance->self;
-	struct calls_row *row = sonde_row(instance, SCHEMA_CALLS);
-
-	row->time_ns = self->now_ns;
-	row->start_time_ns = self->previous_ns;
-	row->cgroup_id = group->cgroup_id;
-	row->process = group->tgid;
-	row->call = events_call_code(&self->events, call_index);
-	row->compat = call_index >= SONDE_SYSCALL_NUMBERS && call_index != SONDE_SYSCALL_OTHER;
-	row->call_count = delta->calls;
-	row->error_count = delta->error_count;
-	if (group->path)
-		row->cgroup = sonde_text(instance, group->path, strlen(group->path));
-	else
-		sonde_null(instance, SCHEMA_CALLS, CALLS_CGROUP);
-	if (group->tgid)
-		row->command = sonde_text(instance, group->comm, strnlen(group->comm, 16));
-	else
-		sonde_null(instance, SCHEMA_CALLS, CALLS_COMMAND);
-	duration_fill(instance, &row->duration, delta);
-	if (self->error_rows && delta->error_count)
-		errors_emit(instance, group, row->call, row->compat, delta);
 }
 
 /* ---- the kernel's ledger ----------------------------------------------------------------- */
@@ -369,14 +316,39 @@ static void ledger_tell(struct sonde_instance *instance)
 
 /* ---- callbacks --------------------------------------------------------------------------- */
 
+/* The end of the window that was read stands in the rows, if a little after it: what was counted in
+ * between is in them as well. */
+static int partial_read(struct sonde_instance *instance)
+{
+	struct syscalls *self = instance->self;
+	const struct push_fold *fold = &self->push.fold;
+	int64_t now_ns = sonde_now_ns(instance), end_ns = now_ns - now_ns % fold->window_ns;
+	uint64_t calls = aggregate_read(self->aggregate, 0, partial_add, self->partial);
+	int64_t time_ns = end_ns > self->previous_ns ? end_ns : now_ns;
+
+	calls -= partial_emit(self->partial, instance, fold, self->events.calls, &self->events,
+			      self->previous_ns, time_ns - 1);
+	self->previous_ns = time_ns;
+	self->folded_rows_calls += calls;
+	sonde_count(&self->calls_read, calls);
+	return 0;
+}
+
 static int aggregates_read(struct sonde_instance *instance)
 {
 	struct syscalls *self = instance->self;
+	struct folded folded = { .instance = instance,
+				 .events = &self->events,
+				 .start_time_ns = self->previous_ns,
+				 .halvings = FOLDED_SCALE - self->histogram_scale,
+				 .error_rows = self->error_rows };
 	uint64_t calls;
 
-	self->now_ns = sonde_now_ns(instance);
-	calls = aggregate_read(self->aggregate, delta_emit, instance);
-	self->previous_ns = self->now_ns;
+	if (self->push.fold.window_ns)
+		return partial_read(instance);
+	folded.time_ns = sonde_now_ns(instance);
+	calls = aggregate_read(self->aggregate, self->top, folded_fill, &folded);
+	self->previous_ns = folded.time_ns;
 	self->folded_rows_calls += calls;
 	sonde_count(&self->calls_read, calls);
 	return calls ? sonde_emit(instance) : 0;
@@ -415,7 +387,8 @@ static int syscalls_start(struct sonde_instance *instance)
 		.duration_field = EVENT_DURATION,
 	};
 	self->aggregate = aggregate_create(&self->probe);
-	error = self->aggregate ? events_open(&self->events) : -ENOMEM;
+	self->partial = partial_create();
+	error = self->aggregate && self->partial ? events_open(&self->events) : -ENOMEM;
 	if (!error)
 		error = sonde_bind(instance, SCHEMA_CALLS, CALLS_CALL, self->events.calls);
 	if (!error)
@@ -459,6 +432,28 @@ static int syscalls_set(struct sonde_instance *instance)
 	return 0;
 }
 
+/* Also of an instance that is not started, to hear what it could do. */
+static int syscalls_take(struct sonde_instance *instance, const struct sonde_asks *asks,
+			 uint64_t *ret_taken)
+{
+	struct syscalls *self = instance->self;
+	struct push_shape shape = {
+		.events = self->mode == MODE_EVENTS || self->mode == MODE_BOTH,
+		.aggregates = self->mode == MODE_AGGREGATE || self->mode == MODE_BOTH,
+		.per_process = self->group_by != 0,
+		.whole = self->time_one_in == 1 && self->sample_one_in == 1 && !self->rate_limit,
+	};
+
+	if (!self->open) {
+		*ret_taken = push_take(asks, shape, &self->push);
+		return 0;
+	}
+	events_drain(instance);
+	aggregates_read(instance); /* for whom it was counted */
+	*ret_taken = push_take(asks, shape, &self->push);
+	return syscalls_set(instance);
+}
+
 static int syscalls_timer(struct sonde_instance *instance, int timer)
 {
 	struct syscalls *self = instance->self;
@@ -469,8 +464,11 @@ static int syscalls_timer(struct sonde_instance *instance, int timer)
 		(void)sonde_kernel_calibrate(sonde_kernel_variant(self->probe.kernel));
 	if (timer == TIMER_EVENTS)
 		events_drain(instance);
-	if (timer == TIMER_AGGREGATES)
+	if (timer == TIMER_AGGREGATES) {
 		error = aggregates_read(instance);
+		if (self->push.fold.window_ns)
+			aggregates_time(instance);
+	}
 	ledger_tell(instance);
 	return error;
 }
@@ -536,6 +534,8 @@ static void syscalls_stop(struct sonde_instance *instance)
 		return;
 	events_close(&self->events);
 	aggregate_free(self->aggregate);
+	partial_release(self->partial);
+	self->partial = NULL;
 	self->aggregate = NULL;
 	probe_close(&self->probe);
 	self->open = false;
@@ -569,6 +569,7 @@ static const struct sonde_plugin syscalls_plugin = {
 	.timer = syscalls_timer,
 	.drain = syscalls_drain,
 	.report = syscalls_report,
+	.take = syscalls_take,
 };
 
 SONDE_EXPORT(syscalls_plugin)

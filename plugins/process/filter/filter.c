@@ -171,6 +171,43 @@ static int filter_check(struct sonde_instance *instance)
 	return 0;
 }
 
+/* ---- what inputs may do ------------------------------------------------------------------ */
+
+struct asking {
+	struct sonde_instance *instance;
+	struct sonde_asks *asks;
+};
+
+static int condition_ask(void *data, const struct sonde_condition *condition)
+{
+	struct asking *asking = data;
+	struct sonde_ask ask = { .size = sizeof(ask),
+				 .kind = SONDE_ASK_FILTER,
+				 .condition = *condition };
+
+	return sonde_add_ask(asking->instance, asking->asks, &ask);
+}
+
+/* Of `keep` what can be said; not of `drop`, as no comparison is true where it is null. */
+static int filter_ask(struct sonde_instance *instance, struct sonde_asks *asks)
+{
+	const struct filter *filter = instance->self;
+	struct asking asking = { instance, asks };
+	struct expression *expression = NULL;
+	struct expression_error error;
+	int result = 1;
+
+	if (is_given(filter->texts[KEEP])) {
+		if (expression_parse(filter->texts[KEEP], &expression, &error) < 0)
+			return SONDE_PARTLY; /* as check and set have said */
+		result = expression_conditions(expression, condition_ask, &asking);
+		expression_release(expression);
+	}
+	if (result == -ENOSPC || is_given(filter->texts[DROP]))
+		return SONDE_PARTLY;
+	return result < 0 ? result : result ? SONDE_OK : SONDE_PARTLY;
+}
+
 /* ---- rows -------------------------------------------------------------------------------- */
 
 static bool reserve_bits(struct filter *filter, uint32_t row_count)
@@ -246,9 +283,11 @@ static int emit_some(struct sonde_instance *instance, struct sonde_batch *batch)
 static int filter_process(struct sonde_instance *instance, struct sonde_batch *batch)
 {
 	struct filter *filter = instance->self;
-	int64_t count =
-		reserve_bits(filter, batch->row_count) ? choose_rows(filter, batch) : -ENOMEM;
+	int64_t count;
 
+	if (sonde_is_done(instance, batch, SONDE_ASK_AGGREGATE))
+		return SONDE_PASS; /* folded at the source, from rows that were kept there */
+	count = reserve_bits(filter, batch->row_count) ? choose_rows(filter, batch) : -ENOMEM;
 	if (count < 0)
 		return sonde_fail(instance, ENOMEM, "no memory for %u rows", batch->row_count);
 	if (count == batch->selected_count) {
@@ -299,6 +338,7 @@ static const struct sonde_plugin filter_plugin = {
 	.stop = filter_stop,
 	.set = filter_set, /* both options are knobs */
 	.process = filter_process,
+	.ask = filter_ask,
 };
 
 SONDE_EXPORT(filter_plugin)

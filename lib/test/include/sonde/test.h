@@ -173,6 +173,12 @@ sonde_test_table(struct sonde_test *test, const char *schema, const char *column
  * did; what went on is among the rows emitted. */
 int sonde_test_process(struct sonde_test *test, struct sonde_batch *batch);
 
+/* Processor: what ask() says, one ask a line as `sonde show` prints it; "..." is a line at the end
+ * where it returned SONDE_PARTLY. Input: calls take() with these asks, and returns what it took.
+ * Before a start and after it; sonde_batch_done() marks a batch as an input would. */
+const char *sonde_test_asks(struct sonde_test *test);
+uint64_t sonde_test_take(struct sonde_test *test, const struct sonde_ask *asks, uint32_t count);
+
 /* Output: offers the batches as one delivery and returns what write() did. Takes over the
  * references. Deliveries are numbered from 1 in the order of coming. The caller minds in_flight and
  * batch_limit of the descriptor: beyond them the program ends. */
