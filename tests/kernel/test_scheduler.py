@@ -349,6 +349,7 @@ def test_knobs_hold_from_the_next_wait_on(begin, cgroup, turns):
     daemon.set("group_by", "process")
     daemon.set("times", "false")
     daemon.set("culprits", "false")
+    daemon.set("histogram_scale", "1")
     fifth = turns(cgroup, "naps", 300).result()
     daemon.set("time_one_in", "0")
     programs = daemon.status()["instances"][0]["report"]["programs"]
@@ -364,6 +365,7 @@ def test_knobs_hold_from_the_next_wait_on(begin, cgroup, turns):
         assert counted(total(own, "scheduler.waits"), made["waits"])
         assert total(own, "scheduler.time.sleeping") == 0
         assert (sum(delay_of(own)[0].values()) > 0) == timed
+        assert {row["scheduler.delay"]["scale"] for row in own} == {1}
     assert not any(row.get("process.pid") for row in select(rows, "scheduler.waits", cgroup))
 
 

@@ -23,7 +23,7 @@ struct aggregate_delta {
 	uint64_t delay_ns; /* of the timed ones together */
 	uint64_t ns[SONDE_SCHEDULER_STATES];
 	uint64_t voluntary, forced;
-	uint32_t buckets[SONDE_SCHEDULER_BUCKETS];
+	uint64_t buckets[SONDE_SCHEDULER_BUCKETS];
 };
 
 /* Whom tasks of one group waited for. */

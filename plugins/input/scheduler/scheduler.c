@@ -5,10 +5,12 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sonde/bpf/histogram.h>
 #include <sonde/plugin.h>
 
 #include "aggregate.h"
 #include "events.h"
+#include "reading.h"
 #include "rows.h"
 
 enum { MODE_OFF, MODE_AGGREGATE, MODE_EVENTS, MODE_BOTH };
@@ -22,6 +24,7 @@ struct scheduler {
 	int64_t interval_ns;
 	uint32_t group_by;
 	bool times, culprits;
+	uint32_t histogram_scale;
 	uint32_t time_one_in, sample_one_in, rate_limit;
 	struct sonde_texts cgroups, processes;
 	int64_t minimum_delay_ns;
@@ -59,6 +62,10 @@ static const struct sonde_option scheduler_options[] = {
 	  .help = "count time on and off the CPU and switches too, not waits alone" },
 	{ OPTION("culprits", SONDE_BOOL, culprits), .value = "true", .knob = true,
 	  .help = "add rows of who had the CPU while others waited for it" },
+	{ OPTION("histogram_scale", SONDE_U32, histogram_scale), .value = "3", .maximum = "3",
+	  .knob = true,
+	  .help = "how fine histograms of delays are: each step less halves their buckets, "
+		  "exactly" },
 	{ OPTION("time_one_in", SONDE_U32, time_one_in), .value = "1", .knob = true,
 	  .unit = "{wait}", .help = "count all waits, time one in so many, at random; 0: none" },
 	{ OPTION("cgroups", SONDE_TEXTS, cgroups), .knob = true,
@@ -229,23 +236,22 @@ static int settings_apply(struct sonde_instance *instance)
 static void delay_fill(struct sonde_instance *instance, struct sonde_exponential *delay,
 		       const struct aggregate_delta *delta)
 {
-	uint32_t first = 0, end = SONDE_SCHEDULER_BUCKETS;
+	const struct scheduler *self = instance->self;
+	uint32_t halvings = SONDE_HISTOGRAM_SCALE - self->histogram_scale;
+	struct reading_span span = reading_span(delta->buckets, SONDE_SCHEDULER_BUCKETS,
+						SONDE_SCHEDULER_FIRST_BUCKET, halvings);
 	uint64_t *heap;
 
-	while (first < end && !delta->buckets[first])
-		first++;
-	while (end > first && !delta->buckets[end - 1])
-		end--;
-	delay->scale = 3;
-	if (first == end)
+	delay->scale = (int32_t)self->histogram_scale;
+	if (!span.length)
 		return;
-	heap = sonde_heap(instance, SCHEMA_GROUP, GROUP_DELAY, end - first, &delay->positive_start);
+	heap = sonde_heap(instance, SCHEMA_GROUP, GROUP_DELAY, span.length, &delay->positive_start);
 	if (!heap)
 		return;
-	for (uint32_t i = first; i < end; i++)
-		heap[i - first] = delta->buckets[i];
-	delay->positive_offset = (int32_t)(SONDE_SCHEDULER_FIRST_BUCKET + first);
-	delay->positive_length = end - first;
+	reading_fill(delta->buckets, SONDE_SCHEDULER_BUCKETS, SONDE_SCHEDULER_FIRST_BUCKET,
+		     halvings, span, heap);
+	delay->positive_offset = span.offset;
+	delay->positive_length = span.length;
 	delay->count = delta->timed;
 	delay->sum = (double)delta->delay_ns;
 	delay->flags = SONDE_HAS_SUM;
