@@ -185,11 +185,14 @@ static __always_inline void turn_begin(struct change *change, const struct task_
 	struct sonde_scheduler_cpu *cpu = change->cpu;
 	__u64 count = cpu->turn;
 	struct sonde_scheduler_turn *turn = &cpu->turns[count & (SONDE_SCHEDULER_TURNS - 1)];
-	__u32 tgid = state ? state->tgid : 0;
-	bool goes_on = turn->cgroup_id == cgroup_id &&
-		       (!control.per_process || turn->tgid == tgid) &&
-		       turn->since_ns >= control.attached_ns;
+	__u32 tgid;
+	bool goes_on;
 
+	if (unlikely(!control.turns))
+		return;
+	tgid = state ? state->tgid : 0;
+	goes_on = turn->cgroup_id == cgroup_id && (!control.per_process || turn->tgid == tgid) &&
+		  turn->since_ns >= control.turns_ns;
 	if (!goes_on) {
 		turn = &cpu->turns[++count & (SONDE_SCHEDULER_TURNS - 1)];
 		turn->since_ns = change->now_ns;

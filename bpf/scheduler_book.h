@@ -127,7 +127,7 @@ static __always_inline void wait_explain(const struct change *change, const stru
 	turns = *(volatile __u64 *)&cpu->turn;
 	for (__u32 back = 0; back < SONDE_SCHEDULER_TURNS - 1; back++) {
 		turn = cpu->turns[(turns - back) & (SONDE_SCHEDULER_TURNS - 1)];
-		if (unlikely(turn.since_ns < control.attached_ns) ||
+		if (unlikely(turn.since_ns < control.turns_ns) ||
 		    unlikely(*(volatile __u64 *)&cpu->turn - turns + back >=
 			     SONDE_SCHEDULER_TURNS - 1))
 			break;

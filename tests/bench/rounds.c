@@ -8,8 +8,8 @@
 #include "middle.h"
 
 #define TRIPS     6000 /* of a measurement: short, so that it sees one pace of the machine */
-#define ROUNDS    121
-#define ENOUGH    25   /* rounds that must count */
+#define ROUNDS    81
+#define ENOUGH    20   /* rounds that must count */
 #define AGREEMENT 0.03 /* of two bare runs */
 
 struct book {

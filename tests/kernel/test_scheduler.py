@@ -115,7 +115,7 @@ def test_waits_and_times_are_those_that_the_kernel_records(begin, cgroup, turns,
     assert total(rows, "scheduler.time.preempted") + total(rows, "scheduler.time.woken") == delay_ns
     assert counted(total(rows, "scheduler.switches.voluntary"), made["voluntary"])
     assert counted(total(rows, "scheduler.switches.forced"), made["forced"])
-    assert about(total(rows, "scheduler.time.running"), made["ran_ns"], 10_000_000, 0.1)
+    assert 0.5 * made["ran_ns"] <= total(rows, "scheduler.time.running") <= 1.03 * made["ran_ns"] + 10_000_000
     assert (1 - UNTOLD) * NAPS * 200_000 <= total(rows, "scheduler.time.sleeping") <= made["slept_ns"]
     assert total(rows, "scheduler.time.blocked") <= 0.1 * made["slept_ns"]
 
@@ -129,9 +129,9 @@ def test_tasks_that_share_a_cpu_wait_as_long_as_the_kernel_says(begin, cgroup, t
         own = [row for row in groups_of(rows, cgroup) if row["process.pid"] == pid]
         _, delay_ns = delay_of(own)
         assert {row["process.command"] for row in own} == {"turns"}
-        assert about(delay_ns, each["delay_ns"], 15_000_000)
-        assert about(total(own, "scheduler.time.preempted"), each["delay_ns"], 15_000_000)
-        assert about(total(own, "scheduler.time.running"), each["ran_ns"], 10_000_000)
+        assert about(delay_ns, each["delay_ns"], 15_000_000, 0.1)
+        assert about(total(own, "scheduler.time.preempted"), each["delay_ns"], 15_000_000, 0.1)
+        assert about(total(own, "scheduler.time.running"), each["ran_ns"], 10_000_000, 0.1)
         waits = [row for row in select(rows, "scheduler.waits", cgroup) if row["process.pid"] == pid]
         assert total(waits, "scheduler.wait.time") == delay_ns     # each ns is laid to someone, once
         to_each = collections.Counter()
@@ -204,7 +204,7 @@ def test_a_noisy_neighbour_is_named_by_cgroup_and_process(begin, make_cgroup, tu
     for row in waits:
         by_cgroup[row["culprit.kind"], row.get("culprit.cgroup.path")] += row["scheduler.wait.time"]
     assert total(waits, "scheduler.wait.time") == delay_ns
-    assert about(delay_ns, waited["delay_ns"], 15_000_000)
+    assert about(delay_ns, waited["delay_ns"], 15_000_000, 0.1)
     assert by_cgroup["task", neighbour.path] > 0.5 * delay_ns
     assert any(row["scheduler.wait.preemptions"] for row in waits if row.get("culprit.cgroup.id") == neighbour.id)
 
@@ -400,6 +400,6 @@ def test_members_come_and_go_while_others_count_every_wait_once(begin, cgroup, t
     stayed = groups_of(daemon.rows(".1"), cgroup)
     assert counted(total(stayed, "scheduler.waits"), made["waits"])
     buckets, _ = delay_of(stayed)
-    assert 0 <= total(stayed, "scheduler.waits") - sum(buckets.values()) <= AROUND
+    assert counted(sum(buckets.values()), total(stayed, "scheduler.waits"))   # a wake-up may be missed as a head is put in
     for other in rows, daemon.rows(".0"):
         assert 0 < total(groups_of(other, cgroup), "scheduler.waits") <= made["waits"] + AROUND

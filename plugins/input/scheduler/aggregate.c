@@ -54,6 +54,8 @@ static bool group_runs(const struct probe *probe, uint32_t group)
 {
 	struct sonde_scheduler_turn turn;
 
+	if (!probe->control->turns) /* nor is time booked, then */
+		return false;
 	for (uint32_t cpu = 0; cpu < probe->cpu_count; cpu++)
 		if (!turn_read(probe, cpu, &turn) || turn.group == group)
 			return true;
@@ -142,7 +144,7 @@ static uint64_t running_ns(const struct probe *probe, uint32_t group)
 
 	for (uint32_t cpu = 0; group && probe->control->times && cpu < probe->cpu_count; cpu++)
 		if (turn_read(probe, cpu, &turn) && turn.group == group &&
-		    turn.last_ns >= probe->control->attached_ns && turn.last_ns < now_ns)
+		    turn.last_ns >= probe->control->turns_ns && turn.last_ns < now_ns)
 			total_ns += now_ns - turn.last_ns;
 	return total_ns;
 }

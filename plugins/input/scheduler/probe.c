@@ -185,12 +185,25 @@ static int hooks_apply(struct probe *probe, bool need_switch, bool need_wakeups)
 			sonde_kernel_detach(probe->kernel, hook);
 	if (need_switch && !sonde_kernel_attached(probe->kernel, SONDE_SCHEDULER_SWITCH)) {
 		probe->control->attached_ns = sonde_kernel_monotonic_ns();
+		probe->control->turns_ns = probe->control->attached_ns;
 		error = sonde_kernel_attach(probe->kernel, SONDE_SCHEDULER_SWITCH);
 	}
 	for (uint32_t hook = SONDE_SCHEDULER_WAKEUP;
 	     need_wakeups && hook < SONDE_SCHEDULER_PROGRAMS && !error; hook++)
 		error = sonde_kernel_attach(probe->kernel, hook);
 	return error;
+}
+
+/* Who had the CPU is noted for who asks; what was noted before a gap is void. */
+static void turns_apply(volatile struct sonde_scheduler_control *control,
+			const struct probe_settings *settings)
+{
+	bool needed =
+		settings->times || settings->culprits || (settings->mode & SONDE_SCHEDULER_EVENTS);
+
+	if (needed && !control->turns)
+		control->turns_ns = sonde_kernel_monotonic_ns();
+	control->turns = needed;
 }
 
 int scheduler_probe_apply(struct probe *probe, const struct probe_settings *settings)
@@ -216,6 +229,7 @@ int scheduler_probe_apply(struct probe *probe, const struct probe_settings *sett
 	control->times = settings->times;
 	control->follow = settings->times || settings->time_one_in != 1;
 	control->mode = settings->mode;
+	turns_apply(control, settings);
 	scheduler_probe_renew(probe);
 	return hooks_apply(probe, true, settings->time_one_in != 0);
 }

@@ -35,6 +35,7 @@ struct sonde_scheduler_control {
 	__u32 sample_one_in;    /* events made: 1 all, N one in N with weight N */
 	__u64 minimum_delay_ns; /* of a wait that makes an event; untimed ones make none */
 	__u64 attached_ns; /* monotonic time of the last attach: what was seen before is void */
+	__u64 turns_ns;    /* likewise since when turns are noted without a gap */
 	__u64 boottime_offset_ns; /* boottime less monotonic time: what the host has slept */
 	__u32 events_per_second;  /* a CPU may make; 0: no limit */
 	__u32 watermark_bytes;    /* of a ring, past which its reader is woken */
@@ -45,7 +46,8 @@ struct sonde_scheduler_control {
 	__u8 culprits;            /* say who had the CPU while another waited for it */
 	__u8 times;               /* book time on and off the CPU too */
 	__u8 follow; /* note when tasks go to sleep: times, or not all waits are timed */
-	__u8 reserved[6];
+	__u8 turns;  /* note who has the CPU: times, culprits or events */
+	__u8 reserved[5];
 };
 
 /* Buckets at scale 3 from (2^3, 2^(25/8)] to (.., 2^48] ns; what is shorter or longer lands in the
