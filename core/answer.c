@@ -44,6 +44,10 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 		status_print_knobs(status, reply);
 	else if (status && count > 1 && !strcmp(words[1], "leaving"))
 		status_print_leaving(status, reply);
+	else if (status && count > 1 && !strcmp(words[1], "places"))
+		status_print_places(status, reply);
+	else if (status && count > 1 && !strcmp(words[1], "processors"))
+		status_print_processors(status, reply);
 	else if (status)
 		status_print_text(status, reply, count > 2 ? (uint32_t)atoi(words[2]) : 80,
 				  count > 3 && !strcmp(words[3], "colour"));
@@ -103,6 +107,7 @@ static int daemon_take_config(struct daemon *daemon, struct config *config, FILE
 	int result = reload_run(&reload, config);
 
 	daemon->graph = reload.graph;
+	taps_follow(daemon->taps, daemon->graph);
 	daemon->reloaded_ns = clock_monotonic_ns();
 	daemon_leave(daemon);
 	if (!result) {
@@ -214,6 +219,18 @@ static uint16_t answer_drop(struct daemon *daemon, char *const *words, uint32_t 
 	return EXIT_CODE_OK;
 }
 
+/* A thread that is made before privileges are given up would keep them. */
+static uint16_t answer_tap(struct daemon *daemon, char *const *words, uint32_t count, FILE *reply)
+{
+	struct taps_place place = { .graph = daemon->graph, .control = daemon->control };
+
+	if (!daemon->all_started || !daemon->privilege.dropped) {
+		fputs("the daemon is still starting: try again\n", reply);
+		return EXIT_CODE_REFUSED;
+	}
+	return taps_answer(&daemon->taps, &place, words, count, reply);
+}
+
 uint16_t daemon_answer(void *data, char *const *words, uint32_t count, FILE *reply)
 {
 	if (!strcmp(words[0], "status"))
@@ -224,6 +241,8 @@ uint16_t daemon_answer(void *data, char *const *words, uint32_t count, FILE *rep
 		return daemon_reload(data, reply);
 	if (!strcmp(words[0], "drop"))
 		return answer_drop(data, words, count, reply);
+	if (!strcmp(words[0], "tap"))
+		return answer_tap(data, words, count, reply);
 	fprintf(reply, "this daemon (%s) does not know \"%s\"\n", SONDE_VERSION, words[0]);
 	return EXIT_CODE_REFUSED;
 }

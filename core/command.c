@@ -17,6 +17,21 @@ const struct command_option command_options[COMMAND_OPTION_COUNT] = {
 	{ OPTION_MARKDOWN, "markdown", NULL, "the manual in Markdown" },
 	{ OPTION_MAN, "man", NULL, "the manual as a man page" },
 	{ OPTION_HELP, "help", NULL, "what the command does and takes" },
+	{ OPTION_WHERE, "where", "CONDITION",
+	  "only rows for which it holds, such as \"severity >= 17\"; `docs/expressions.md` is the "
+	  "language" },
+	{ OPTION_COLUMNS, "columns", "NAMES",
+	  "only columns of these names, with commas between; `*` and `?` stand for others: "
+	  "\"time,http.*\"" },
+	{ OPTION_LIMIT, "limit", "ROWS", "end after so many rows" },
+	{ OPTION_RATE, "rate", "ROWS", "at most so many rows a second (100)" },
+	{ OPTION_FORMAT, "format", "FORMAT",
+	  "`table`: rows in columns; `json`: an object a row, as the output `file` writes them; "
+	  "else "
+	  "`table` on a terminal and `json` elsewhere" },
+	{ OPTION_AFTER, "after", "PROCESSOR",
+	  "rows that leave this processor of the pipeline, rather than its last" },
+	{ OPTION_INTERVAL, "interval", "DURATION", "time between two looks (1s)" },
 };
 
 const struct command commands[] = {
@@ -45,6 +60,23 @@ const struct command commands[] = {
 	  "Changes an option that its plugin's manual calls a knob, in a running sonde. With "
 	  "`--for` the value from before comes back by itself. A restart forgets what was set.",
 	  OPTION_FOR | OPTION_SOCKET | OPTION_STATE, WORDS_KNOB },
+	{ "tap", "PIPELINE [--where CONDITION] [--columns NAMES] [--limit ROWS]",
+	  "rows of a running sonde, as they pass",
+	  "Shows rows as they leave a pipeline, or an input of that name, until Ctrl-C or the "
+	  "limit. It slows nothing down: at most `--rate` rows a second are shown, what there is "
+	  "no "
+	  "time for goes by without being looked at, and how many those were is said at the end, "
+	  "on "
+	  "standard error.",
+	  OPTION_WHERE | OPTION_COLUMNS | OPTION_LIMIT | OPTION_RATE | OPTION_FORMAT |
+		  OPTION_AFTER | OPTION_SOCKET | OPTION_STATE,
+	  WORDS_PLACE },
+	{ "top", "[--interval DURATION]", "what a running sonde does, live, and every BPF program",
+	  "Shows pipelines, instances, losses by reason and the host's BPF programs on a terminal, "
+	  "drawn anew each second; `h` lists the keys. While BPF programs are looked at, and by "
+	  "who "
+	  "may, the kernel clocks their runs.",
+	  OPTION_INTERVAL | OPTION_SOCKET | OPTION_STATE, WORDS_NONE },
 	{ "reload", "", "make a running sonde read its config again",
 	  "Makes a running sonde read its config again, and waits until it is at work. What did "
 	  "not change goes on as it is; a config with errors, or one that cannot start, changes "
@@ -96,7 +128,8 @@ static const char about_program[] =
 	"A CONFIG is a file, or a directory whose `*.conf` are read together in the order of their "
 	"names.\n"
 	"\n"
-	"`status`, `set`, `reload` and `drop` find the daemon by its control socket: `--socket` "
+	"`status`, `set`, `tap`, `top`, `reload` and `drop` find the daemon by its control socket: "
+	"`--socket` "
 	"names it, or "
 	"`--state` the directory that it lies in, else it is the default of the user.";
 
@@ -143,8 +176,8 @@ void commands_usage(FILE *file)
 	}
 	fputs("\n"
 	      "  CONFIG is a file, or a directory whose *.conf are read together.\n"
-	      "  status, set, reload and drop find the daemon by --socket PATH, or by --state\n"
-	      "  DIRECTORY as in its config.\n"
+	      "  status, set, tap, top, reload and drop find the daemon by --socket PATH, or by\n"
+	      "  --state DIRECTORY as in its config.\n"
 	      "  --version, --help; COMMAND --help\n"
 	      "\n"
 	      "exit codes: 0 all is well; 1 the machine refused something; 2 usage or config: mend "

@@ -16,9 +16,16 @@ enum command_option_bit {
 	OPTION_MARKDOWN = 1 << 4,
 	OPTION_MAN = 1 << 5,
 	OPTION_HELP = 1 << 6, /* which every command takes */
+	OPTION_WHERE = 1 << 7,
+	OPTION_COLUMNS = 1 << 8,
+	OPTION_LIMIT = 1 << 9,
+	OPTION_RATE = 1 << 10,
+	OPTION_FORMAT = 1 << 11,
+	OPTION_AFTER = 1 << 12,
+	OPTION_INTERVAL = 1 << 13,
 };
 
-enum { COMMAND_OPTION_COUNT = 7 };
+enum { COMMAND_OPTION_COUNT = 14 };
 
 struct command_option {
 	uint32_t bit;
@@ -34,6 +41,7 @@ enum command_words {
 	WORDS_PLUGIN,
 	WORDS_KNOB,
 	WORDS_LEAVING,
+	WORDS_PLACE,
 	WORDS_TOPIC
 };
 

@@ -77,7 +77,7 @@ static void time_is_over(int number)
 	_exit(0);
 }
 
-/* What it answers to `status knobs` or `status leaving`, to be freed; NULL: it does not. */
+/* What it answers to `status` and that word, to be freed; NULL: it does not. */
 static char *daemon_lines(const struct completion *completion, const char *what)
 {
 	const char *const words[] = { "status", what };
@@ -99,9 +99,10 @@ static char *daemon_lines(const struct completion *completion, const char *what)
 	return reply;
 }
 
-static void leaving_complete(const struct completion *completion)
+/* Lines of a name and what is told of it. */
+static void lines_complete(const struct completion *completion, const char *what)
 {
-	char *reply = daemon_lines(completion, "leaving"), *rest = reply, *line;
+	char *reply = daemon_lines(completion, what), *rest = reply, *line;
 
 	while (rest && (line = strsep(&rest, "\n"))) {
 		const char *name = strsep(&line, "\t");
@@ -161,6 +162,22 @@ static void argument_complete(const struct completion *completion)
 		for (size_t i = 0; i < sizeof(durations) / sizeof(*durations); i++)
 			candidate_put(completion, durations[i], "");
 		break;
+	case OPTION_INTERVAL:
+		candidate_put(completion, "1s", "");
+		candidate_put(completion, "5s", "");
+		break;
+	case OPTION_FORMAT:
+		candidate_put(completion, "table", "rows in columns");
+		candidate_put(completion, "json", "an object a row");
+		break;
+	case OPTION_AFTER:
+		lines_complete(completion, "processors");
+		break;
+	case OPTION_WHERE:
+	case OPTION_COLUMNS:
+	case OPTION_LIMIT:
+	case OPTION_RATE:
+		break;
 	case OPTION_STATE:
 		fputs(":directories\n", completion->file);
 		break;
@@ -206,7 +223,9 @@ static void word_complete(struct completion *completion)
 	if (completion->position)
 		return;
 	if (takes == WORDS_LEAVING)
-		leaving_complete(completion);
+		lines_complete(completion, "leaving");
+	if (takes == WORDS_PLACE)
+		lines_complete(completion, "places");
 	if (takes == WORDS_CONFIG || (takes == WORDS_PLUGIN && strchr(completion->word, '/')))
 		fputs(":files\n", completion->file);
 	else if (takes == WORDS_PLUGIN)

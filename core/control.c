@@ -25,7 +25,8 @@ struct control_header {
 	uint32_t length;
 };
 
-_Static_assert(sizeof(struct control_header) == 16, "the header is 16 bytes on the wire");
+_Static_assert(sizeof(struct control_header) == CONTROL_HEADER_BYTES,
+	       "the header is 16 bytes on the wire");
 
 /* A connection of the daemon's side: reads a request, then writes the reply. */
 struct control_client {
@@ -52,6 +53,7 @@ struct control {
 	struct loop_timer resume; /* accepting again, after a pause */
 	struct control_client *clients;
 	uint32_t client_count;
+	struct control_client *asking; /* whose request is being answered */
 };
 
 static int address_of(const char *path, struct sockaddr_un *ret_address)
@@ -74,7 +76,8 @@ static void client_release(struct control_client *client)
 	loop_timer_end(client->control->loop, &client->timeout);
 	if (client->watch)
 		loop_watch_end(client->control->loop, client->watch);
-	close(client->fd);
+	if (client->fd >= 0)
+		close(client->fd);
 	if (client->borrowed)
 		descriptors_keep();
 	free(client->data);
@@ -102,18 +105,36 @@ int control_split(char *payload, size_t length, char *ret_words[CONTROL_WORD_LIM
 	return 0;
 }
 
+void control_head(void *at, uint16_t code, uint32_t length)
+{
+	struct control_header header = { .version = CONTROL_VERSION,
+					 .code = code,
+					 .length = length };
+
+	memcpy(header.magic, control_magic, sizeof(header.magic));
+	memcpy(at, &header, sizeof(header));
+}
+
+int control_take_over(struct control *control)
+{
+	struct control_client *client = control->asking;
+	int fd = client->fd;
+
+	if (client->borrowed)
+		return -EMFILE;
+	loop_watch_end(control->loop, client->watch);
+	client->watch = NULL;
+	client->fd = -1;
+	return fd;
+}
+
 /* In the place of the request, which has been read: what memory is refused for can be said. */
 static void client_refuse(struct control_client *client)
 {
 	static const char message[] = "no memory for the answer: try again\n";
-	struct control_header header = { .version = CONTROL_VERSION,
-					 .code = 1, /* the machine refused something */
-					 .length = sizeof(message) - 1 };
-
-	memcpy(header.magic, control_magic, sizeof(header.magic));
-	memcpy(client->data, &header, sizeof(header));
-	memcpy(client->data + sizeof(header), message, sizeof(message) - 1);
-	client->length = sizeof(header) + sizeof(message) - 1;
+	control_head(client->data, 1 /* the machine refused something */, sizeof(message) - 1);
+	memcpy(client->data + CONTROL_HEADER_BYTES, message, sizeof(message) - 1);
+	client->length = CONTROL_HEADER_BYTES + sizeof(message) - 1;
 	client->done = 0;
 	client->writing = true;
 }
@@ -121,11 +142,12 @@ static void client_refuse(struct control_client *client)
 /* The reply as bytes with its header; frees the request. */
 static void client_answer(struct control_client *client)
 {
-	struct control_header header = { .version = CONTROL_VERSION };
+	const char none[CONTROL_HEADER_BYTES] = "";
 	struct control *control = client->control;
 	char *words[CONTROL_WORD_LIMIT], *reply = NULL;
 	uint32_t word_count;
 	size_t length = 0;
+	uint16_t code;
 	FILE *file = open_memstream(&reply, &length);
 	bool failed;
 	int64_t left_ns = client->timeout.due_ns - clock_monotonic_ns(); /* not the answer's time */
@@ -134,24 +156,27 @@ static void client_answer(struct control_client *client)
 		client_refuse(client);
 		return;
 	}
-	memcpy(header.magic, control_magic, sizeof(header.magic));
-	fwrite(&header, sizeof(header), 1, file);
-	if (control_split(client->data + sizeof(header), client->length - sizeof(header), words,
+	fwrite(none, sizeof(none), 1, file);
+	control->asking = client;
+	if (control_split(client->data + sizeof(none), client->length - sizeof(none), words,
 			  &word_count)) {
-		header.code = 2;
+		code = 2;
 		fputs("the request is not a list of words\n", file);
 	} else {
-		header.code = control->answer(control->data, words, word_count, file);
+		code = control->answer(control->data, words, word_count, file);
 	}
 	failed = ferror(file) != 0;
-	failed |= fclose(file) != 0 || length < sizeof(header);
+	failed |= fclose(file) != 0 || length < sizeof(none);
+	if (client->fd < 0) { /* taken over */
+		free(reply);
+		return;
+	}
 	if (failed) {
 		free(reply);
 		client_refuse(client);
 		return;
 	}
-	header.length = (uint32_t)(length - sizeof(header));
-	memcpy(reply, &header, sizeof(header));
+	control_head(reply, code, (uint32_t)(length - sizeof(none)));
 	free(client->data);
 	client->data = reply;
 	client->length = length;
@@ -190,7 +215,7 @@ static int client_read(struct control_client *client)
 		}
 	}
 	client_answer(client);
-	return 0;
+	return client->fd < 0 ? -EPIPE : 0;
 }
 
 static int client_write(struct control_client *client)
@@ -437,11 +462,9 @@ static int move_all(int fd, void *data, size_t length, bool writing)
 	return 0;
 }
 
-static int ask_connected(int fd, const char *const *words, uint32_t word_count, uint16_t *ret_code,
-			 char **ret_reply, size_t *ret_length)
+static int words_send(int fd, const char *const *words, uint32_t word_count)
 {
-	struct control_header header = { .version = CONTROL_VERSION };
-	char request[CONTROL_REQUEST_LIMIT], *reply;
+	char head[CONTROL_HEADER_BYTES], request[CONTROL_REQUEST_LIMIT];
 	size_t length = 0;
 	int result;
 
@@ -453,13 +476,17 @@ static int ask_connected(int fd, const char *const *words, uint32_t word_count, 
 		memcpy(request + length, words[i], size);
 		length += size;
 	}
-	memcpy(header.magic, control_magic, sizeof(header.magic));
-	header.length = (uint32_t)length;
-	result = move_all(fd, &header, sizeof(header), true);
-	if (!result)
-		result = move_all(fd, request, length, true);
-	if (!result)
-		result = move_all(fd, &header, sizeof(header), false);
+	control_head(head, 0, (uint32_t)length);
+	result = move_all(fd, head, sizeof(head), true);
+	return result ? result : move_all(fd, request, length, true);
+}
+
+int control_receive(int fd, uint16_t *ret_code, char **ret_reply, size_t *ret_length)
+{
+	struct control_header header;
+	char *reply;
+	int result = move_all(fd, &header, sizeof(header), false);
+
 	if (result)
 		return result;
 	if (memcmp(header.magic, control_magic, sizeof(control_magic)) ||
@@ -487,9 +514,8 @@ int control_ask(const char *path, const char *const *words, uint32_t word_count,
 				  ret_length);
 }
 
-int control_ask_within(const char *path, const char *const *words, uint32_t word_count,
-		       int64_t patience_ns, uint16_t *ret_code, char **ret_reply,
-		       size_t *ret_length)
+int control_begin(const char *path, const char *const *words, uint32_t word_count,
+		  int64_t patience_ns, int *ret_fd)
 {
 	struct timeval timeout = { .tv_sec = patience_ns / NS_PER_SECOND };
 	struct sockaddr_un address;
@@ -505,7 +531,23 @@ int control_ask_within(const char *path, const char *const *words, uint32_t word
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		result = -errno;
 	else
-		result = ask_connected(fd, words, word_count, ret_code, ret_reply, ret_length);
+		result = words_send(fd, words, word_count);
+	if (result)
+		close(fd);
+	else
+		*ret_fd = fd;
+	return result;
+}
+
+int control_ask_within(const char *path, const char *const *words, uint32_t word_count,
+		       int64_t patience_ns, uint16_t *ret_code, char **ret_reply,
+		       size_t *ret_length)
+{
+	int fd, result = control_begin(path, words, word_count, patience_ns, &fd);
+
+	if (result)
+		return result;
+	result = control_receive(fd, ret_code, ret_reply, ret_length);
 	close(fd);
 	return result;
 }

@@ -302,6 +302,7 @@ static void daemon_release_graph(struct daemon *daemon)
 
 static void daemon_close(struct daemon *daemon)
 {
+	taps_close(daemon->taps);
 	control_close(daemon->control);
 	daemon_release_graph(daemon);
 	insight_open(NULL, "");
@@ -364,6 +365,8 @@ static void daemon_stop(struct daemon *daemon)
 			 (unsigned long long)ledger_epoch(daemon->ledger));
 	notify_stopping(daemon_config(daemon)->daemon.drain_ns);
 	daemon_unblock_signals();
+	taps_close(daemon->taps);
+	daemon->taps = NULL;
 	control_close(daemon->control);
 	daemon->control = NULL;
 	if (daemon_stop_graphs(daemon, deadline_ns)) {

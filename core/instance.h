@@ -8,6 +8,7 @@
 #include "census.h"
 #include "config.h"
 #include "ledger.h"
+#include "listener.h"
 #include "loop.h"
 #include "rows.h"
 
@@ -77,7 +78,8 @@ struct instance {
 		     struct sonde_batch *); /* where its rows go; takes the reference */
 	void *owner;       /* of emit: the fan-out, pipeline or output that it is part of */
 	uint32_t position; /* of a processor in its pipeline */
-	const struct resource *resource; /* of an input: what all its rows are said to come from */
+	struct listening_place listening; /* to what a processor passes on */
+	const struct resource *resource;  /* of an input: what all its rows are said to come from */
 
 	struct rows rows;
 	struct loop_timer linger; /* sends committed rows that wait */

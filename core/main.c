@@ -2,6 +2,7 @@
 /* The program: one command a function, each ending in an exit code. */
 #include <errno.h>
 #include <getopt.h>
+#include <langinfo.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdio.h>
@@ -18,15 +19,18 @@
 #include "complete.h"
 #include "control.h"
 #include "daemon.h"
+#include "follow.h"
 #include "host.h"
 #include "log.h"
 #include "manual.h"
 #include "privilege.h"
 #include "state.h"
+#include "view.h"
 
 /* What the options on the command line said. */
 struct arguments {
 	const char *socket, *state, *duration;
+	const char *where, *columns, *limit, *rate, *format, *after, *interval;
 	bool json, help;
 	enum markup_form form;
 	char *const *words;
@@ -280,6 +284,78 @@ static int command_set(const struct arguments *arguments)
 	return ask(arguments, words, count);
 }
 
+/* Appends "key=value" to the words, if there is a value. */
+static void word_add(char *words[], uint32_t *count, const char *key, const char *value)
+{
+	if (value && asprintf(&words[*count], "%s=%s", key, value) >= 0)
+		++*count;
+}
+
+static bool is_utf8(void)
+{
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
+
+static const char *colours(void)
+{
+	const char *terminal = getenv("TERM"), *colour = getenv("COLORTERM");
+	bool rich = (terminal && strstr(terminal, "256color")) || (colour && *colour);
+
+	return !on_terminal(stdout) ? NULL : rich ? "rich" : "plain";
+}
+
+static int command_tap(const struct arguments *arguments)
+{
+	char path[PATH_MAX], width[16], *words[CONTROL_WORD_LIMIT];
+	static char command[] = "tap";
+	bool terminal = isatty(STDOUT_FILENO);
+	uint32_t count = 2;
+	uint16_t code = EXIT_CODE_OK;
+	int result;
+
+	if (arguments->count != 1)
+		return usage_error("name one pipeline or input", NULL);
+	words[0] = command;
+	words[1] = arguments->words[0];
+	snprintf(width, sizeof(width), "%u", terminal_width());
+	word_add(words, &count, "where", arguments->where);
+	word_add(words, &count, "columns", arguments->columns);
+	word_add(words, &count, "limit", arguments->limit);
+	word_add(words, &count, "rate", arguments->rate);
+	word_add(words, &count, "after", arguments->after);
+	word_add(words, &count, "format",
+		 arguments->format ? arguments->format
+		 : terminal        ? "table"
+				   : "json");
+	word_add(words, &count, "width", terminal ? width : NULL);
+	word_add(words, &count, "colour", colours());
+	word_add(words, &count, "ascii", is_utf8() ? NULL : "yes");
+	result = control_path(arguments->socket, arguments->state, path, sizeof(path));
+	if (!result)
+		result = follow(path, (const char *const *)words, count, &code);
+	while (count > 2)
+		free(words[--count]);
+	return result ? explain_unreachable(result, path) : code;
+}
+
+static int command_top(const struct arguments *arguments)
+{
+	int64_t interval_ns = NS_PER_SECOND;
+	char path[PATH_MAX];
+	int result;
+
+	if (arguments->count)
+		return usage_error("top takes no words", arguments->words[0]);
+	if (arguments->interval &&
+	    (duration_parse(arguments->interval, &interval_ns) || interval_ns < 100 * NS_PER_MS ||
+	     interval_ns > 3600ll * NS_PER_SECOND))
+		return usage_error("not a duration from 100ms to 1h", arguments->interval);
+	result = control_path(arguments->socket, arguments->state, path, sizeof(path));
+	if (!result)
+		result = view_run(path, interval_ns, on_terminal(stdout));
+	return result < 0 ? explain_unreachable(result, path) : result;
+}
+
 /* Commands that are words to the daemon, as they are. */
 static int command_reload(const struct arguments *arguments)
 {
@@ -355,6 +431,27 @@ static void option_take(struct arguments *arguments, uint32_t bit, const char *a
 	case OPTION_MAN:
 		arguments->form = MARKUP_MAN;
 		break;
+	case OPTION_WHERE:
+		arguments->where = argument;
+		break;
+	case OPTION_COLUMNS:
+		arguments->columns = argument;
+		break;
+	case OPTION_LIMIT:
+		arguments->limit = argument;
+		break;
+	case OPTION_RATE:
+		arguments->rate = argument;
+		break;
+	case OPTION_FORMAT:
+		arguments->format = argument;
+		break;
+	case OPTION_AFTER:
+		arguments->after = argument;
+		break;
+	case OPTION_INTERVAL:
+		arguments->interval = argument;
+		break;
 	case OPTION_HELP:
 		arguments->help = true;
 	}
@@ -406,6 +503,7 @@ static int run_command(const struct command *command, const struct arguments *ar
 		{ "show", command_show },     { "plugins", command_plugins },
 		{ "status", command_status }, { "set", command_set },
 		{ "reload", command_reload }, { "drop", command_drop },
+		{ "tap", command_tap },       { "top", command_top },
 		{ "help", command_help },
 	};
 	struct markup markup = markup_open(arguments);

@@ -49,6 +49,7 @@ void fan_push(struct fan *fan, struct sonde_batch *batch)
 {
 	size_t bytes = batch_bytes(batch);
 
+	listening_pass(&fan->listening, batch);
 	if (bytes > fan->reserved_bytes)
 		bytes = fan->reserved_bytes;
 	for (uint32_t i = 0; i < fan->count; i++) {

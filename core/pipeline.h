@@ -15,6 +15,7 @@ struct fan {
 	} * branches;
 	uint32_t count;
 	size_t reserved_bytes; /* in each route of each branch, unless a promise was given back */
+	struct listening_place listening; /* to all that goes over it */
 };
 
 struct pipeline {

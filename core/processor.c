@@ -146,6 +146,7 @@ void processor_emit(struct instance *instance, struct sonde_batch *batch)
 	} else {
 		book(&instance->account->made, size);
 	}
+	listening_pass(&instance->listening, batch);
 	pipeline_push(instance->owner, instance->position + 1, batch);
 	book(&instance->account->out, size); /* not before the next has them: see input_emit() */
 }

@@ -8,6 +8,7 @@
 #include "knob.h"
 #include "privilege.h"
 #include "state.h"
+#include "taps.h"
 #include "watch.h"
 
 struct daemon {
@@ -19,6 +20,7 @@ struct daemon {
 	struct watch *watch;
 	struct knobs *knobs;
 	struct control *control;
+	struct taps *taps; /* NULL: none was asked for yet */
 	struct loop_fd *signals;
 	struct loop_timer end;
 	struct loop_timer leaving; /* while something leaves */

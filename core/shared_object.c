@@ -292,7 +292,7 @@ static int find_function(const struct refusal *refusal, void *handle,
 }
 
 static int load_file(const struct refusal *refusal, int directory_fd, const char *name,
-		     sonde_plugin_function **ret_function)
+		     void **ret_handle)
 {
 	char path[PATH_MAX];
 	void *handle;
@@ -304,14 +304,15 @@ static int load_file(const struct refusal *refusal, int directory_fd, const char
 	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!handle)
 		return refuse_load(refusal, dlerror(), path);
-	return find_function(refusal, handle, ret_function);
+	*ret_handle = handle;
+	return 0;
 }
 
-int shared_object_load(const struct refusal *refusal, struct shared_object *ret_object)
+/* Returns an fd of its directory. */
+static int object_open(const struct refusal *refusal, void **ret_handle)
 {
 	const char *slash = strrchr(refusal->path, '/');
 	char directory[PATH_MAX] = "/";
-	sonde_plugin_function *function = NULL;
 	int directory_fd, result;
 
 	if (slash > refusal->path)
@@ -322,12 +323,44 @@ int shared_object_load(const struct refusal *refusal, struct shared_object *ret_
 		return directory_fd;
 	result = check_file(refusal, directory_fd, slash + 1);
 	if (!result)
-		result = load_file(refusal, directory_fd, slash + 1, &function);
+		result = load_file(refusal, directory_fd, slash + 1, ret_handle);
+	if (result < 0) {
+		close(directory_fd);
+		return result;
+	}
+	return directory_fd;
+}
+
+int shared_object_load(const struct refusal *refusal, struct shared_object *ret_object)
+{
+	sonde_plugin_function *function = NULL;
+	void *handle = NULL;
+	int directory_fd = object_open(refusal, &handle), result;
+
+	if (directory_fd < 0)
+		return directory_fd;
+	result = find_function(refusal, handle, &function);
 	if (result < 0) {
 		close(directory_fd);
 		return result;
 	}
 	ret_object->function = function;
 	ret_object->directory_fd = directory_fd;
+	return 0;
+}
+
+int shared_object_symbol(const struct refusal *refusal, const char *name, void **ret_symbol)
+{
+	void *handle = NULL, *symbol;
+	int directory_fd = object_open(refusal, &handle);
+
+	if (directory_fd < 0)
+		return directory_fd;
+	close(directory_fd); /* what it needs was found */
+	symbol = dlsym(handle, name);
+	if (!symbol)
+		return refuse(refusal, -ENOEXEC,
+			      "the symbol %s is missing: it is of another version of sonde", name);
+	*ret_symbol = symbol;
 	return 0;
 }

@@ -16,6 +16,10 @@ struct shared_object {
  * written it; -ENOEXEC: it cannot run here; -errno: it cannot be read. */
 int shared_object_load(const struct refusal *refusal, struct shared_object *ret_object);
 
+/* The same for a part of sonde that is no plugin: the symbol of that name. -ENOENT: there is no
+ * such file. */
+int shared_object_symbol(const struct refusal *refusal, const char *name, void **ret_symbol);
+
 /* 0, or -EPERM where the directory could be written by others. */
 int shared_object_trust_directory(const struct refusal *refusal, const char *directory);
 

@@ -82,6 +82,8 @@ int status_print_json(const struct status *status, FILE *file);
  * described in docs/control.md. */
 void status_print_knobs(const struct status *status, FILE *file);
 void status_print_leaving(const struct status *status, FILE *file);
+void status_print_places(const struct status *status, FILE *file);
+void status_print_processors(const struct status *status, FILE *file);
 
 /* For people, within `width` columns. */
 void status_print_text(const struct status *status, FILE *file, uint32_t width, bool colour);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Status for shells that complete words: the knobs that can be set, and the outputs that leave, a
- * line each. */
+/* Status for shells that complete words, a line each: the knobs that can be set, the outputs that
+ * leave, what can be tapped. */
 #include <string.h>
 
 #include "status.h"
@@ -58,4 +58,27 @@ void status_print_leaving(const struct status *status, FILE *file)
 			fprintf(file, "%s\t%s\n", at->instance->base.name,
 				at->instance->plugin->descriptor->name);
 	}
+}
+
+/* What can be tapped. */
+void status_print_places(const struct status *status, FILE *file)
+{
+	const struct config *config = status->sources->graph->config;
+
+	for (uint32_t i = 0; i < config->pipeline_count; i++)
+		fprintf(file, "%s\tpipeline\n", config->pipelines[i].name);
+	for (uint32_t i = 0; i < config->instance_count; i++)
+		if (config->instances[i].kind == SONDE_INPUT && config->instances[i].routed)
+			fprintf(file, "%s\tinput %s\n", config->instances[i].name,
+				config->instances[i].plugin->descriptor->name);
+}
+
+void status_print_processors(const struct status *status, FILE *file)
+{
+	const struct config *config = status->sources->graph->config;
+
+	for (uint32_t i = 0; i < config->instance_count; i++)
+		if (config->instances[i].kind == SONDE_PROCESSOR && config->instances[i].routed)
+			fprintf(file, "%s\tprocessor %s\n", config->instances[i].name,
+				config->instances[i].plugin->descriptor->name);
 }

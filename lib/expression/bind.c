@@ -398,7 +398,7 @@ static void bind_text(struct binder *binder, uint32_t index, const struct node *
 
 	if (kind != KIND_TEXT && kind != KIND_ANY)
 		misfit(binder, node->left, "a text");
-	else if (binder->expression->nodes[node->left].kind == NODE_LITERAL)
+	else if (binder->expression->nodes[node->left].kind != NODE_NAME)
 		bound_at(binder, index)->form = FORM_TEXTS;
 	else
 		bound_at(binder, index)->form = FORM_ENTRIES;
@@ -422,8 +422,7 @@ static int bind_in(struct binder *binder, uint32_t index, const struct node *nod
 	if (kind != KIND_TEXT && kind != KIND_ANY)
 		misfit(binder, node->left, "a text or an id");
 	else
-		bound_at(binder, index)->form =
-			left->kind == NODE_LITERAL ? FORM_TEXTS : FORM_ENTRIES;
+		bound_at(binder, index)->form = left->kind != NODE_NAME ? FORM_TEXTS : FORM_ENTRIES;
 	return 0;
 }
 
@@ -441,13 +440,25 @@ static void bind_logic(struct binder *binder, uint32_t index, const struct node 
 	}
 }
 
+/* Its operands are names and values; those that cannot be written leave it null. */
+static void bind_concat(struct binder *binder, const struct node *node)
+{
+	uint32_t operand = node->left;
+
+	for (uint32_t i = 0; i < node->count; i++) {
+		if (bound_at(binder, operand)->kind == KIND_OTHER)
+			misfit(binder, operand, "a text, a number or an id");
+		operand = binder->expression->nodes[operand].next;
+	}
+}
+
 static int bind_node(struct binder *binder, uint32_t index)
 {
 	const struct node *node = &binder->expression->nodes[index];
 	struct bound *bound = bound_at(binder, index);
 
 	if (node->kind > NODE_NAME && node->kind != NODE_ARITHMETIC && node->kind != NODE_NEGATE)
-		bound->kind = KIND_BOOLEAN;
+		bound->kind = node->kind == NODE_CONCAT ? KIND_TEXT : KIND_BOOLEAN;
 	switch (node->kind) {
 	case NODE_LITERAL:
 		bound->kind = node->value.kind;
@@ -470,6 +481,9 @@ static int bind_node(struct binder *binder, uint32_t index)
 	case NODE_NULL:
 		bound->form = FORM_MISSING;
 		return 0;
+	case NODE_CONCAT:
+		bind_concat(binder, node);
+		return 0;
 	default:
 		bind_arithmetic(binder, index, node);
 		return 0;
@@ -491,7 +505,7 @@ int expression_bind(const struct expression *expression, const struct known *col
 	/* Operands come before their operator. */
 	for (uint32_t node = 0; node < expression->node_count && !result; node++)
 		result = bind_node(&binder, node);
-	if (!result)
+	if (!result && !expression->gives_value)
 		bind_condition(&binder, expression->root);
 	return result;
 }

@@ -20,7 +20,7 @@ static int check_compared(struct parser *parser, const struct node *node)
 
 	if (left && right && left != right)
 		return parser_fail(parser, node->offset, "%s cannot be compared with %s",
-				   kind_name(left), kind_name(right));
+				   operand_kind_name(left), operand_kind_name(right));
 	if ((left == KIND_BOOLEAN || right == KIND_BOOLEAN) && node->operation > OPERATION_UNEQUAL)
 		return parser_fail(parser, node->offset,
 				   "true and false have no order: only = and != compare them");

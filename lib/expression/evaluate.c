@@ -154,8 +154,8 @@ static void run_id_pairs(struct work *work, const struct node *node, struct trut
 	}
 }
 
-/* The text of a row, of a literal or of a column; false: null. */
-static bool row_text(const struct work *work, uint32_t operand, uint32_t row,
+/* The text of a row, of a literal, a column or a concat, which has two places: false: null. */
+static bool row_text(struct work *work, uint32_t operand, uint32_t row, uint32_t place,
 		     struct sonde_text *ret_text)
 {
 	const struct node *node = &work->expression->nodes[operand];
@@ -166,6 +166,9 @@ static bool row_text(const struct work *work, uint32_t operand, uint32_t row,
 		*ret_text = node->value.as.text;
 		return true;
 	}
+	if (node->kind == NODE_CONCAT)
+		return concat_row(work, operand, row,
+				  work->joined + (size_t)place * EXPRESSION_TEXT_BYTES, ret_text);
 	column = column_of(work, operand);
 	if (!sonde_valid(column, row))
 		return false;
@@ -189,8 +192,8 @@ static void run_texts(struct work *work, const struct node *node, struct truth *
 	for (uint32_t i = 0; i < work->block.count; i++) {
 		uint32_t row = work->block.start + i;
 
-		if (!row_text(work, node->left, row, &left) ||
-		    (compared && !row_text(work, node->right, row, &right)))
+		if (!row_text(work, node->left, row, 0, &left) ||
+		    (compared && !row_text(work, node->right, row, 1, &right)))
 			continue;
 		if (compared)
 			holds = order_holds(node->operation, text_order(left, right));
@@ -221,6 +224,14 @@ static void valid_bits(struct work *work, uint32_t operand, uint64_t *ret_valid)
 		memset(ret_valid, 0, work->block.words * sizeof(uint64_t));
 	} else if (node->kind == NODE_NAME && !bound->several) {
 		block_bits(&work->block, column_of(work, operand)->valid, ret_valid);
+	} else if (node->kind == NODE_CONCAT) {
+		struct sonde_text text;
+
+		memset(ret_valid, 0, work->block.words * sizeof(uint64_t));
+		for (uint32_t i = 0; i < work->block.count; i++) {
+			if (concat_row(work, operand, work->block.start + i, work->joined, &text))
+				ret_valid[i / 64] |= (uint64_t)1 << (i % 64);
+		}
 	} else if (bound->kind == KIND_BOOLEAN) {
 		evaluate(work, operand, &truth);
 		for (uint32_t word = 0; word < work->block.words; word++)
@@ -342,6 +353,8 @@ uint32_t evaluate_slot_count(const struct expression *expression)
 
 		if (node->kind == NODE_COMPARE || node->kind == NODE_IN || node->kind == NODE_NULL)
 			own = slots_of(expression, node->left);
+		else if (index == expression->root) /* it gives a value */
+			own = slots_of(expression, index);
 		if (node->kind == NODE_COMPARE && slots_of(expression, node->right) + 1 > own)
 			own = slots_of(expression, node->right) + 1;
 		count = own > count ? own : count;

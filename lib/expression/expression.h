@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditions on rows, written as text: parsed once, then evaluated a column at a time.
+/* Conditions on rows, and values of them, written as text: parsed once, then evaluated a column at
+ *a time.
  *
  * docs/expressions.md is the language. An expression is parsed without knowing any table, and so
  * may meet tables of any columns; a matcher ties it to each layout of columns that it sees, once.
@@ -48,6 +49,9 @@ struct expression;
 /* -EINVAL: the error says what is wrong; -ENOMEM: it says that. The text is copied. */
 int expression_parse(const char *text, struct expression **ret_expression,
 		     struct expression_error *ret_error);
+/* The same for what gives a value of any kind, a condition among them: for matcher_make(). */
+int expression_parse_value(const char *text, struct expression **ret_expression,
+			   struct expression_error *ret_error);
 void expression_release(struct expression *expression); /* NULL is fine */
 
 /* Whether rows of these fields (a table that ends with zeros) have every column that it names, of a
@@ -59,6 +63,21 @@ int expression_check(const struct expression *expression, const struct sonde_fie
 /* The role that a fixed name stands for, as in a manual with '_' for blanks ("span_name"); 0: none
  * that can be asked for. */
 uint32_t expression_role(const char *name);
+
+/* A name by itself, where a plugin asks for a column. */
+struct expression_name {
+	char text[EXPRESSION_NAME_BYTES + 1];
+	uint32_t scope; /* enum sonde_scope that it is bound to; UINT32_MAX: any, row first */
+	uint32_t role;  /* that it stands for where nothing is called so; 0: none */
+	bool by_role;   /* role[…]: its role alone counts */
+};
+
+/* As an expression writes names: resource["service.name"]. -EINVAL, -ENOMEM, as above. */
+int expression_parse_name(const char *text, struct expression_name *ret_name,
+			  struct expression_error *ret_error);
+
+/* The column of a batch that it means; UINT32_MAX: there is none. */
+uint32_t expression_find(const struct expression_name *name, const struct sonde_batch *batch);
 
 /* Tells of the conditions that must all hold for it to be true, as far as the plugin interface has
  * words for them: a column beside a constant. 1: those say all of it; 0: there is more to it; or
@@ -98,6 +117,18 @@ int64_t matcher_run(struct matcher *matcher, const struct sonde_batch *batch, un
 /* The same for rows that are not dropped: sets the bits of those for which it is not true. */
 int64_t matcher_run_not(struct matcher *matcher, const struct sonde_batch *batch,
 			unsigned char *bits);
+
+/* The values that an expression comes to, a row each. */
+struct made {
+	uint32_t type; /* enum sonde_type; SONDE_NONE: null in every row, and nothing else is set */
+	uint32_t column;    /* index of the column that it is as it stands; UINT32_MAX: none */
+	bool constant;      /* the first value is that of all rows, which all have it */
+	const void *values; /* by row, one after the other; of texts struct sonde_text */
+	const unsigned char *valid; /* by row: bits of those that have one */
+};
+
+/* Works out all rows, dropped ones too. Valid until the next call. -ENOMEM. */
+int matcher_make(struct matcher *matcher, const struct sonde_batch *batch, struct made *ret_made);
 
 struct matcher_counts matcher_counts(const struct matcher *matcher);
 

@@ -212,6 +212,7 @@ static int number_take(struct reader *reader, struct lexeme *lexeme)
 		return 0;
 	if (!duration_parse(word, &duration_ns)) {
 		set_unsigned(&lexeme->value, (uint64_t)duration_ns);
+		lexeme->value.type = SONDE_DURATION;
 		return 0;
 	}
 	if (!size_parse(word, &bytes)) {

@@ -27,6 +27,10 @@ struct matcher {
 	unsigned char *told;                /* by node: its problem was */
 	struct pattern_scratch *scratch;
 	char *slots;
+	char *joined;
+	struct made_bytes made_bytes; /* what matcher_make() gave out */
+	unsigned char *made_values, *made_valid;
+	size_t made_size, made_rows; /* there is room for */
 	struct matcher_counts counts;
 };
 
@@ -142,13 +146,23 @@ static struct layout *layout_find(struct matcher *matcher, const struct sonde_ba
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
+static void block_set(struct block *block, uint32_t start)
+{
+	uint32_t rest = block->batch->row_count - start;
+
+	block->start = start;
+	block->count = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
+	block->words = (block->count + 63) / 64;
+}
+
 static int64_t run(struct matcher *matcher, const struct sonde_batch *batch, bool negated,
 		   unsigned char *bits)
 {
 	struct layout *layout = layout_find(matcher, batch);
 	struct work work = { .expression = matcher->expression,
 			     .judge = judge_of(matcher),
-			     .slots = matcher->slots };
+			     .slots = matcher->slots,
+			     .joined = matcher->joined };
 	int64_t count = 0;
 
 	if (!layout)
@@ -159,13 +173,10 @@ static int64_t run(struct matcher *matcher, const struct sonde_batch *batch, boo
 	matcher->counts.missing_batch_count += layout->binding.missing;
 	matcher->counts.mismatch_batch_count += layout->binding.mismatch;
 	for (uint32_t start = 0; start < batch->row_count; start += BLOCK_ROWS) {
-		uint32_t rest = batch->row_count - start;
 		uint64_t selected[BLOCK_WORDS];
 		struct truth truth;
 
-		work.block.start = start;
-		work.block.count = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
-		work.block.words = (work.block.count + 63) / 64;
+		block_set(&work.block, start);
 		evaluate(&work, matcher->expression->root, &truth);
 		block_bits(&work.block, batch->selected, selected);
 		for (uint32_t word = 0; word < work.block.words; word++) {
@@ -188,6 +199,97 @@ int64_t matcher_run_not(struct matcher *matcher, const struct sonde_batch *batch
 			unsigned char *bits)
 {
 	return run(matcher, batch, true, bits);
+}
+
+/* Room for the values of so many rows. */
+static bool made_reserve(struct matcher *matcher, uint32_t row_count, uint32_t value_size)
+{
+	size_t rows = ((size_t)row_count / BLOCK_ROWS + 1) * BLOCK_ROWS, size = rows * value_size;
+	unsigned char *values, *valid;
+
+	if (size <= matcher->made_size && rows <= matcher->made_rows)
+		return true;
+	values = realloc(matcher->made_values, size);
+	if (!values)
+		return false;
+	matcher->made_values = values;
+	valid = realloc(matcher->made_valid, rows / 8);
+	if (!valid)
+		return false;
+	matcher->made_valid = valid;
+	matcher->made_size = size;
+	matcher->made_rows = rows;
+	return true;
+}
+
+/* Texts that were told by their place, since memory that grows moves. */
+static void made_place(const struct matcher *matcher, uint32_t row_count)
+{
+	struct sonde_text *texts = (struct sonde_text *)(void *)matcher->made_values;
+
+	for (uint32_t row = 0; row < row_count; row++)
+		texts[row].data = matcher->made_bytes.data + (uintptr_t)texts[row].data;
+}
+
+static int made_fill(struct matcher *matcher, struct work *work, const struct sonde_batch *batch,
+		     struct made *made)
+{
+	const struct node *root = &matcher->expression->nodes[matcher->expression->root];
+	uint32_t size = make_size(made->type);
+	int result = 0;
+
+	if (!made_reserve(matcher, batch->row_count, size))
+		return -ENOMEM;
+	matcher->made_bytes.length = 0;
+	made->constant = root->kind == NODE_LITERAL;
+	for (uint32_t start = 0; start < batch->row_count && result >= 0; start += BLOCK_ROWS) {
+		uint64_t valid[BLOCK_WORDS];
+
+		block_set(&work->block, start);
+		result = make_block(work, matcher->expression->root, &matcher->made_bytes,
+				    matcher->made_values + (size_t)start * size, valid);
+		for (uint32_t word = 0; word < work->block.words; word++)
+			valid[word] = htole64(valid[word]);
+		memcpy(matcher->made_valid + start / 8, valid, (work->block.count + 7) / 8);
+		if (made->constant)
+			break;
+	}
+	if (result >= 0 && root->kind == NODE_CONCAT)
+		made_place(matcher, batch->row_count);
+	made->values = matcher->made_values;
+	made->valid = matcher->made_valid;
+	return result;
+}
+
+int matcher_make(struct matcher *matcher, const struct sonde_batch *batch, struct made *ret_made)
+{
+	struct layout *layout = layout_find(matcher, batch);
+	struct work work = { .expression = matcher->expression,
+			     .judge = judge_of(matcher),
+			     .slots = matcher->slots,
+			     .joined = matcher->joined };
+	uint32_t root = matcher->expression->root;
+	struct made made = { .column = UINT32_MAX };
+	int result;
+
+	if (!layout)
+		return -ENOMEM;
+	work.binding = &layout->binding;
+	work.memos = layout->memos;
+	work.block.batch = batch;
+	matcher->counts.missing_batch_count += layout->binding.missing;
+	matcher->counts.mismatch_batch_count += layout->binding.mismatch;
+	made.type = make_type(&work, root);
+	if (matcher->expression->nodes[root].kind == NODE_NAME &&
+	    !layout->binding.bounds[root].several) {
+		made.column = layout->binding.bounds[root].column;
+	} else if (made.type) {
+		result = made_fill(matcher, &work, batch, &made);
+		if (result < 0)
+			return result;
+	}
+	*ret_made = made;
+	return 0;
 }
 
 struct matcher_counts matcher_counts(const struct matcher *matcher)
@@ -213,7 +315,10 @@ struct matcher *matcher_create(const struct expression *expression, struct sonde
 	matcher->slots = calloc(slot_count ? slot_count : 1, SLOT_BYTES);
 	if (expression->pattern_count)
 		matcher->scratch = pattern_scratch_create();
-	if (!matcher->told || !matcher->slots || (expression->pattern_count && !matcher->scratch)) {
+	if (expression->has_concat)
+		matcher->joined = malloc((size_t)2 * EXPRESSION_TEXT_BYTES);
+	if (!matcher->told || !matcher->slots || (expression->pattern_count && !matcher->scratch) ||
+	    (expression->has_concat && !matcher->joined)) {
 		matcher_release(matcher);
 		return NULL;
 	}
@@ -227,6 +332,10 @@ void matcher_release(struct matcher *matcher)
 	for (uint32_t i = 0; i < matcher->layout_count; i++)
 		layout_clear(matcher, &matcher->layouts[i]);
 	pattern_scratch_release(matcher->scratch);
+	free(matcher->made_bytes.data);
+	free(matcher->made_values);
+	free(matcher->made_valid);
+	free(matcher->joined);
 	free(matcher->slots);
 	free(matcher->told);
 	free(matcher);

@@ -91,12 +91,14 @@ uint32_t kind_of(const struct parser *parser, uint32_t index)
 	case NODE_ARITHMETIC:
 	case NODE_NEGATE:
 		return KIND_REAL;
+	case NODE_CONCAT:
+		return KIND_TEXT;
 	default:
 		return KIND_BOOLEAN;
 	}
 }
 
-const char *kind_name(uint32_t kind)
+const char *operand_kind_name(uint32_t kind)
 {
 	return kind == KIND_BOOLEAN ? "true or false" : kind == KIND_TEXT ? "a text" : "a number";
 }
@@ -108,7 +110,7 @@ int want_kind(struct parser *parser, uint32_t index, uint32_t kind, const char *
 	if (known == KIND_NONE || known == kind)
 		return 0;
 	return parser_fail(parser, node_at(parser, index)->offset, "%s takes %s, and this is %s",
-			   whose, kind_name(kind), kind_name(known));
+			   whose, operand_kind_name(kind), operand_kind_name(known));
 }
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -167,17 +169,68 @@ static int parse_scoped(struct parser *parser, struct node *node)
 	return 0;
 }
 
+static bool is_reserved(const struct lexeme *lexeme)
+{
+	for (const char *const *word = operator_words; *word; word++) {
+		if (lexeme_is(lexeme, *word))
+			return true;
+	}
+	return lexeme_is(lexeme, "with") || lexeme_is(lexeme, "null");
+}
+
+static int parse_name(struct parser *parser, uint32_t *ret_node);
+
+/* concat(a, ' ', b): at the opening bracket. */
+static int parse_concat(struct parser *parser, uint32_t offset, uint32_t *ret_node)
+{
+	struct node node = { .kind = NODE_CONCAT, .offset = offset };
+	uint32_t operand;
+	int result;
+
+	do {
+		result = advance(parser);
+		if (result < 0)
+			return result;
+		if (parser->next.kind == LEXEME_LITERAL || at_word(parser, "true") ||
+		    at_word(parser, "false"))
+			result = parse_literal(parser, &operand);
+		else if (parser->next.kind == LEXEME_NAME && !is_reserved(&parser->next))
+			result = parse_name(parser, &operand);
+		else
+			return expect_fail(parser, "a name, a text or a number");
+		if (result < 0)
+			return result;
+		if (!node.count++)
+			node.left = operand;
+		else
+			node_at(parser, node.right)->next = operand;
+		node.right = operand;
+	} while (at_sign(parser, SIGN_COMMA));
+	result = expect_sign(parser, SIGN_CLOSE, ", or )");
+	if (result < 0)
+		return result;
+	parser->expression->has_concat = true;
+	return node_add(parser, node, ret_node);
+}
+
 static int parse_name(struct parser *parser, uint32_t *ret_node)
 {
 	struct node node = { .kind = NODE_NAME,
 			     .offset = parser->next.offset,
 			     .value = parser->next.value };
 	uint32_t where = where_of(&parser->next);
-	bool quoted = parser->next.quoted;
+	bool quoted = parser->next.quoted, joins = !quoted && at_word(parser, "concat");
 	int result = advance(parser);
 
 	if (result < 0)
 		return result;
+	if (joins && at_sign(parser, SIGN_OPEN)) {
+		result = enter(parser);
+		if (result >= 0)
+			result = parse_concat(parser, node.offset, ret_node);
+		parser->depth--;
+		return result;
+	}
 	if (at_sign(parser, SIGN_OPEN_BRACKET)) {
 		if (!where)
 			return parser_fail(parser, parser->next.offset,
@@ -191,15 +244,6 @@ static int parse_name(struct parser *parser, uint32_t *ret_node)
 		node.role = (uint16_t)role_of(node.value.as.text);
 	}
 	return node_add(parser, node, ret_node);
-}
-
-static bool is_reserved(const struct lexeme *lexeme)
-{
-	for (const char *const *word = operator_words; *word; word++) {
-		if (lexeme_is(lexeme, *word))
-			return true;
-	}
-	return lexeme_is(lexeme, "with") || lexeme_is(lexeme, "null");
 }
 
 int parse_literal(struct parser *parser, uint32_t *ret_node)
@@ -426,11 +470,13 @@ static int parse_all(struct parser *parser, size_t length)
 		return result;
 	if (parser->next.kind != LEXEME_END)
 		return expect_fail(parser, "an operator or the end");
+	if (parser->expression->gives_value)
+		return 0;
 	return want_kind(parser, parser->expression->root, KIND_BOOLEAN, "a condition");
 }
 
-int expression_parse(const char *text, struct expression **ret_expression,
-		     struct expression_error *ret_error)
+static int parse(const char *text, bool condition, struct expression **ret_expression,
+		 struct expression_error *ret_error)
 {
 	size_t length = strnlen(text, EXPRESSION_BYTES + 1);
 	struct expression *expression = calloc(1, sizeof(*expression));
@@ -445,6 +491,7 @@ int expression_parse(const char *text, struct expression **ret_expression,
 	if (expression->text && expression->bytes) {
 		parser.reader.text = expression->text;
 		parser.reader.bytes = expression->bytes;
+		expression->gives_value = !condition;
 		result = parse_all(&parser, length);
 	} else {
 		result = parser_no_memory(&parser);
@@ -455,6 +502,18 @@ int expression_parse(const char *text, struct expression **ret_expression,
 	}
 	*ret_expression = expression;
 	return 0;
+}
+
+int expression_parse(const char *text, struct expression **ret_expression,
+		     struct expression_error *ret_error)
+{
+	return parse(text, true, ret_expression, ret_error);
+}
+
+int expression_parse_value(const char *text, struct expression **ret_expression,
+			   struct expression_error *ret_error)
+{
+	return parse(text, false, ret_expression, ret_error);
 }
 
 void expression_release(struct expression *expression)

@@ -25,7 +25,7 @@ int node_add(struct parser *parser, struct node node, uint32_t *ret_node);
 /* What a node is known to be without a table: KIND_BOOLEAN, KIND_REAL for any number, KIND_TEXT, or
  * KIND_NONE: a name's, which only a table says. */
 uint32_t kind_of(const struct parser *parser, uint32_t index);
-const char *kind_name(uint32_t kind);
+const char *operand_kind_name(uint32_t kind);
 
 /* Sees that an operand can be of a kind. */
 int want_kind(struct parser *parser, uint32_t index, uint32_t kind, const char *whose);

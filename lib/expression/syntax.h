@@ -19,6 +19,7 @@ enum value_kind {
 
 struct value {
 	uint8_t kind; /* enum value_kind */
+	uint8_t type; /* of a literal: SONDE_DURATION if it is written as one, else 0 */
 	union {
 		bool boolean;
 		int64_t integer;
@@ -40,6 +41,7 @@ enum node_kind {
 	NODE_NULL, /* is null */
 	NODE_ARITHMETIC,
 	NODE_NEGATE,
+	NODE_CONCAT,
 };
 
 enum operation {
@@ -78,9 +80,9 @@ struct node {
 	uint16_t role;        /* enum sonde_role that a name stands for; 0: none */
 	uint16_t pattern;     /* of =~: index into patterns */
 	uint32_t offset;      /* of its place in the text */
-	uint32_t left, right; /* operands; of `in`: the value, and the first item; of `and` and
-			       * `or`: the first and the last */
-	uint32_t next;        /* of an operand of `and` and `or`: the one behind it */
+	uint32_t left, right; /* operands; of `in`: the value, and the first item; of `and`, `or`
+			       * and `concat`: the first and the last */
+	uint32_t next;        /* of an operand of `and`, `or` and `concat`: the one behind it */
 	uint32_t count;       /* operands of those; items of `in`, which lie side by side, in order
 			       * and without repeats */
 	struct value value;   /* of a literal; the text of a name */
@@ -92,6 +94,8 @@ struct expression {
 	struct node *nodes; /* owned; operands come before their operator */
 	uint32_t node_count, node_capacity;
 	uint32_t root;
+	bool has_concat;
+	bool gives_value;          /* of any kind, and is no condition */
 	struct pattern **patterns; /* owned */
 	uint32_t pattern_count;
 };

@@ -6,6 +6,9 @@ A load sends requests of 500 rows over HTTP as fast as they are answered; a sink
 row that was taken, once. In the middle, in turns: sonde; an OpenTelemetry Collector as it comes, compression off; and
 a relay that reads and writes the bytes and nothing else, the floor. The middle has a core of its own, load and sink
 share another. CPU time is that of all threads from the first request until the last row is in the sink.
+
+process.transform.collector: the same with logs, of whose bodies both hide what stands behind "id=", by the same pattern:
+sonde with the processor `transform`, a Collector with its own of that name.
 """
 
 import argparse
@@ -26,6 +29,7 @@ from otlp_tools import Relay, Sink, load_end, load_start         # noqa: E402
 from ports import free_port, is_taken                            # noqa: E402
 
 SIGNALS = ["logs", "metrics", "spans"]
+MASKED = "process.transform.collector"
 RUNS = 5
 LOAD_S = 3
 ROWS_LIMIT = 64 << 20       # of a run: what the sink can tell apart
@@ -46,6 +50,24 @@ service:
     logs: {{ receivers: [otlp], exporters: [otlp_http] }}
     metrics: {{ receivers: [otlp], exporters: [otlp_http] }}
     traces: {{ receivers: [otlp], exporters: [otlp_http] }}
+'''
+
+
+SONDE_MASKED = SONDE.replace("pipelines:", """processors: {{ clean: {{ plugin = "transform";
+               steps = ( {{ mask = "body"; pattern = "(?i)(id|token)=\\\\d+"; with = "$1=***"; }} ); }}; }};
+pipelines:""").replace('to = ["backend"]', 'through = ["clean"]; to = ["backend"]')
+COLLECTOR_MASKED = '''
+receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: "127.0.0.1:{port}" }} }} }} }}
+exporters: {{ otlp_http: {{ endpoint: "http://127.0.0.1:{target}", compression: none }} }}
+processors:
+  transform:
+    error_mode: propagate
+    log_statements:
+      - 'replace_pattern(log.body, "(?i)(id|token)=\\\\d+", "$$1=***")'
+service:
+  telemetry: {{ metrics: {{ level: none }} }}
+  pipelines:
+    logs: {{ receivers: [otlp], processors: [transform], exporters: [otlp_http] }}
 '''
 
 
@@ -121,27 +143,28 @@ def spread(values):
     return (quarters[2] - quarters[0]) / statistics.median(values)
 
 
-def subjects(with_sonde):
+def subjects(with_sonde, masked=False):
     """{name: what starts it}"""
-    known = {}
+    known, config, theirs = {}, SONDE_MASKED if masked else SONDE, COLLECTOR_MASKED if masked else COLLECTOR
     if with_sonde:
-        known["sonde"] = lambda target, prefix: Program([os.path.join(BUILD, "sonde"), "run"], SONDE, target, prefix)
-    known["relay"] = lambda target, prefix: Relay(BUILD, target, prefix=prefix)
+        known["sonde"] = lambda target, prefix: Program([os.path.join(BUILD, "sonde"), "run"], config, target, prefix)
+    if not masked:
+        known["relay"] = lambda target, prefix: Relay(BUILD, target, prefix=prefix)
     try:
-        collector = obtain.collector()
-        known["collector"] = lambda target, prefix: Program([collector, "--config"], COLLECTOR, target, prefix)
+        collector = obtain.collector("collector_transform" if masked else "collector")
+        known["collector"] = lambda target, prefix: Program([collector, "--config"], theirs, target, prefix)
     except obtain.Absent as reason:
-        say(f"otlp: not beside the OpenTelemetry Collector: {reason}")
+        say(f"{'transform' if masked else 'otlp'}: not beside the OpenTelemetry Collector: {reason}")
     return known
 
 
-def bench(kind, known, cores):
+def bench(title, kind, known, cores):
     figures = {name: [] for name in known}
     for _ in range(RUNS):
         for name, start in known.items():
             figures[name].append(measure(start, kind, *cores))
     for name, values in figures.items():
-        say(f"otlp.{kind}: {name}: {statistics.median(values):,.0f} rows/CPU-s, spread {spread(values):.0%}")
+        say(f"{title}: {name}: {statistics.median(values):,.0f} rows/CPU-s, spread {spread(values):.0%}")
     return figures
 
 
@@ -151,11 +174,11 @@ def ratio(figures, name):
     return round(statistics.median(ours / theirs for ours, theirs in zip(figures["sonde"], figures[name])), 4)
 
 
-def result(kind, figures):
+def result(title, figures):
     def middle(name):
         return round(statistics.median(figures[name])) if name in figures else None
     peer = "collector" in figures
-    return {"name": f"otlp.{kind}", "unit": "rows/CPU-s", "sonde": middle("sonde"), "floor": middle("relay"),
+    return {"name": title, "unit": "rows/CPU-s", "sonde": middle("sonde"), "floor": middle("relay"),
             "peer": middle("collector"), "peer_name": "Collector" if peer else None,
             "vs_floor": ratio(figures, "relay"), "vs_peer": ratio(figures, "collector"), "better": "more",
             "spread": round(max(map(spread, figures.values())), 3), "runs": RUNS}
@@ -173,9 +196,9 @@ def main():
     parser.add_argument("--without-sonde", action="store_true", help="only the others, told on stderr")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    kinds = [kind for kind in SIGNALS if not arguments.names or f"otlp.{kind}" in arguments.names]
+    titles = {**{f"otlp.{kind}": kind for kind in SIGNALS}, MASKED: "logs"}
     if arguments.list:
-        print("\n".join(f"otlp.{kind}" for kind in SIGNALS))
+        print("\n".join(titles))
         return 0
 
     cores = sorted(os.sched_getaffinity(0))[:2]
@@ -185,16 +208,19 @@ def main():
     for kind in ("input", "output"):
         if not why and not arguments.without_sonde and lacking(kind):
             why = f"there is no {kind} otlp in this build"
-    known = {} if why else subjects(not arguments.without_sonde)
-    failed = False
-    for kind in kinds:
+    failed, known = False, {}
+    for title, kind in titles.items():
+        if arguments.names and title not in arguments.names:
+            continue
         try:
-            line = {"name": f"otlp.{kind}", "skipped": why} if why else None
+            line = {"name": title, "skipped": why} if why else None
             if not why:
-                figures = bench(kind, known, cores)
-                line = None if arguments.without_sonde else result(kind, figures)
+                if (title == MASKED) not in known:
+                    known[title == MASKED] = subjects(not arguments.without_sonde, title == MASKED)
+                figures = bench(title, kind, known[title == MASKED], cores)
+                line = None if arguments.without_sonde else result(title, figures)
         except Failed as reason:
-            say(f"otlp.{kind}: {reason}")
+            say(f"{title}: {reason}")
             failed, line = True, None
         if line:
             print(json.dumps(line), flush=True)

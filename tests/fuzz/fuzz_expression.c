@@ -50,6 +50,17 @@ static void check_rows(const struct expression *expression, const struct sonde_b
 	matcher_release(matcher);
 }
 
+static void check_values(const struct expression *expression, const struct sonde_batch *batch)
+{
+	struct matcher *matcher = matcher_create(expression, &otlp_instance, NULL, NULL);
+	struct made made;
+
+	assert(matcher && !matcher_make(matcher, batch, &made));
+	for (uint32_t row = 0; row < ROWS && made.column == UINT32_MAX; row++)
+		assert(oracle_agrees(expression, batch, row, &made));
+	matcher_release(matcher);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct sonde_field fields[] = {
@@ -60,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	struct expression *expression = NULL;
 	struct expression_error error;
+	struct expression_name name;
 	char *text = malloc(size + 1), explained[320];
 
 	assert(text);
@@ -73,6 +85,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_rows(expression, table());
 		expression_release(expression);
 	}
+	if (expression_parse_value(text, &expression, &error) >= 0) {
+		check_values(expression, table());
+		expression_release(expression);
+	}
+	if (expression_parse_name(text, &name, &error) >= 0)
+		(void)expression_find(&name, table());
 	free(text);
 	return 0;
 }

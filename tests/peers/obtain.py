@@ -158,11 +158,11 @@ def copy_sources(name, directory):
         os.chmod(os.path.join(directory, os.path.basename(path)), stat.S_IRUSR | stat.S_IWUSR)
 
 
-def collector():
-    """The path of an OpenTelemetry Collector, put together by its own builder."""
+def collector(name="collector"):
+    """The path of an OpenTelemetry Collector, put together by its own builder from tests/peers/NAME."""
     def make(directory):
         say("building an OpenTelemetry Collector from its Go modules; this is done once and takes some minutes")
-        copy_sources("collector", directory)
+        copy_sources(name, directory)
         what = "the Collector"
         go_run(["tool", "builder", "--config", "builder.yaml", "--skip-get-modules", "--skip-compilation"],
                directory, what)
@@ -170,7 +170,7 @@ def collector():
             shutil.move(path, directory)
         shutil.rmtree(os.path.join(directory, "generated"))
         go_run(["build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", "collector", "."], directory, what)
-    return os.path.join(made("collector", sources_hash("collector"), make), "collector")
+    return os.path.join(made(name, sources_hash(name), make), "collector")
 
 
 def client_go():
@@ -219,7 +219,8 @@ CLIENTS = {"python": client_python, "node": client_node, "go": client_go}
 
 
 def main():
-    known = {"collector": lambda: [collector()], **CLIENTS}
+    known = {"collector": lambda: [collector()], "collector_transform": lambda: [collector("collector_transform")],
+             **CLIENTS}
     names = sys.argv[1:]
     if not names or any(name not in known for name in names):
         print(f"usage: obtain.py {'|'.join(known)}…", file=sys.stderr)

@@ -40,6 +40,20 @@ __attribute__((unused)) static uint16_t answer(void *data, char *const *words, u
 			fprintf(reply, "%015d\n", i);
 		return 0;
 	}
+	if (!strcmp(words[0], "take")) {
+		char part[CONTROL_HEADER_BYTES + 3] = "", last[CONTROL_HEADER_BYTES + 3] = "";
+		int fd = control_take_over(server->control);
+
+		control_head(part, CONTROL_ROWS, 3);
+		memcpy(part + CONTROL_HEADER_BYTES, "one", 3);
+		control_head(last, 5, 3);
+		memcpy(last + CONTROL_HEADER_BYTES, "two", 3);
+		if (write(fd, part, sizeof(part)) < 0 || write(fd, last, sizeof(last)) < 0)
+			abort();
+		close(fd);
+		fputs("this is not sent", reply);
+		return 0;
+	}
 	for (uint32_t i = 0; i < count; i++)
 		fprintf(reply, "[%s]", words[i]);
 	return !strcmp(words[0], "refuse") ? 4 : 0;

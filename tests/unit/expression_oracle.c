@@ -3,9 +3,11 @@
  * columns, no memory, and readers of its own. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "expression_table.h"
+#include "../../core/quantity.h"
 #include "otlp_host.h"
 #include "pattern.h"
 
@@ -231,6 +233,66 @@ static struct cell reckon(const struct view *view, const struct node *node)
 	}
 }
 
+/* A cell as concat writes it: the text itself, or one in `room`; false: it cannot. */
+static bool cell_write(struct cell cell, char room[64], struct sonde_text *ret_text)
+{
+	char number[32];
+
+	switch (cell.kind) {
+	case KIND_BOOLEAN:
+		(void)snprintf(room, 64, "%s", cell.boolean ? "true" : "false");
+		break;
+	case KIND_INTEGER:
+	case KIND_UNSIGNED:
+		(void)snprintf(room, 64, "%.0Lf", cell.number);
+		break;
+	case KIND_REAL:
+		(void)snprintf(room, 64, "%s", double_print(cell.real, number));
+		break;
+	case KIND_TEXT:
+		*ret_text = cell.text;
+		return true;
+	case KIND_ID:
+		for (uint32_t i = 0; i < cell.text.length; i++)
+			(void)snprintf(room + (size_t)2 * i, 64 - (size_t)2 * i, "%02x",
+				       (unsigned char)cell.text.data[i]);
+		break;
+	default:
+		return false;
+	}
+	*ret_text = (struct sonde_text){ room, (uint32_t)strlen(room), 0 };
+	return true;
+}
+
+/* The last few texts of concat are there at once. */
+static struct cell join(const struct view *view, const struct node *node)
+{
+	static char texts[8][EXPRESSION_TEXT_BYTES];
+	static uint32_t next;
+	char *text = malloc(EXPRESSION_TEXT_BYTES), room[64];
+	uint32_t operand = node->left, length = 0;
+	struct cell made = { .kind = KIND_TEXT };
+
+	for (uint32_t i = 0; i < node->count && made.kind; i++) {
+		struct sonde_text part;
+
+		if (!cell_write(cell_of(view, operand), room, &part) ||
+		    part.length > EXPRESSION_TEXT_BYTES - length) {
+			made.kind = KIND_NONE;
+			break;
+		}
+		if (part.length)
+			memcpy(text + length, part.data, part.length);
+		length += part.length;
+		operand = view->expression->nodes[operand].next;
+	}
+	made.text = (struct sonde_text){ texts[next], length, 0 };
+	memcpy(texts[next], text, length);
+	next = (next + 1) % 8;
+	free(text);
+	return made.kind ? made : null_cell;
+}
+
 static struct cell cell_of(const struct view *view, uint32_t index)
 {
 	const struct node *node = &view->expression->nodes[index];
@@ -249,6 +311,8 @@ static struct cell cell_of(const struct view *view, uint32_t index)
 		return column ? read_column(view, column) : null_cell;
 	case NODE_ARITHMETIC:
 		return reckon(view, node);
+	case NODE_CONCAT:
+		return join(view, node);
 	case NODE_NEGATE:
 		cell = cell_of(view, node->left);
 		if (!is_number(cell))
@@ -463,4 +527,35 @@ enum verdict oracle_judge(const struct expression *expression, const struct sond
 			  uint32_t row)
 {
 	return judge(&(struct view){ expression, batch, row }, expression->root);
+}
+
+bool oracle_agrees(const struct expression *expression, const struct sonde_batch *batch,
+		   uint32_t row, const struct made *made)
+{
+	struct view view = { .expression = expression, .batch = batch, .row = row };
+	struct cell cell = cell_of(&view, expression->root);
+	uint32_t at = made->constant ? 0 : row;
+	struct sonde_text text;
+	uint64_t number;
+	double real;
+
+	if (!made->type)
+		return cell.kind == KIND_NONE;
+	if (!made->constant && !sonde_bit(made->valid, row))
+		return cell.kind == KIND_NONE;
+	if (made->type == SONDE_BOOL)
+		return cell.kind == KIND_BOOLEAN &&
+		       ((const unsigned char *)made->values)[at] == cell.boolean;
+	if (made->type == SONDE_TEXT) {
+		text = ((const struct sonde_text *)made->values)[at];
+		return cell.kind == KIND_TEXT && text.length == cell.text.length &&
+		       !memcmp(text.data, cell.text.data, text.length);
+	}
+	memcpy(&number, (const char *)made->values + (size_t)at * 8, sizeof(number));
+	memcpy(&real, &number, sizeof(real));
+	if (made->type == SONDE_DOUBLE)
+		return is_number(cell) && (real == cell.real || (isnan(real) && isnan(cell.real)));
+	if (made->type == SONDE_U64)
+		return cell.kind == KIND_UNSIGNED && (long double)number == cell.number;
+	return cell.kind == KIND_INTEGER && (long double)(int64_t)number == cell.number;
 }

@@ -451,6 +451,35 @@ static void put_list(struct writer *writer, bool numeric)
 	put(writer, ")");
 }
 
+static void put_concat(struct writer *writer, int depth)
+{
+	/* without a sign, which is an operator */
+	static const char *const plain[] = { "0", "2.5", "10ms", "18446744073709551615", NULL };
+	uint32_t count = 1 + chance_below(writer->chance, 4);
+
+	put(writer, chance_below(writer->chance, 4) ? "concat(" : "CONCAT (");
+	for (uint32_t i = 0; i < count; i++) {
+		put(writer, i ? ", " : "");
+		switch (chance_below(writer->chance, depth > 0 ? 5 : 4)) {
+		case 0:
+			put_one_of(writer, plain);
+			break;
+		case 1:
+			put_name(writer, table_numbers);
+			break;
+		case 2:
+			put(writer, "%s", chance_below(writer->chance, 2) ? "true" : "' - '");
+			break;
+		case 3:
+			put_name(writer, table_texts_names);
+			break;
+		default:
+			put_concat(writer, depth - 1);
+		}
+	}
+	put(writer, ")");
+}
+
 static void put_comparison(struct writer *writer)
 {
 	static const char *const signs[] = { "=", "==", "!=", "<", "<=", ">", ">=", "<>", NULL };
@@ -462,6 +491,12 @@ static void put_comparison(struct writer *writer)
 						"'^$'", "'[\xc3\xa4z]'", "'error: \\w'",
 						NULL };
 
+	if (!chance_below(writer->chance, 12)) {
+		put_concat(writer, 1);
+		put_one_of(writer, chance_below(writer->chance, 2) ? signs : asked);
+		put_text(writer);
+		return;
+	}
 	switch (chance_below(writer->chance, 10)) {
 	case 0:
 		put_name(writer, table_texts_names);
@@ -543,4 +578,20 @@ void expression_write(struct chance *chance, char *text, size_t size)
 	struct writer writer = { .chance = chance, .text = text, .size = size };
 
 	put_condition(&writer, 3);
+}
+
+void expression_write_value(struct chance *chance, char *text, size_t size)
+{
+	struct writer writer = { .chance = chance, .text = text, .size = size };
+	uint32_t kind = chance_below(chance, 6);
+
+	text[0] = '\0';
+	if (kind == 0)
+		put_condition(&writer, 1);
+	else if (kind == 1)
+		put_text(&writer);
+	else if (kind < 4)
+		put_concat(&writer, 2);
+	else
+		put_sum(&writer, 3);
 }

@@ -33,10 +33,17 @@ extern const char *const table_numbers[], *const table_texts_names[], *const tab
 /* A random expression about such a table, most of them of fitting types. */
 void expression_write(struct chance *chance, char *text, size_t size);
 
+/* The same of what gives a value. */
+void expression_write_value(struct chance *chance, char *text, size_t size);
+
 enum verdict { VERDICT_NO, VERDICT_YES, VERDICT_NULL };
 
 /* What an expression comes to for one row, found in the plainest way. */
 enum verdict oracle_judge(const struct expression *expression, const struct sonde_batch *batch,
 			  uint32_t row);
+
+/* Whether what was made for a row, not of a column as it stands, is what the plainest way gives. */
+bool oracle_agrees(const struct expression *expression, const struct sonde_batch *batch,
+		   uint32_t row, const struct made *made);
 
 #endif

@@ -30,6 +30,34 @@ static void words_go_there_and_a_text_with_a_code_comes_back(void **state)
 	close_server(&server);
 }
 
+static void a_connection_that_is_taken_over_may_be_sent_several_messages(void **state)
+{
+	static const struct {
+		uint16_t code;
+		const char *text;
+	} messages[] = { { CONTROL_ROWS, "one" }, { 5, "two" } };
+	const char *const words[] = { "take" };
+	struct server server;
+	size_t length;
+	uint16_t code;
+	char *text;
+	int fd;
+
+	open_server(&server);
+	assert_int_equal(control_begin(server.path, words, 1, 10ll * NS_PER_SECOND, &fd), 0);
+	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++) {
+		assert_int_equal(control_receive(fd, &code, &text, &length), 0);
+		assert_int_equal(code, messages[i].code);
+		assert_int_equal(length, 3);
+		assert_string_equal(text, messages[i].text);
+		free(text);
+	}
+	assert_int_equal(control_receive(fd, &code, &text, &length), -EPROTO);
+	close(fd);
+	assert_serves(&server);
+	close_server(&server);
+}
+
 static void a_large_reply_arrives_whole(void **state)
 {
 	const char *const words[] = { "large" };
@@ -376,6 +404,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_go_there_and_a_text_with_a_code_comes_back),
+		cmocka_unit_test(a_connection_that_is_taken_over_may_be_sent_several_messages),
 		cmocka_unit_test(a_large_reply_arrives_whole),
 		cmocka_unit_test(a_request_may_come_byte_by_byte),
 		cmocka_unit_test(a_request_with_another_magic_is_not_answered),

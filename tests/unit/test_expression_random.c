@@ -115,10 +115,67 @@ static void columns_come_to_what_rows_do(void **state)
 		assert_true(judged[verdict] > 100000);
 }
 
+static uint64_t made_values, made_nulls, made_columns;
+
+static void try_make(const char *text, struct matcher *matcher, const struct expression *expression,
+		     const struct sonde_batch *batch)
+{
+	struct made made;
+
+	assert_int_equal(matcher_make(matcher, batch, &made), 0);
+	if (made.column != UINT32_MAX) {
+		assert_int_equal(sonde_column(batch, made.column)->type, made.type);
+		made_columns++;
+		return;
+	}
+	for (uint32_t row = 0; row < batch->row_count; row++) {
+		if (!oracle_agrees(expression, batch, row, &made))
+			fail_msg("row %u of %u: %s", row, batch->row_count, text);
+		if (made.type && (made.constant || sonde_bit(made.valid, row)))
+			made_values++;
+		else
+			made_nulls++;
+	}
+}
+
+static void values_come_to_what_rows_do(void **state)
+{
+	for (uint64_t seed = 1; seed <= ROUNDS / 3; seed++) {
+		struct chance chance = { seed };
+		struct table_texts texts;
+		struct sonde_batch *batch;
+
+		table_texts_create(&texts);
+		batch = table_create(&chance, &texts, row_counts[chance_below(&chance, 10)]);
+		for (int i = 0; i < EXPRESSIONS / 4; i++) {
+			struct expression *expression;
+			struct expression_error error;
+			struct matcher *matcher;
+			char text[TEXT_BYTES];
+
+			expression_write_value(&chance, text, sizeof(text));
+			if (expression_parse_value(text, &expression, &error) < 0)
+				continue;
+			matcher = matcher_create(expression, NULL, NULL, NULL);
+			assert_non_null(matcher);
+			try_make(text, matcher, expression, batch);
+			try_make(text, matcher, expression, batch);
+			matcher_release(matcher);
+			expression_release(expression);
+		}
+		batch_release(batch);
+		table_texts_release(&texts);
+	}
+	printf("# %llu values, %llu null, %llu columns\n", (unsigned long long)made_values,
+	       (unsigned long long)made_nulls, (unsigned long long)made_columns);
+	assert_true(made_values > 100000 && made_nulls > 100000 && made_columns > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(columns_come_to_what_rows_do),
+		cmocka_unit_test(values_come_to_what_rows_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,7 +287,7 @@ static int add_batch(struct sonde_instance *instance, const struct sonde_batch *
 		return lines_write(console->phrase.lines, batch, &console->draw.out);
 	console->screen.rows += batch->selected_count;
 	console->screen.events += batch->event_count;
-	if (console->format == FORMAT_LINES || !picture_takes(batch)) {
+	if (console->format == FORMAT_LINES || !scroll_is_measured(batch)) {
 		if (console->format != FORMAT_TABLE)
 			result = add_lines(instance, batch);
 		else

@@ -21,27 +21,6 @@ struct plan {
 	bool one_resource;
 };
 
-bool picture_takes(const struct sonde_batch *batch)
-{
-	for (uint32_t index = 0; index < batch->column_count; index++) {
-		uint32_t role = sonde_column(batch, index)->role;
-
-		if (role == SONDE_ROLE_SUM || role == SONDE_ROLE_GAUGE ||
-		    role == SONDE_ROLE_HISTOGRAM || role == SONDE_ROLE_METRIC)
-			return true;
-	}
-	return false;
-}
-
-uint64_t hash_bytes(uint64_t hash, const void *data, size_t length)
-{
-	const unsigned char *from = data;
-
-	for (size_t place = 0; place < length; place++)
-		hash = (hash ^ from[place]) * 0x100000001b3u;
-	return (hash ^ length) * 0x100000001b3u;
-}
-
 bool label_copy(struct arena *arena, const char *text, size_t length, struct label *ret_label)
 {
 	char *copy = arena_zero(arena, length ? length : 1);

@@ -8,6 +8,7 @@
 #include "../../../core/arena.h"
 #include "distribution.h"
 #include "draw.h"
+#include "scroll.h"
 
 enum {
 	PICTURE_TABLES = 32,
@@ -97,9 +98,6 @@ struct picture {
 	uint64_t other_rows; /* of schemas beyond the limit */
 };
 
-/* Whether a batch belongs into a table. */
-bool picture_takes(const struct sonde_batch *batch);
-
 /* Adds the rows of a batch; rows of an earlier interval of the same source go. -ENOMEM: some rows
  * are missing. */
 int picture_add(struct picture *picture, struct sonde_instance *instance,
@@ -127,7 +125,5 @@ struct point_columns {
 int point_fill(struct sonde_instance *instance, const struct sonde_batch *batch, uint32_t batch_row,
 	       struct point_columns *points, const struct source *source, struct phrase *phrase,
 	       struct row *row);
-
-uint64_t hash_bytes(uint64_t hash, const void *data, size_t length);
 
 #endif

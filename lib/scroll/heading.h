@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What heads a column: the part of its dotted name that says something. */
-#ifndef SONDE_CONSOLE_HEADING_H
-#define SONDE_CONSOLE_HEADING_H
+#ifndef SONDE_HEADING_H
+#define SONDE_HEADING_H
 
 #include <stdbool.h>
 #include <stddef.h>

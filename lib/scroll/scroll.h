@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows as lines, one a row: events in aligned columns, logs with their body, spans as trees. */
-#ifndef SONDE_CONSOLE_SCROLL_H
-#define SONDE_CONSOLE_SCROLL_H
+#ifndef SONDE_SCROLL_H
+#define SONDE_SCROLL_H
 
 #include "phrase.h"
 
@@ -36,6 +36,11 @@ int64_t scroll_draw(struct scroll *scroll, const struct sonde_batch *batch,
 		    const struct scroll_bounds *bounds, struct phrase *phrase, struct draw *draw);
 
 void scroll_release(struct scroll *scroll);
+
+/* Whether the rows of a batch measure something, and so can be a table of their own. */
+bool scroll_is_measured(const struct sonde_batch *batch);
+
+uint64_t hash_bytes(uint64_t hash, const void *data, size_t length);
 
 /* ---- what lines of all kinds share ------------------------------------------------------- */
 

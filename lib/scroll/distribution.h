@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Histograms of every kind as one kind, and drawn as bars over a logarithmic axis. */
-#ifndef SONDE_CONSOLE_DISTRIBUTION_H
-#define SONDE_CONSOLE_DISTRIBUTION_H
+#ifndef SONDE_DISTRIBUTION_H
+#define SONDE_DISTRIBUTION_H
 
 #include <sonde/plugin.h>
 #include "draw.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A value of any type as text for a person. */
-#ifndef SONDE_CONSOLE_PHRASE_H
-#define SONDE_CONSOLE_PHRASE_H
+#ifndef SONDE_PHRASE_H
+#define SONDE_PHRASE_H
 
 #include <sonde/plugin.h>
 #include "draw.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order in which the spans of a batch are shown: each below its parent. */
-#ifndef SONDE_CONSOLE_TREE_H
-#define SONDE_CONSOLE_TREE_H
+#ifndef SONDE_BRANCH_H
+#define SONDE_BRANCH_H
 
 #include <sonde/plugin.h>
 

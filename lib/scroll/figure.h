@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers as a person reads them: few digits, a prefix, a unit. */
-#ifndef SONDE_CONSOLE_FIGURE_H
-#define SONDE_CONSOLE_FIGURE_H
+#ifndef SONDE_FIGURE_H
+#define SONDE_FIGURE_H
 
 #include <stdbool.h>
 #include <stdint.h>

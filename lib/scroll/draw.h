@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text for a terminal or a file: cells of a width, colours where they are wanted. */
-#ifndef SONDE_CONSOLE_DRAW_H
-#define SONDE_CONSOLE_DRAW_H
+#ifndef SONDE_DRAW_H
+#define SONDE_DRAW_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,9 +5,8 @@
 #include <string.h>
 #include "child.h"
 #include "heading.h"
-#include "picture.h"
 #include "scroll.h"
-#include "tree.h"
+#include "branch.h"
 
 enum { WIDTH_LIMIT = 60, SAMPLE_ROWS = 200, LEAST_WIDTH = 10 };
 
@@ -19,6 +18,27 @@ struct grid {
 	bool right[SCROLL_COLUMNS];
 	uint32_t gap; /* blanks between columns */
 };
+
+bool scroll_is_measured(const struct sonde_batch *batch)
+{
+	for (uint32_t index = 0; index < batch->column_count; index++) {
+		uint32_t role = sonde_column(batch, index)->role;
+
+		if (role == SONDE_ROLE_SUM || role == SONDE_ROLE_GAUGE ||
+		    role == SONDE_ROLE_HISTOGRAM || role == SONDE_ROLE_METRIC)
+			return true;
+	}
+	return false;
+}
+
+uint64_t hash_bytes(uint64_t hash, const void *data, size_t length)
+{
+	const unsigned char *from = data;
+
+	for (size_t place = 0; place < length; place++)
+		hash = (hash ^ from[place]) * 0x100000001b3u;
+	return (hash ^ length) * 0x100000001b3u;
+}
 
 static struct shape *shape_find(struct scroll *scroll, const char *schema)
 {
@@ -303,7 +323,7 @@ int64_t scroll_draw(struct scroll *scroll, const struct sonde_batch *batch,
 	int64_t drawn;
 
 	line_columns_find(&columns, batch);
-	if (columns.span_name || columns.body || picture_takes(batch)) {
+	if (columns.span_name || columns.body || scroll_is_measured(batch)) {
 		drawn = columns.span_name ? draw_spans(&columns, batch, bounds, phrase, draw)
 					  : draw_logs(&columns, batch, bounds, phrase, draw);
 		if (drawn > 0)

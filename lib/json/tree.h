@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A JSON text taken apart into a flat array, within a bound of memory. */
-#ifndef SONDE_OTLP_TREE_H
-#define SONDE_OTLP_TREE_H
+#ifndef SONDE_TREE_H
+#define SONDE_TREE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
 /* The order in which the spans of a batch are shown: each below its parent. */
 #include <stdlib.h>
 #include <string.h>
-#include "tree.h"
+#include "branch.h"
 
 /* Rows as lists: 0 ends one, else the row + 1. */
 struct tree {

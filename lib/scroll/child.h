@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What belongs to a span, below it: a line for each of its events and links. */
-#ifndef SONDE_CONSOLE_CHILD_H
-#define SONDE_CONSOLE_CHILD_H
+#ifndef SONDE_CHILD_H
+#define SONDE_CHILD_H
 
 #include "scroll.h"
 
