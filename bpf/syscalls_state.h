@@ -4,6 +4,7 @@
 #define SYSCALLS_STATE_H
 
 #include <sonde/bpf/program.h>
+#include <sonde/bpf/group.h>
 #include <sonde/bpf/histogram.h>
 #include <sonde/bpf/hub.h>
 #include <sonde/bpf/ring.h>
@@ -71,34 +72,12 @@ struct {
 	__type(value, struct sonde_syscall_group);
 } groups SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2); /* group_count */
-	__type(key, struct sonde_syscall_group_key);
-	__type(value, __u32);
-} group_ids SEC(".maps");
-
-/* Groups and slots that are in no use; user space fills them and takes care that they are zeroed.
- */
+/* Slots that are in no use; user space fills them and takes care that they are zeroed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, 2);
 	__type(value, __u32);
-} free_groups SEC(".maps"), free_slots SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u64);
-	__type(value, __u8);
-} wanted_cgroups SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, __u8);
-} wanted_processes SEC(".maps");
+} free_slots SEC(".maps");
 
 /* Where a text is put together before it is handed over. */
 struct {
@@ -144,7 +123,7 @@ static __always_inline __u32 index_of_call(__u32 status, long number)
 
 static __always_inline struct task_state *state_of_task(struct task_struct *task, bool create)
 {
-	struct task_state none = {}, *state;
+	struct task_state *state;
 	__u32 id;
 
 	if (has_task_storage)
@@ -152,39 +131,24 @@ static __always_inline struct task_state *state_of_task(struct task_struct *task
 					    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 	id = bpf_get_current_pid_tgid();
 	state = bpf_map_lookup_elem(&tasks_by_id, &id);
-	if (state || !create)
-		return state;
-	bpf_map_update_elem(&tasks_by_id, &id, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&tasks_by_id, &id);
+	if (!state && create) {
+		struct task_state none = {}; /* here: it takes its time to be zeroed */
+
+		bpf_map_update_elem(&tasks_by_id, &id, &none, BPF_NOEXIST);
+		state = bpf_map_lookup_elem(&tasks_by_id, &id);
+	}
+	return state;
 }
 
 /* Finds or makes the group of the current task; 0 where there is no room. */
 static __always_inline __u32 group_find(struct task_struct *task, __u64 cgroup_id)
 {
-	struct sonde_syscall_group_key key = { .cgroup_id = cgroup_id };
-	struct sonde_syscall_group *group;
-	__u32 *found, index = 0;
+	struct sonde_group_key key = { .cgroup_id = cgroup_id };
 
 	if (control.per_process)
 		key.tgid = task->tgid;
-	found = bpf_map_lookup_elem(&group_ids, &key);
-	if (found)
-		return *found;
-	if (bpf_map_pop_elem(&free_groups, &index))
-		return 0;
-	group = bpf_map_lookup_elem(&groups, &index);
-	if (!group)
-		return 0;
-	group->key = key;
-	if (key.tgid) {
-		group->start_time_ns = task->group_leader->start_boottime;
-		bpf_probe_read_kernel(group->comm, sizeof(group->comm), task->group_leader->comm);
-	}
-	if (!bpf_map_update_elem(&group_ids, &key, &index, BPF_NOEXIST))
-		return index;
-	bpf_map_push_elem(&free_groups, &index, 0); /* another CPU was first */
-	found = bpf_map_lookup_elem(&group_ids, &key);
-	return found ? *found : 0;
+	return sonde_group_find(&groups, &key, task->group_leader->start_boottime,
+				task->group_leader);
 }
 
 /* Works out what the filters and the grouping make of the current task. */

@@ -4,9 +4,11 @@
 #include <sonde/kernel.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -112,4 +114,28 @@ uint32_t sonde_kernel_own_tgid(void)
 
 	pthread_once(&once, own_tgid_find);
 	return own_tgid;
+}
+
+/* A tracepoint NAME has a type btf_trace_NAME: a pointer to a function of a context and these. */
+bool sonde_kernel_tracepoint_has(const char *tracepoint, uint32_t arguments)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *type;
+	char name[96];
+	bool has = false;
+	int id;
+
+	if (!btf)
+		return false;
+	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
+	id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
+	type = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+	if (type)
+		type = btf__type_by_id(btf, type->type);
+	if (type && btf_is_ptr(type))
+		type = btf__type_by_id(btf, type->type);
+	if (type && btf_is_func_proto(type))
+		has = btf_vlen(type) > arguments;
+	btf__free(btf);
+	return has;
 }

@@ -36,11 +36,11 @@ def cgroup(make_cgroup):
 def start(tmp_path):
     started = []
 
-    def start_one(options, prefix=(), more=(), rest=None, rules=""):
+    def start_one(options, prefix=(), more=(), rest=None, rules="", plugin="syscalls"):
         directory = tmp_path / str(len(started))
         directory.mkdir()
         os.chown(directory, tmp_path.stat().st_uid, tmp_path.stat().st_gid)   # as tests/conftest.py has it
-        started.append(Daemon(str(directory), options, prefix, more, rest, rules))
+        started.append(Daemon(str(directory), options, prefix, more, rest, rules, plugin))
         return started[-1]
     yield start_one
     for daemon in started:

@@ -54,7 +54,7 @@ class Cgroup:
 class Daemon:
     """A running sonde whose input `calls` writes JSON lines."""
 
-    def __init__(self, directory, options, prefix=(), more=(), rest=None, rules=""):
+    def __init__(self, directory, options, prefix=(), more=(), rest=None, rules="", plugin="syscalls"):
         """more: options of further instances of the same input, called more0, more1 ..; rest: all but the inputs, in the
         place of a pipeline and an output that keep the rows as they come, as a function of the path for those; rules: of a
         processor `control` over the first."""
@@ -62,7 +62,7 @@ class Daemon:
         self.rows_path = f"{directory}/rows.json"
         self.log_path = f"{directory}/log"
         config = f"{directory}/test.conf"
-        inputs = " ".join(f'more{i}: {{ plugin = "syscalls"; {each} }};' for i, each in enumerate(more))
+        inputs = " ".join(f'more{i}: {{ plugin = "{plugin}"; {each} }};' for i, each in enumerate(more))
         pipelines = " ".join(
             f'p{i}: {{ from = ["more{i}"]; to = ["kept{i}"]; }};' for i in range(len(more)))
         outputs = " ".join(
@@ -72,7 +72,7 @@ class Daemon:
         with open(config, "w") as file:
             file.write(f'''
 sonde:     {{ state = "{directory}/state"; control = "{directory}/control"; }};
-inputs:    {{ calls: {{ plugin = "syscalls"; {options} }}; {inputs} }};
+inputs:    {{ calls: {{ plugin = "{plugin}"; {options} }}; {inputs} }};
 ''' + (rest(self.rows_path) if rest else f'''
 outputs:   {{ kept: {{ plugin = "file"; path = "{self.rows_path}"; queue: {{ memory = "1GiB"; }}; }}; {outputs} }};
 {control}

@@ -3,17 +3,10 @@
 #include "aggregate.h"
 
 #include <bpf/bpf.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reading.h"
-
-#define SILENT_READINGS     60 /* a group without calls for so long is given up */
-#define SILENT_WHEN_CROWDED 2  /* the same when three quarters of groups or slots are in use */
-
-#define GRACE_NS 50000000ull /* in which every run that was under way has ended */
 
 /* What a slot held when it was read last, over all CPUs. */
 struct seen {
@@ -22,23 +15,12 @@ struct seen {
 	uint32_t buckets[SONDE_SYSCALL_BUCKETS];
 };
 
-enum group_state { GROUP_FREE, GROUP_LIVE, GROUP_LEAVING };
-
-struct group {
-	enum group_state state;
-	uint32_t silent_readings;
-	bool path_known;
-	char *path;
-};
-
 struct aggregate {
 	struct probe *probe;
-	struct seen *seen;    /* slot_count */
-	struct group *groups; /* group_count */
-	uint32_t slot_end;    /* slots from here on were never used */
+	struct seen *seen; /* slot_count */
+	struct sonde_kernel_groups *groups;
+	uint32_t slot_end; /* slots from here on were never used */
 	uint32_t groups_used, slots_used;
-	bool leaving;     /* some groups wait to be emptied */
-	uint64_t left_ns; /* since then */
 	struct aggregate_delta delta;
 	uint64_t *ranks;               /* with a top: of each slot, calls since the last reading */
 	bool *chosen;                  /* likewise: it is one of those with most */
@@ -46,17 +28,50 @@ struct aggregate {
 	struct aggregate_delta others; /* of all slots that are not chosen */
 };
 
+static volatile struct sonde_syscall_slot *slot_of(const struct probe *probe, uint32_t cpu,
+						   uint32_t slot)
+{
+	return &probe->slots[(size_t)cpu * probe->slot_count + slot];
+}
+
+/* Empties what a group leaves, on all CPUs, and puts its slots back into the queue of free ones. */
+static bool group_empty(void *context, uint32_t index)
+{
+	struct aggregate *aggregate = context;
+	const struct probe *probe = aggregate->probe;
+	int free_slots = sonde_kernel_map(probe->kernel, "free_slots");
+
+	for (uint32_t call = 0; call < SONDE_SYSCALL_INDEXES; call++) {
+		uint32_t slot = probe->groups[index].slots[call];
+
+		if (!slot || slot >= probe->slot_count)
+			continue;
+		for (uint32_t cpu = 0; cpu < probe->cpu_count; cpu++)
+			memset((void *)(uintptr_t)slot_of(probe, cpu, slot), 0,
+			       sizeof(struct sonde_syscall_slot));
+		memset(&aggregate->seen[slot], 0, sizeof(aggregate->seen[slot]));
+		bpf_map_update_elem(free_slots, NULL, &slot, BPF_ANY);
+	}
+	return true;
+}
+
 struct aggregate *aggregate_create(struct probe *probe)
 {
 	struct aggregate *aggregate = calloc(1, sizeof(*aggregate));
+	struct sonde_kernel_groups_plan plan = { .size = sizeof(plan),
+						 .entries = "groups",
+						 .ids = "group_ids",
+						 .free = "free_groups",
+						 .empty = group_empty,
+						 .context = aggregate };
 
 	if (!aggregate)
 		return NULL;
 	aggregate->probe = probe;
 	aggregate->slot_end = 1;
 	aggregate->seen = calloc(probe->slot_count, sizeof(*aggregate->seen));
-	aggregate->groups = calloc(probe->group_count, sizeof(*aggregate->groups));
-	if (aggregate->seen && aggregate->groups)
+	if (aggregate->seen &&
+	    !sonde_kernel_groups_create(probe->kernel, &plan, &aggregate->groups))
 		return aggregate;
 	aggregate_free(aggregate);
 	return NULL;
@@ -66,9 +81,7 @@ void aggregate_free(struct aggregate *aggregate)
 {
 	if (!aggregate)
 		return;
-	for (uint32_t i = 0; aggregate->groups && i < aggregate->probe->group_count; i++)
-		free(aggregate->groups[i].path);
-	free(aggregate->groups);
+	sonde_kernel_groups_free(aggregate->groups);
 	free(aggregate->seen);
 	free(aggregate->ranks);
 	free(aggregate->chosen);
@@ -79,12 +92,6 @@ void aggregate_fill(const struct aggregate *aggregate, uint32_t *ret_groups, uin
 {
 	*ret_groups = aggregate->groups_used;
 	*ret_slots = aggregate->slots_used;
-}
-
-static volatile struct sonde_syscall_slot *slot_of(const struct probe *probe, uint32_t cpu,
-						   uint32_t slot)
-{
-	return &probe->slots[(size_t)cpu * probe->slot_count + slot];
 }
 
 /* Buckets and errors are read before the calls, which the kernel counts first: there is never a
@@ -124,49 +131,15 @@ static bool slot_read(struct aggregate *aggregate, uint32_t slot)
 	return true;
 }
 
-static void group_describe(struct aggregate *aggregate, uint32_t index,
+static void group_describe(const struct aggregate *aggregate, uint32_t index,
 			   struct aggregate_group *ret_group)
 {
-	const struct sonde_syscall_group *from = &aggregate->probe->groups[index];
-	struct group *group = &aggregate->groups[index];
-	char path[PATH_MAX];
-	int error;
+	const struct sonde_group *from = &aggregate->probe->groups[index].who;
 
-	if (!group->path_known && index) {
-		error = sonde_kernel_cgroup_path(from->key.cgroup_id, path, sizeof(path));
-		group->path_known = error != -EAGAIN;
-		if (!error)
-			group->path = strdup(path);
-	}
 	ret_group->cgroup_id = from->key.cgroup_id;
 	ret_group->tgid = from->key.tgid;
 	ret_group->comm = from->comm;
-	ret_group->path = group->path;
-}
-
-/* Empties what a group leaves, on all CPUs, and puts it back into the queues of free room. */
-static void group_empty(struct aggregate *aggregate, uint32_t index)
-{
-	const struct probe *probe = aggregate->probe;
-	struct sonde_syscall_group *group = &probe->groups[index];
-	int free_slots = sonde_kernel_map(probe->kernel, "free_slots");
-	int free_groups = sonde_kernel_map(probe->kernel, "free_groups");
-
-	for (uint32_t call = 0; call < SONDE_SYSCALL_INDEXES; call++) {
-		uint32_t slot = group->slots[call];
-
-		if (!slot || slot >= probe->slot_count)
-			continue;
-		for (uint32_t cpu = 0; cpu < probe->cpu_count; cpu++)
-			memset((void *)(uintptr_t)slot_of(probe, cpu, slot), 0,
-			       sizeof(struct sonde_syscall_slot));
-		memset(&aggregate->seen[slot], 0, sizeof(aggregate->seen[slot]));
-		bpf_map_update_elem(free_slots, NULL, &slot, BPF_ANY);
-	}
-	memset(group, 0, sizeof(*group));
-	free(aggregate->groups[index].path);
-	memset(&aggregate->groups[index], 0, sizeof(aggregate->groups[index]));
-	bpf_map_update_elem(free_groups, NULL, &index, BPF_ANY);
+	ret_group->path = sonde_kernel_groups_path(aggregate->groups, index, 0);
 }
 
 /* Calls that found the slots used up may try again. */
@@ -176,39 +149,6 @@ static void slots_reopen(const struct probe *probe)
 		for (uint32_t call = 0; call < SONDE_SYSCALL_INDEXES; call++)
 			if (probe->groups[group].slots[call] == SONDE_SYSCALL_SLOT_NONE)
 				probe->groups[group].slots[call] = 0;
-}
-
-/* Groups that were taken out of the table one reading ago have no user left: every task has looked
- * its group up anew since, or will before its next call. */
-static void groups_empty(struct aggregate *aggregate)
-{
-	if (!aggregate->leaving || sonde_kernel_monotonic_ns() - aggregate->left_ns < GRACE_NS)
-		return;
-	for (uint32_t index = 1; index < aggregate->probe->group_count; index++)
-		if (aggregate->groups[index].state == GROUP_LEAVING)
-			group_empty(aggregate, index);
-	slots_reopen(aggregate->probe);
-	aggregate->leaving = false;
-}
-
-static void groups_retire(struct aggregate *aggregate)
-{
-	struct probe *probe = aggregate->probe;
-	int ids = sonde_kernel_map(probe->kernel, "group_ids");
-	bool crowded = aggregate->groups_used > probe->group_count / 4 * 3 ||
-		       aggregate->slots_used > probe->slot_count / 4 * 3;
-	uint32_t limit = crowded ? SILENT_WHEN_CROWDED : SILENT_READINGS;
-
-	for (uint32_t index = 1; index < probe->group_count; index++) {
-		struct group *group = &aggregate->groups[index];
-
-		if (group->state != GROUP_LIVE || ++group->silent_readings <= limit)
-			continue;
-		bpf_map_delete_elem(ids, &probe->groups[index].key);
-		group->state = GROUP_LEAVING;
-		aggregate->leaving = true;
-		aggregate->left_ns = sonde_kernel_monotonic_ns();
-	}
 }
 
 /* ---- the largest ------------------------------------------------------------------------- */
@@ -297,7 +237,7 @@ static uint64_t slot_visit(struct aggregate *aggregate, uint32_t slot, aggregate
 
 	if (index >= probe->group_count || !slot_read(aggregate, slot))
 		return 0;
-	aggregate->groups[index].silent_readings = 0;
+	sonde_kernel_groups_touch(aggregate->groups, index);
 	if (aggregate->choosing && !aggregate->chosen[slot]) {
 		others_add(aggregate);
 		return aggregate->delta.calls;
@@ -313,14 +253,10 @@ uint64_t aggregate_read(struct aggregate *aggregate, uint32_t top, aggregate_cal
 	const struct probe *probe = aggregate->probe;
 	uint32_t slot_end = aggregate->slot_end;
 	uint64_t calls = 0;
+	bool crowded;
 
-	aggregate->slots_used = aggregate->groups_used = 1;
-	for (uint32_t index = 1; index < probe->group_count; index++) {
-		if (probe->groups[index].key.cgroup_id &&
-		    aggregate->groups[index].state == GROUP_FREE)
-			aggregate->groups[index].state = GROUP_LIVE;
-		aggregate->groups_used += aggregate->groups[index].state != GROUP_FREE;
-	}
+	aggregate->slots_used = 1;
+	aggregate->groups_used = sonde_kernel_groups_begin(aggregate->groups);
 	slots_choose(aggregate, top);
 	for (uint32_t slot = 0; slot_may_be(aggregate, slot, slot_end); slot++) {
 		if (!slot_is_read(aggregate, slot))
@@ -332,8 +268,10 @@ uint64_t aggregate_read(struct aggregate *aggregate, uint32_t top, aggregate_cal
 	}
 	aggregate->slot_end = slot_end;
 	others_visit(aggregate, callback, context);
-	groups_empty(aggregate); /* what they counted last was visited above */
-	groups_retire(aggregate);
+	crowded = aggregate->groups_used > probe->group_count / 4 * 3 ||
+		  aggregate->slots_used > probe->slot_count / 4 * 3;
+	if (sonde_kernel_groups_end(aggregate->groups, crowded)) /* emptied of what was visited */
+		slots_reopen(probe);
 	probe_renew(aggregate->probe);
 	return calls;
 }

@@ -2,10 +2,8 @@
 /* Loads and steers the programs of bpf/syscalls.bpf.c. */
 #include "probe.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "embedded_syscalls.h"
 #include "names.h"
@@ -66,17 +64,6 @@ static int prepare(struct sonde_kernel *kernel, const char *variant, void *conte
 	if (!error)
 		error = sonde_kernel_entries(kernel, "free_slots", queue);
 	return error;
-}
-
-/* Fills a queue of free indexes with 1 to count - 1. */
-static int queue_fill(struct probe *probe, const char *map, uint32_t count)
-{
-	int fd = sonde_kernel_map(probe->kernel, map);
-
-	for (uint32_t index = 1; index < count; index++)
-		if (bpf_map_update_elem(fd, NULL, &index, BPF_ANY))
-			return -errno;
-	return 0;
 }
 
 static int memory_map(struct probe *probe)
@@ -161,9 +148,9 @@ int probe_open(struct probe *probe, const struct probe_shape *shape, char *messa
 	if (!error)
 		error = memory_map(probe);
 	if (!error)
-		error = queue_fill(probe, "free_slots", probe->slot_count);
+		error = sonde_kernel_queue_fill(probe->kernel, "free_slots", probe->slot_count);
 	if (!error)
-		error = queue_fill(probe, "free_groups", probe->group_count);
+		error = sonde_kernel_queue_fill(probe->kernel, "free_groups", probe->group_count);
 	if (!error)
 		control_start(probe);
 	return error;
@@ -186,41 +173,16 @@ void probe_renew(struct probe *probe)
 		probe->plain ? probe->control->generation : SONDE_SYSCALLS_NOT_PLAIN;
 }
 
-/* Makes a hash map hold exactly these keys. */
-static int wanted_replace(int fd, const void *keys, uint32_t key_bytes, uint32_t count)
-{
-	const char *key = keys;
-	uint64_t each, stale[64];
-	uint8_t one = 1;
-	uint32_t stale_count;
-	void *previous;
-
-	do { /* a key that goes must not be the one that the walk goes on from */
-		stale_count = 0;
-		previous = NULL;
-		while (stale_count < 64 && !bpf_map_get_next_key(fd, previous, &each)) {
-			previous = &each;
-			stale[stale_count++] = each;
-		}
-		for (uint32_t i = 0; i < stale_count; i++)
-			bpf_map_delete_elem(fd, &stale[i]);
-	} while (stale_count);
-	for (uint32_t i = 0; i < count; i++)
-		if (bpf_map_update_elem(fd, key + (size_t)i * key_bytes, &one, BPF_ANY))
-			return -errno;
-	return 0;
-}
-
 static int filters_apply(struct probe *probe, const struct probe_settings *settings)
 {
 	volatile struct sonde_syscalls_control *control = probe->control;
 	int error;
 
-	error = wanted_replace(sonde_kernel_map(probe->kernel, "wanted_cgroups"),
-			       settings->cgroup_ids, sizeof(uint64_t), settings->cgroup_count);
+	error = sonde_kernel_set_replace(probe->kernel, "wanted_cgroups", settings->cgroup_ids,
+					 sizeof(uint64_t), settings->cgroup_count);
 	if (!error)
-		error = wanted_replace(sonde_kernel_map(probe->kernel, "wanted_processes"),
-				       settings->tgids, sizeof(uint32_t), settings->tgid_count);
+		error = sonde_kernel_set_replace(probe->kernel, "wanted_processes", settings->tgids,
+						 sizeof(uint32_t), settings->tgid_count);
 	if (error)
 		return error;
 	control->filter_cgroups = settings->cgroup_count > 0;

@@ -129,74 +129,54 @@ static const struct sonde_counter syscalls_counters[] = {
 
 /* What the lists of the options name, resolved. */
 struct lists {
-	uint64_t cgroup_ids[1024];
-	uint32_t tgids[1024];
+	struct sonde_instance *instance;
+	const char *option; /* that is looked at */
+	struct sonde_kernel_targets targets;
 	uint32_t calls[SONDE_SYSCALL_INDEXES];
-	uint32_t cgroup_count, tgid_count, call_count;
+	uint32_t call_count;
 	struct push_room pushed; /* the same, narrowed down */
 };
 
-typedef void problem_callback(struct sonde_instance *instance, const char *option, const char *text,
-			      const char *why);
-
-static bool tgid_parse(const char *text, uint32_t *ret_tgid)
+static void problem_report(void *context, const char *text, const char *why)
 {
-	char *end;
-	unsigned long value;
+	const struct lists *lists = context;
 
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || end == text || !value || value > INT32_MAX)
-		return false;
-	*ret_tgid = (uint32_t)value;
-	return true;
+	sonde_problem(lists->instance, lists->option, "\"%s\": %s", text, why);
+}
+
+static void problem_warn(void *context, const char *text, const char *why)
+{
+	const struct lists *lists = context;
+
+	sonde_log(lists->instance, SONDE_WARNING, "%s: \"%s\": %s", lists->option, text, why);
 }
 
 /* Resolves the lists; problems go to the callback, and what they concern is left out. Returns how
  * many. */
 static int lists_resolve(struct sonde_instance *instance, struct lists *lists,
-			 problem_callback *problem)
+			 sonde_kernel_problem *problem)
 {
 	const struct syscalls *self = instance->self;
-	int problems = 0, error;
+	int problems;
 
 	memset(lists, 0, sizeof(*lists));
-	for (uint32_t i = 0; i < self->cgroups.count && i < 1024; i++) {
-		error = sonde_kernel_cgroup_id(self->cgroups.items[i],
-					       &lists->cgroup_ids[lists->cgroup_count]);
-		if (!error)
-			lists->cgroup_count++;
-		else if (++problems)
-			problem(instance, "cgroups", self->cgroups.items[i], strerror(-error));
-	}
-	for (uint32_t i = 0; i < self->processes.count && i < 1024; i++) {
-		if (tgid_parse(self->processes.items[i], &lists->tgids[lists->tgid_count]))
-			lists->tgid_count++;
-		else if (++problems)
-			problem(instance, "processes", self->processes.items[i],
-				"not a process id");
-	}
+	lists->instance = instance;
+	lists->option = "cgroups";
+	problems = sonde_kernel_targets_cgroups(&lists->targets, self->cgroups.items,
+						self->cgroups.count, problem, lists);
+	lists->option = "processes";
+	problems += sonde_kernel_targets_processes(&lists->targets, self->processes.items,
+						   self->processes.count, problem, lists);
+	lists->option = "calls";
 	for (uint32_t i = 0;
 	     i < self->names.count && lists->call_count + 2 <= SONDE_SYSCALL_INDEXES; i++) {
 		uint32_t found = names_find(self->names.items[i], &lists->calls[lists->call_count]);
 
 		lists->call_count += found;
 		if (!found && ++problems)
-			problem(instance, "calls", self->names.items[i], "no such system call");
+			problem(lists, self->names.items[i], "no such system call");
 	}
 	return problems;
-}
-
-static void problem_report(struct sonde_instance *instance, const char *option, const char *text,
-			   const char *why)
-{
-	sonde_problem(instance, option, "\"%s\": %s", text, why);
-}
-
-static void problem_warn(struct sonde_instance *instance, const char *option, const char *text,
-			 const char *why)
-{
-	sonde_log(instance, SONDE_WARNING, "%s: \"%s\": %s", option, text, why);
 }
 
 static struct probe_shape shape_of(const struct syscalls *self, const char *variants[2])
@@ -280,10 +260,10 @@ static int settings_apply(struct sonde_instance *instance)
 	if (!lists)
 		return -ENOMEM;
 	problems = lists_resolve(instance, lists, problem_warn);
-	settings.cgroup_ids = lists->cgroup_ids;
-	settings.cgroup_count = lists->cgroup_count;
-	settings.tgids = lists->tgids;
-	settings.tgid_count = lists->tgid_count;
+	settings.cgroup_ids = lists->targets.cgroup_ids;
+	settings.cgroup_count = lists->targets.cgroup_count;
+	settings.tgids = lists->targets.tgids;
+	settings.tgid_count = lists->targets.tgid_count;
 	settings.calls = lists->calls;
 	settings.call_count = lists->call_count;
 	if (self->push.fold.window_ns) {

@@ -9,6 +9,7 @@
 enum sonde_event_type {
 	SONDE_EVENT_NONE,
 	SONDE_EVENT_SYSCALL,
+	SONDE_EVENT_WAIT,
 	SONDE_EVENT_PROCESS_FORK = 16,
 	SONDE_EVENT_PROCESS_EXEC,
 	SONDE_EVENT_PROCESS_EXIT,
@@ -26,6 +27,7 @@ enum sonde_event_flag {
 	SONDE_EVENT_TRUNCATED = 1 << 4,  /* the text was longer than its bound */
 	SONDE_EVENT_TEXT_FAULT = 1 << 5, /* the text could not be read */
 	SONDE_EVENT_NO_RETURN = 1 << 6,  /* the call ends its task: no return value, no duration */
+	SONDE_EVENT_PREEMPTED = 1 << 7,  /* the task had been made to leave its CPU */
 };
 
 struct sonde_event {

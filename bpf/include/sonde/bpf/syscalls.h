@@ -6,6 +6,7 @@
 
 #include <sonde/bpf/cpu.h>
 #include <sonde/bpf/event.h>
+#include <sonde/bpf/group.h>
 
 /* A call's index: its number, plus SONDE_SYSCALL_NUMBERS for a 32-bit call. The last index of
  * either half stands for all numbers that the table has no room for. */
@@ -73,17 +74,9 @@ struct sonde_syscalls_control {
 	__u8 numbers[SONDE_SYSCALL_NUMBERS]; /* enum sonde_syscall_number */
 };
 
-/* Whose calls a group holds. Group 0 is for all that found no room. */
-struct sonde_syscall_group_key {
-	__u64 cgroup_id;
-	__u32 tgid; /* 0 unless grouped by process */
-	__u32 reserved;
-};
-
+/* Whose calls a group holds, and where. */
 struct sonde_syscall_group {
-	struct sonde_syscall_group_key key;
-	__u64 start_time_ns; /* of the process, boottime; 0 unless grouped by process */
-	char comm[16];       /* of the process when first seen */
+	struct sonde_group who;
 	__u32 slots[SONDE_SYSCALL_INDEXES]; /* where each call is counted; 0: nowhere yet */
 };
 

@@ -68,6 +68,9 @@ SONDE_KERNEL_API int sonde_kernel_entries(struct sonde_kernel *kernel, const cha
 /* In prepare: leaves a map out that this variant does not use. */
 SONDE_KERNEL_API int sonde_kernel_omit(struct sonde_kernel *kernel, const char *map);
 
+/* Whether the kernel's BTF says that a tracepoint has that many arguments or more. */
+SONDE_KERNEL_API bool sonde_kernel_tracepoint_has(const char *tracepoint, uint32_t arguments);
+
 /* The variant that was chosen; valid while the object is. */
 SONDE_KERNEL_API const char *sonde_kernel_variant(const struct sonde_kernel *kernel);
 
@@ -171,6 +174,76 @@ SONDE_KERNEL_API uint32_t sonde_kernel_ring_count(const struct sonde_kernel *ker
  * wait for the next wake-up. It stays the object's. */
 SONDE_KERNEL_API int sonde_kernel_rings_fd(const struct sonde_kernel *kernel);
 SONDE_KERNEL_API void sonde_kernel_rings_woken(struct sonde_kernel *kernel);
+
+/* ---- groups and filters ------------------------------------------------------------------- */
+
+/* Entries that programs take as they need them (sonde/bpf/group.h), and that user space gives back
+ * when they were silent for a while: how a program counts for any number of cgroups, one after the
+ * other, in room for some. */
+struct sonde_kernel_groups;
+
+struct sonde_kernel_groups_plan {
+	size_t size;         /* sizeof(struct sonde_kernel_groups_plan) */
+	const char *entries; /* map, an array that can be mapped; each entry begins with its key,
+				whose first 8 bytes are not 0 once it is taken */
+	const char *ids;     /* map, from keys to indexes */
+	const char *free;    /* map, a queue of the indexes that are in no use */
+	/* Zeroes what was counted for the entry, on all CPUs. False: it is counted for at the
+	 * moment; it will be asked for again. The entry itself is zeroed afterwards. */
+	bool (*empty)(void *context, uint32_t index);
+	void *context;
+};
+
+/* -ENOMEM; -ENOENT: a map is missing. The object must outlive it. */
+SONDE_KERNEL_API int sonde_kernel_groups_create(struct sonde_kernel *kernel,
+						const struct sonde_kernel_groups_plan *plan,
+						struct sonde_kernel_groups **ret_groups);
+SONDE_KERNEL_API void sonde_kernel_groups_free(struct sonde_kernel_groups *groups);
+
+/* Begins a reading: looks for entries that were taken since the last one. Returns how many are in
+ * use, index 0 included. */
+SONDE_KERNEL_API uint32_t sonde_kernel_groups_begin(struct sonde_kernel_groups *groups);
+
+/* Something was counted for the entry since the last reading. */
+SONDE_KERNEL_API void sonde_kernel_groups_touch(struct sonde_kernel_groups *groups, uint32_t index);
+
+/* The path of the cgroup whose id is word `word` (0 or 1) of the entry's key; NULL where it was
+ * gone before it could be asked. Valid until the entry is given back. */
+SONDE_KERNEL_API const char *sonde_kernel_groups_path(struct sonde_kernel_groups *groups,
+						      uint32_t index, uint32_t word);
+
+/* Ends a reading: takes entries that were silent for long, or when it is crowded for a little, out
+ * of the ids, and makes room of those that were taken out before. The caller has programs look
+ * their entries up anew afterwards. Returns whether there is room that was not there before. */
+SONDE_KERNEL_API bool sonde_kernel_groups_end(struct sonde_kernel_groups *groups, bool crowded);
+
+/* Fills a queue of free indexes with 1 to count - 1. */
+SONDE_KERNEL_API int sonde_kernel_queue_fill(struct sonde_kernel *kernel, const char *map,
+					     uint32_t count);
+
+/* Makes a map from keys of 4 or 8 bytes to a byte hold exactly these. */
+SONDE_KERNEL_API int sonde_kernel_set_replace(struct sonde_kernel *kernel, const char *map,
+					      const void *keys, uint32_t key_bytes, uint32_t count);
+
+#define SONDE_KERNEL_TARGETS 1024 /* as many as each of the maps of sonde/bpf/group.h holds */
+
+/* Whose events are wanted; none of a kind: all. */
+struct sonde_kernel_targets {
+	uint64_t cgroup_ids[SONDE_KERNEL_TARGETS];
+	uint32_t tgids[SONDE_KERNEL_TARGETS];
+	uint32_t cgroup_count, tgid_count;
+};
+
+/* Called for a text that names nothing; it is left out. */
+typedef void sonde_kernel_problem(void *context, const char *text, const char *why);
+
+/* Adds cgroups by path or id, processes by pid. Returns how many problems there were. */
+SONDE_KERNEL_API int sonde_kernel_targets_cgroups(struct sonde_kernel_targets *targets,
+						  const char *const *texts, uint32_t count,
+						  sonde_kernel_problem *problem, void *context);
+SONDE_KERNEL_API int sonde_kernel_targets_processes(struct sonde_kernel_targets *targets,
+						    const char *const *texts, uint32_t count,
+						    sonde_kernel_problem *problem, void *context);
 
 /* ---- the host ---------------------------------------------------------------------------- */
 
