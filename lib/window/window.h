@@ -137,6 +137,11 @@ struct windows;
 /* Whether settings make sense: 0, or -EINVAL and what is wrong with which. */
 int window_settings_check(const struct window_settings *settings, struct window_fault *ret_fault);
 
+/* In ask() of a processor: asks for tables of the same measures, as parts of which windows add them
+ * up, where the plugin interface has words for all of it. 0; -ENOMEM. */
+int windows_ask(struct sonde_instance *instance, const struct window_settings *settings,
+		struct sonde_asks *asks);
+
 /* -EINVAL; -ENOMEM; the fault says why. `closed` runs in the three functions below. */
 int windows_create(struct sonde_instance *instance, const struct window_settings *settings,
 		   window_closed *closed, void *data, struct windows **ret_windows,

@@ -19,7 +19,7 @@ IN_USER_SPACE = "first"
 class Two:
     """Two daemons with the same pipeline; one of them has the kernel do what it can."""
 
-    def __init__(self, directory, keep, options=""):
+    def __init__(self, directory, processor):
         self.daemons, self.directories = [], []
         for name in ["kernel", "user"]:
             place = os.path.join(directory, name)
@@ -29,8 +29,8 @@ class Two:
             with open(config, "w") as file:
                 file.write(f'''
 sonde:      {{ state = "{place}/state"; control = "{place}/control"; }};
-inputs:     {{ calls: {{ plugin = "syscalls"; mode = "events"; {options} }}; }};
-processors: {{ some: {{ plugin = "filter"; keep = "{keep}"; }};
+inputs:     {{ calls: {{ plugin = "syscalls"; mode = "events"; ring = "64MiB"; }}; }};
+processors: {{ some: {{ {processor} }};
                {"" if name == "kernel" else f'{IN_USER_SPACE}: {{ plugin = "filter"; drop = "1 > 2"; }};'} }};
 outputs:    {{ kept: {{ plugin = "file"; path = "{place}/rows.json"; queue: {{ memory = "1GiB"; }}; }}; }};
 pipelines:  {{ main: {{ from = ["calls"]; through = [{through}]; to = ["kept"]; }}; }};
@@ -82,7 +82,8 @@ def events(status, kind):
 
 
 def test_a_filter_in_the_kernel_lets_the_same_rows_through(tmp_path, cgroup):
-    two = Two(str(tmp_path), f"cgroup.id = {cgroup.id} and error.type is not null and syscall.name != 'mkdir'")
+    condition = f"cgroup.id = {cgroup.id} and error.type is not null and syscall.name != 'mkdir'"
+    two = Two(str(tmp_path), f'plugin = "filter"; keep = "{condition}";')
     try:
         made = cgroup.run("kinds", CALLS)
         time.sleep(0.3)
@@ -105,3 +106,60 @@ def test_a_filter_in_the_kernel_lets_the_same_rows_through(tmp_path, cgroup):
     kernel, user = (events(status, "kernel") for status in first)
     assert kernel["reduced"]["filtered"]["events"] > 0
     assert kernel["out"]["events"] < user["out"]["events"]
+
+
+def totals(rows, cgroup):
+    """What windows come to together: calls, errors, and how many were timed, for each call."""
+    sums = collections.defaultdict(lambda: [0, 0, 0])
+    for row in rows:
+        if row.get("cgroup.id") != cgroup.id:
+            continue
+        each = sums[row["syscall.name"]]
+        each[0] += row["calls"]
+        each[1] += row["errors"]
+        if "took" in row:       # some calls never return, and so take no time
+            each[2] += row["took"]["count"]
+            assert row["took"]["scale"] == 3 and sum(row["took"]["buckets"]) == row["took"]["count"] > 0
+    return {name: tuple(each) for name, each in sums.items()}
+
+
+def test_an_aggregate_in_the_kernel_comes_to_the_same_table(tmp_path, cgroup):
+    two = Two(str(tmp_path), f"""plugin = "aggregate"; window = "500ms"; by = ["cgroup.id", "syscall.name"];
+        measures = ["calls = count", "errors = count where error.type is not null", "took = histogram(syscall.duration)"];""")
+    try:
+        cgroup.run("kinds", CALLS)
+        cgroup.run("paths", CALLS)
+        time.sleep(1.2)     # a window, and what is read behind its end
+        status = [two.status(index) for index in (0, 1)]
+    finally:
+        in_kernel, in_user_space = two.stop()
+    assert len(status[0]["instances"][0]["done_at_source"]) == 1 and status[1]["instances"][0]["done_at_source"] == []
+    made = totals(in_kernel, cgroup)
+    assert made == totals(in_user_space, cgroup)
+    assert made["rmdir"][:2] == (CALLS // KINDS,) * 2 and made["openat"][1] >= CALLS
+    # As tables go, they are the same: columns, types, windows.
+    assert set(in_kernel[0]) == set(in_user_space[0])
+    for row in in_kernel + in_user_space:
+        assert row["time"] > row["start_time"] and row["time"][20:23] in ("000", "500")
+    assert all(each["ledger_closes"] for each in status)
+    kernel, user = (events(each, "input")["out"]["rows"] for each in status)
+    assert kernel < user / 10      # rows that had to be made
+
+
+def test_a_sample_in_the_kernel_is_taken_once(tmp_path, cgroup):
+    two = Two(str(tmp_path), 'plugin = "sample"; ratio = "10%";')
+    try:
+        before = two.status(0)
+        cgroup.run("paths", CALLS)
+        time.sleep(0.5)
+        status = two.status(0)
+    finally:
+        tables = two.stop()
+    assert status["instances"][0]["done_at_source"] == ["1 row in 10"]
+    for rows in tables:     # either way a row stands for ten, and the estimate is off by some 2 % at one sigma
+        known = [row for row in rows if row["cgroup.id"] == cgroup.id and row["syscall.name"] == "openat"]
+        assert {row["weight"] for row in known} == {10}
+        assert abs(sum(row["weight"] for row in known) - CALLS) < 0.15 * CALLS
+    once, again = (events(each, "processor") for each in (before, status))
+    assert again["in"]["rows"] - once["in"]["rows"] > CALLS / 20
+    assert again["reduced"] == once["reduced"]      # what it did before the input knew

@@ -325,6 +325,42 @@ static void columns_that_are_missing_or_do_not_fit_are_counted(void **state)
 	sonde_test_release(test);
 }
 
+/* ---- what inputs may do ------------------------------------------------------------------ */
+
+static void it_asks_for_tables_of_its_measures(void **state)
+{
+	struct sonde_test *test = sonde_test_create(
+		sonde_plugin, "by=host, `odd name`",
+		"measures=calls = count, errors = count where error is not null and wait > 5, "
+		"histogram(wait), top = max(wait)",
+		"window=10s", "slide=2s", NULL);
+
+	assert_non_null(test);
+	assert_string_equal(sonde_test_asks(test),
+			    "by host, odd name: calls = count(), errors = count() where error is "
+			    "not null and wait > 5, wait = histogram(wait, 3), top = max(wait), "
+			    "every 2s\n...\n");
+	sonde_test_release(test);
+}
+
+static void it_asks_for_nothing_that_there_are_no_words_for(void **state)
+{
+	static const char *const measures[] = {
+		"measures=",
+		"measures=mean(wait)",
+		"measures=count where a = 1 or b = 2",
+		"measures=sum(resource['x'])",
+	};
+
+	for (size_t i = 0; i < sizeof(measures) / sizeof(measures[0]); i++) {
+		struct sonde_test *test = sonde_test_create(sonde_plugin, measures[i], NULL);
+
+		assert_non_null(test);
+		assert_string_equal(sonde_test_asks(test), "...\n");
+		sonde_test_release(test);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +377,8 @@ int main(void)
 		cmocka_unit_test(windows_over_windows_of_the_same_measures_are_exact),
 		cmocka_unit_test(what_cannot_be_added_up_goes_on_as_it_is),
 		cmocka_unit_test(columns_that_are_missing_or_do_not_fit_are_counted),
+		cmocka_unit_test(it_asks_for_tables_of_its_measures),
+		cmocka_unit_test(it_asks_for_nothing_that_there_are_no_words_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,8 +154,12 @@ static bool histogram_add(struct table *table, const char *name)
 				     .unit = "ns" };
 	struct sonde_column *column = column_add(table, &field, NULL);
 	uint32_t index = table->batch->column_count - 1;
+	unsigned char *valid =
+		column ? sonde_batch_valid(table->instance, table->batch, index) : NULL;
 
-	for (uint32_t i = 0; column && i < table->partial->row_count; i++) {
+	if (!valid)
+		return false;
+	for (uint32_t i = 0; i < table->partial->row_count; i++) {
 		const struct partial_row *row = &table->partial->rows[i];
 		struct sonde_exponential value = { .count = row->timed,
 						   .sum = (double)row->duration_ns,
@@ -163,6 +167,8 @@ static bool histogram_add(struct table *table, const char *name)
 						   .flags = SONDE_HAS_SUM };
 		uint64_t *heap;
 
+		if (!row->timed) /* as in a table of events without durations */
+			valid[i / 8] &= (unsigned char)~(1u << i % 8);
 		if (row->span.length) {
 			heap = sonde_batch_heap(table->instance, table->batch, index,
 						row->span.length, &value.positive_start);
@@ -175,7 +181,7 @@ static bool histogram_add(struct table *table, const char *name)
 		}
 		memcpy(value_at(column, i), &value, sizeof(value));
 	}
-	return column;
+	return true;
 }
 
 static bool sum_add(struct table *table, const char *name, uint32_t role, uint32_t what)

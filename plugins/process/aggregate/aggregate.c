@@ -303,6 +303,15 @@ static int aggregate_process(struct sonde_instance *instance, struct sonde_batch
 	return result;
 }
 
+/* Nothing behind it is asked: it makes other rows. */
+static int aggregate_ask(struct sonde_instance *instance, struct sonde_asks *asks)
+{
+	struct window_settings settings = settings_of(instance);
+	int result = windows_ask(instance, &settings, asks);
+
+	return result < 0 ? result : SONDE_PARTLY;
+}
+
 static int aggregate_report(struct sonde_instance *instance, struct sonde_report *report)
 {
 	struct aggregate *aggregate = instance->self;
@@ -354,6 +363,7 @@ static const struct sonde_plugin aggregate_plugin = {
 	.drain = aggregate_drain,
 	.report = aggregate_report,
 	.process = aggregate_process,
+	.ask = aggregate_ask,
 };
 
 SONDE_EXPORT(aggregate_plugin)
