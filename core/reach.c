@@ -12,6 +12,11 @@
 
 enum { EXPLAINED_BYTES = 320, PATH_BYTES = 256, KEY_BYTES = 256 };
 
+/* What inputs may add to the rows of any of their schemas. */
+static const struct sonde_field added_field = { .name = "clock.offset",
+						.type = SONDE_DURATION,
+						.role = SONDE_ROLE_CLOCK_OFFSET };
+
 /* The tables that reach a place, and the columns of all of them together. */
 struct reach {
 	const struct config *config;
@@ -103,6 +108,7 @@ static void fields_fill(struct reach *reach, const struct sonde_schema *only)
 	}
 	resource_fill(reach, at);
 	at += reach->config->daemon.resource.count;
+	reach->fields[at++] = added_field;
 	reach->fields[at] = (struct sonde_field){ 0 };
 }
 
@@ -115,7 +121,7 @@ static void reach_open(struct reach *reach, const struct config *config,
 	pipeline_add(reach, pipeline, false);
 	for (uint32_t i = 0; i < reach->schema_count; i++)
 		reach->field_count += field_count(reach->schemas[i]);
-	reach->fields = calloc(reach->field_count + resource_count + 1u, sizeof(*reach->fields));
+	reach->fields = calloc(reach->field_count + resource_count + 2u, sizeof(*reach->fields));
 	reach->keys = calloc(resource_count + 1u, sizeof(*reach->keys));
 	reach->refused = reach->refused || !reach->fields || !reach->keys;
 }
