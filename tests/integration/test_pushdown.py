@@ -58,3 +58,25 @@ def test_a_pipeline_without_processors_wants_every_row(tmp_path):
     assert said(tmp_path, f'''inputs: {{ {EVENTS} }}; {filters(one='keep = "cgroup.id = 5";')} {OUT} pipelines: {{
         a: {{ from = ["calls"]; through = ["one"]; to = ["out"]; }};
         b: {{ from = ["calls"]; to = ["out"]; }}; }};''') == []
+
+
+@pytest.mark.parametrize("mode, done", [("events", True), ("both", False), ("aggregate", False)])
+def test_the_scheduler_leaves_out_short_waits_and_other_tasks(tmp_path, mode, done):
+    conditions = filters(long='keep = "scheduler.delay > 5ms and cgroup.id in (7, 8) and cpu.logical_number = 1";')
+    assert said(tmp_path, f'''inputs: {{ waits: {{ plugin = "scheduler"; mode = "{mode}"; }}; }}; {conditions} {OUT}
+        pipelines: {{ main: {{ from = ["waits"]; through = ["long"]; to = ["out"]; }}; }};''') == [
+            ("" if done else "not ") + "done at the source: scheduler.delay > 5000000",
+            ("" if done else "not ") + "done at the source: cgroup.id in (7, 8)",
+            "not done at the source: cpu.logical_number = 1"]
+
+
+def test_aggregates_and_samples_are_asked_for_behind_filters(tmp_path):
+    processors = '''processors: { some: { plugin = "filter"; keep = "syscall.name = 'read'"; };
+        share: { plugin = "sample"; ratio = "1%"; }; both: { plugin = "aggregate"; measures = ["count"]; window = "5s"; }; };'''
+    assert said(tmp_path, f'''inputs: {{ {EVENTS} }}; {processors} {OUT} pipelines: {{
+        main: {{ from = ["calls"]; through = ["some", "both"]; to = ["out"]; }}; }};''') == [
+            "done at the source: syscall.name = 'read'", "done at the source: count = count(), every 5s"]
+    assert said(tmp_path, f'''inputs: {{ {EVENTS} }}; {processors} {OUT} pipelines: {{
+        main: {{ from = ["calls"]; through = ["some", "share", "both"]; to = ["out"]; }}; }};''') == [
+            "done at the source: syscall.name = 'read'", "done at the source: 1 row in 100",
+            "not done at the source: count = count(), every 5s"]

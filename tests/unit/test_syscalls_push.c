@@ -118,8 +118,8 @@ static void several_conditions_hold_together(void **state)
 	struct push push;
 
 	assert_int_equal(take(asks, 6, events, &push), 0x1b);
-	assert_int_equal(push.tgid_count, 1);
-	assert_int_equal(push.tgids[0], 6);
+	assert_int_equal(push.targets.tgid_count, 1);
+	assert_int_equal(push.targets.tgids[0], 6);
 	assert_int_equal(names_find("read", read), 2);
 	assert_int_equal(names_find("write", write), 2);
 	assert_false(push.calls[read[0]] || push.calls[read[1]]);
@@ -145,23 +145,26 @@ static void settings_are_narrowed_down_to_both(void **state)
 	struct sonde_any name = text_value("read");
 	struct sonde_ask asks[] = { filter("process.pid", SONDE_EQUAL, some, 2),
 				    filter("syscall.name", SONDE_EQUAL, &name, 1), sample(0.1) };
-	const uint32_t tgids[] = { 6, 7 }, others[] = { 7 };
-	struct probe_settings settings = {
-		.sample_one_in = 4, .tgids = tgids, .tgid_count = 2, .minimum_duration_ns = 5
-	};
-	struct push_room room;
+	struct sonde_kernel_targets targets = { .tgids = { 6, 7 }, .tgid_count = 2 };
+	struct probe_settings settings = { .sample_one_in = 4, .minimum_duration_ns = 5 };
+	uint32_t calls[SONDE_SYSCALL_INDEXES], call_count = 0;
 	struct push push;
 
 	assert_int_equal(take(asks, 3, events, &push), 7);
-	assert_true(push_apply(&push, &settings, &room));
-	assert_int_equal(settings.tgid_count, 1);
-	assert_int_equal(settings.tgids[0], 6);
-	assert_int_equal(settings.call_count, 2);
+	assert_true(asked_narrow(&push.targets, &targets));
+	assert_int_equal(targets.tgid_count, 1);
+	assert_int_equal(targets.tgids[0], 6);
+	assert_int_equal(targets.cgroup_count, 0);
+	assert_true(push_calls(&push, calls, &call_count));
+	assert_int_equal(call_count, 2);
+	push_apply(&push, &settings);
 	assert_int_equal(settings.sample_one_in, 40);
 	assert_int_equal(settings.minimum_duration_ns, 5);
-	settings.tgids = others;
-	settings.tgid_count = 1;
-	assert_false(push_apply(&push, &settings, &room));
+	targets.tgids[0] = 7;
+	assert_false(asked_narrow(&push.targets, &targets));
+	calls[0] = SONDE_SYSCALL_NUMBERS - 1;
+	call_count = 1;
+	assert_false(push_calls(&push, calls, &call_count));
 }
 
 static struct sonde_ask aggregate(const char *const *by, uint32_t by_count,

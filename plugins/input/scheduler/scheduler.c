@@ -9,6 +9,7 @@
 #include <sonde/plugin.h>
 
 #include "aggregate.h"
+#include "asked.h"
 #include "events.h"
 #include "reading.h"
 #include "rows.h"
@@ -36,6 +37,8 @@ struct scheduler {
 	uint64_t waits_read; /* counters */
 	uint64_t events_read;
 
+	struct asked_targets asked; /* by pipelines, of events alone */
+	uint64_t asked_delay_ns;
 	struct probe probe;
 	bool open;
 	struct aggregate *aggregate;
@@ -220,6 +223,10 @@ static int settings_apply(struct sonde_instance *instance)
 	if (!lists)
 		return -ENOMEM;
 	settings.targets = &lists->targets;
+	if (self->asked_delay_ns > settings.minimum_delay_ns)
+		settings.minimum_delay_ns = self->asked_delay_ns;
+	if (!asked_narrow(&self->asked, &lists->targets))
+		settings.mode = 0;
 	error = problems ? -EINVAL : scheduler_probe_apply(&self->probe, &settings);
 	free(lists);
 	if (error)
@@ -416,6 +423,34 @@ static int scheduler_set(struct sonde_instance *instance)
 	return 0;
 }
 
+static bool condition_take(struct scheduler *self, const struct sonde_condition *condition)
+{
+	if (!strcmp(condition->column, "cgroup.id"))
+		return asked_cgroups(condition, &self->asked);
+	if (!strcmp(condition->column, "process.pid"))
+		return asked_processes(condition, &self->asked);
+	return !strcmp(condition->column, "scheduler.delay") &&
+	       asked_minimum(condition, &self->asked_delay_ns);
+}
+
+/* Also of an instance that is not started, to hear what it could do. Counts tell of others than the
+ * tasks that wait, so only events are left out. */
+static int scheduler_take(struct sonde_instance *instance, const struct sonde_asks *asks,
+			  uint64_t *ret_taken)
+{
+	struct scheduler *self = instance->self;
+
+	self->asked = (struct asked_targets){ 0 };
+	self->asked_delay_ns = 0;
+	for (uint32_t i = 0; i < asks->count && self->mode == MODE_EVENTS; i++) {
+		const struct sonde_ask *ask = sonde_ask(asks, i);
+
+		if (ask->kind == SONDE_ASK_FILTER && condition_take(self, &ask->condition))
+			*ret_taken |= 1ull << i;
+	}
+	return self->open ? scheduler_set(instance) : 0;
+}
+
 static int scheduler_timer(struct sonde_instance *instance, int timer)
 {
 	struct scheduler *self = instance->self;
@@ -527,6 +562,7 @@ static const struct sonde_plugin scheduler_plugin = {
 	.timer = scheduler_timer,
 	.drain = scheduler_drain,
 	.report = scheduler_report,
+	.take = scheduler_take,
 };
 
 SONDE_EXPORT(scheduler_plugin)

@@ -16,74 +16,6 @@ enum {
 
 /* ---- conditions -------------------------------------------------------------------------- */
 
-static bool integers_are_all(const struct sonde_condition *condition, int64_t maximum)
-{
-	for (uint32_t i = 0; i < condition->value_count; i++)
-		if (condition->values[i].kind != SONDE_ANY_INTEGER ||
-		    condition->values[i].as.integer <= 0 ||
-		    condition->values[i].as.integer > maximum)
-			return false;
-	return condition->value_count > 0 && condition->value_count <= PUSH_IDS;
-}
-
-static bool has_integer(const struct sonde_condition *condition, uint64_t value)
-{
-	for (uint32_t i = 0; i < condition->value_count; i++)
-		if ((uint64_t)condition->values[i].as.integer == value)
-			return true;
-	return false;
-}
-
-/* Each of these leaves the push as it is where it returns false. One that would leave nothing over
- * is not taken: settings have no word for it. */
-static bool take_cgroups(const struct sonde_condition *condition, struct push *push)
-{
-	uint32_t kept = 0;
-
-	if (condition->comparison != SONDE_EQUAL || !integers_are_all(condition, INT64_MAX))
-		return false;
-	if (!push->has_cgroups) {
-		for (uint32_t i = 0; i < condition->value_count; i++)
-			push->cgroup_ids[i] = (uint64_t)condition->values[i].as.integer;
-		push->cgroup_count = condition->value_count;
-		return push->has_cgroups = true;
-	}
-	for (uint32_t i = 0; i < push->cgroup_count; i++)
-		kept += has_integer(condition, push->cgroup_ids[i]);
-	if (!kept)
-		return false;
-	kept = 0;
-	for (uint32_t i = 0; i < push->cgroup_count; i++)
-		if (has_integer(condition, push->cgroup_ids[i]))
-			push->cgroup_ids[kept++] = push->cgroup_ids[i];
-	push->cgroup_count = kept;
-	return true;
-}
-
-static bool take_tgids(const struct sonde_condition *condition, struct push *push)
-{
-	uint32_t kept = 0;
-
-	if (condition->comparison != SONDE_EQUAL || !integers_are_all(condition, INT32_MAX))
-		return false;
-	if (!push->has_tgids) {
-		for (uint32_t i = 0; i < condition->value_count; i++)
-			push->tgids[i] = (uint32_t)condition->values[i].as.integer;
-		push->tgid_count = condition->value_count;
-		return push->has_tgids = true;
-	}
-	for (uint32_t i = 0; i < push->tgid_count; i++)
-		kept += has_integer(condition, push->tgids[i]);
-	if (!kept)
-		return false;
-	kept = 0;
-	for (uint32_t i = 0; i < push->tgid_count; i++)
-		if (has_integer(condition, push->tgids[i]))
-			push->tgids[kept++] = push->tgids[i];
-	push->tgid_count = kept;
-	return true;
-}
-
 /* The calls of these names; false where a value is no name of a call. */
 static bool calls_named(const struct sonde_condition *condition, bool named[SONDE_SYSCALL_INDEXES])
 {
@@ -124,30 +56,6 @@ static bool take_calls(const struct sonde_condition *condition, struct push *pus
 	return push->has_calls = true;
 }
 
-/* An untimed call has no duration, and so no comparison is true of it; the programs hold it for one
- * of 0 ns, which lies below any bound that is taken here. */
-static bool take_duration(const struct sonde_condition *condition, struct push *push)
-{
-	const struct sonde_any *value = condition->values;
-	bool above = condition->comparison == SONDE_MORE;
-	double bound;
-
-	if (!above && condition->comparison != SONDE_MORE_OR_EQUAL)
-		return false;
-	if (value->kind == SONDE_ANY_INTEGER)
-		bound = (double)value->as.integer;
-	else if (value->kind == SONDE_ANY_DOUBLE)
-		bound = value->as.number;
-	else
-		return false;
-	bound = above ? floor(bound) + 1 : ceil(bound);
-	if (!(bound >= 1 && bound <= 9007199254740992.0)) /* exact as a double */
-		return false;
-	if ((uint64_t)bound > push->minimum_duration_ns)
-		push->minimum_duration_ns = (uint64_t)bound;
-	return true;
-}
-
 static bool take_condition(const struct sonde_condition *condition, struct push_shape shape,
 			   struct push *push)
 {
@@ -156,13 +64,13 @@ static bool take_condition(const struct sonde_condition *condition, struct push_
 	if (!strcmp(column, "syscall.name"))
 		return take_calls(condition, push);
 	if (!strcmp(column, "cgroup.id"))
-		return take_cgroups(condition, push);
+		return asked_cgroups(condition, &push->targets);
 	if (!strcmp(column, "process.pid") && (!shape.aggregates || shape.per_process))
-		return take_tgids(condition, push);
+		return asked_processes(condition, &push->targets);
 	if (shape.aggregates) /* the rest are columns of events alone */
 		return false;
 	if (!strcmp(column, "syscall.duration"))
-		return take_duration(condition, push);
+		return asked_minimum(condition, &push->minimum_duration_ns);
 	if (!strcmp(column, "error.type") && condition->comparison == SONDE_IS_NOT_NULL)
 		return push->errors_only = true;
 	return false;
@@ -258,72 +166,29 @@ uint64_t push_take(const struct sonde_asks *asks, struct push_shape shape, struc
 
 /* ---- settings ---------------------------------------------------------------------------- */
 
-static bool cgroups_apply(const struct push *push, struct probe_settings *settings,
-			  struct push_room *room)
+bool push_calls(const struct push *push, uint32_t calls[SONDE_SYSCALL_INDEXES], uint32_t *count)
 {
-	uint32_t count = 0;
-
-	if (!push->has_cgroups)
-		return true;
-	for (uint32_t i = 0; i < push->cgroup_count; i++) {
-		bool wanted = !settings->cgroup_count;
-
-		for (uint32_t k = 0; k < settings->cgroup_count && !wanted; k++)
-			wanted = settings->cgroup_ids[k] == push->cgroup_ids[i];
-		if (wanted)
-			room->cgroup_ids[count++] = push->cgroup_ids[i];
-	}
-	settings->cgroup_ids = room->cgroup_ids;
-	settings->cgroup_count = count;
-	return count;
-}
-
-static bool tgids_apply(const struct push *push, struct probe_settings *settings,
-			struct push_room *room)
-{
-	uint32_t count = 0;
-
-	if (!push->has_tgids)
-		return true;
-	for (uint32_t i = 0; i < push->tgid_count; i++) {
-		bool wanted = !settings->tgid_count;
-
-		for (uint32_t k = 0; k < settings->tgid_count && !wanted; k++)
-			wanted = settings->tgids[k] == push->tgids[i];
-		if (wanted)
-			room->tgids[count++] = push->tgids[i];
-	}
-	settings->tgids = room->tgids;
-	settings->tgid_count = count;
-	return count;
-}
-
-static bool calls_apply(const struct push *push, struct probe_settings *settings,
-			struct push_room *room)
-{
-	uint32_t count = 0;
+	uint32_t kept[SONDE_SYSCALL_INDEXES], kept_count = 0;
 
 	if (!push->has_calls)
 		return true;
 	for (uint32_t index = 0; index < SONDE_SYSCALL_INDEXES; index++) {
-		bool wanted = push->calls[index] && !settings->call_count;
+		bool wanted = push->calls[index] && !*count;
 
-		for (uint32_t k = 0; k < settings->call_count && push->calls[index] && !wanted; k++)
-			wanted = settings->calls[k] == index;
+		for (uint32_t i = 0; i < *count && push->calls[index] && !wanted; i++)
+			wanted = calls[i] == index;
 		if (wanted)
-			room->calls[count++] = index;
+			kept[kept_count++] = index;
 	}
-	settings->calls = room->calls;
-	settings->call_count = count;
-	return count;
+	if (!kept_count)
+		return false;
+	memcpy(calls, kept, kept_count * sizeof(kept[0]));
+	*count = kept_count;
+	return true;
 }
 
-bool push_apply(const struct push *push, struct probe_settings *settings, struct push_room *room)
+void push_apply(const struct push *push, struct probe_settings *settings)
 {
-	bool left = cgroups_apply(push, settings, room);
-
-	left &= tgids_apply(push, settings, room);
-	left &= calls_apply(push, settings, room);
 	if (push->minimum_duration_ns > settings->minimum_duration_ns)
 		settings->minimum_duration_ns = push->minimum_duration_ns;
 	settings->errors_only |= push->errors_only;
@@ -332,5 +197,8 @@ bool push_apply(const struct push *push, struct probe_settings *settings, struct
 
 		settings->sample_one_in = one_in > UINT32_MAX ? UINT32_MAX : (uint32_t)one_in;
 	}
-	return left;
+	if (push->fold.window_ns) {
+		settings->mode = SONDE_SYSCALLS_AGGREGATE;
+		settings->per_process = push->fold.by & PUSH_BY_PROCESS;
+	}
 }

@@ -5,9 +5,8 @@
 
 #include <sonde/plugin.h>
 
+#include "asked.h"
 #include "probe.h"
-
-enum { PUSH_IDS = 64 }; /* cgroups or processes of all conditions together */
 
 /* Columns that groups may be made by, and what measures may be made of. */
 enum push_by { PUSH_BY_CGROUP = 1, PUSH_BY_PROCESS = 2, PUSH_BY_NAME = 4, PUSH_BY_COMPAT = 8 };
@@ -30,11 +29,9 @@ struct push_fold {
 
 /* What holds besides the options. Zeros: nothing is asked. */
 struct push {
-	bool has_calls, has_cgroups, has_tgids; /* only those that the lists name */
+	struct asked_targets targets;
+	bool has_calls; /* only those that are set */
 	bool calls[SONDE_SYSCALL_INDEXES];
-	uint64_t cgroup_ids[PUSH_IDS];
-	uint32_t tgids[PUSH_IDS];
-	uint32_t cgroup_count, tgid_count;
 	uint64_t minimum_duration_ns;
 	bool errors_only;
 	uint32_t sample_one_in; /* 0: every event goes on */
@@ -51,13 +48,11 @@ struct push_shape {
 /* Fills `ret_push` with what can be done exactly, and the bits of those asks. */
 uint64_t push_take(const struct sonde_asks *asks, struct push_shape shape, struct push *ret_push);
 
-/* Narrows settings down to what is asked as well. `room` keeps the lists. False: nothing is left
- * that both the options and the asks let through. */
-struct push_room {
-	uint64_t cgroup_ids[PUSH_IDS];
-	uint32_t tgids[PUSH_IDS];
-	uint32_t calls[SONDE_SYSCALL_INDEXES];
-};
-bool push_apply(const struct push *push, struct probe_settings *settings, struct push_room *room);
+/* Narrows a list of calls, of which none means all, down to those that are asked for too. False:
+ * nothing is left. */
+bool push_calls(const struct push *push, uint32_t calls[SONDE_SYSCALL_INDEXES], uint32_t *count);
+
+/* Narrows down all other settings, but for targets. */
+void push_apply(const struct push *push, struct probe_settings *settings);
 
 #endif

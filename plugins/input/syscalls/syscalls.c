@@ -134,7 +134,6 @@ struct lists {
 	struct sonde_kernel_targets targets;
 	uint32_t calls[SONDE_SYSCALL_INDEXES];
 	uint32_t call_count;
-	struct push_room pushed; /* the same, narrowed down */
 };
 
 static void problem_report(void *context, const char *text, const char *why)
@@ -256,21 +255,21 @@ static int settings_apply(struct sonde_instance *instance)
 		.per_process = self->group_by != 0,
 	};
 	int problems, error;
+	bool left;
 
 	if (!lists)
 		return -ENOMEM;
 	problems = lists_resolve(instance, lists, problem_warn);
+	left = asked_narrow(&self->push.targets, &lists->targets) &&
+	       push_calls(&self->push, lists->calls, &lists->call_count);
 	settings.cgroup_ids = lists->targets.cgroup_ids;
 	settings.cgroup_count = lists->targets.cgroup_count;
 	settings.tgids = lists->targets.tgids;
 	settings.tgid_count = lists->targets.tgid_count;
 	settings.calls = lists->calls;
 	settings.call_count = lists->call_count;
-	if (self->push.fold.window_ns) {
-		settings.mode = SONDE_SYSCALLS_AGGREGATE;
-		settings.per_process = self->push.fold.by & PUSH_BY_PROCESS;
-	}
-	if (!push_apply(&self->push, &settings, &lists->pushed))
+	push_apply(&self->push, &settings);
+	if (!left)
 		settings.mode = 0;
 	error = problems ? -EINVAL : probe_apply(&self->probe, &settings);
 	free(lists);
