@@ -58,6 +58,18 @@ static char *copy(const char *text)
 	return text && *text ? strdup(text) : NULL;
 }
 
+/* Of a name, behind which there is no zero byte. */
+static char *name_copy(const struct column_name *name)
+{
+	char *copy = malloc((size_t)name->length + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, name->text, name->length);
+	copy[name->length] = '\0';
+	return copy;
+}
+
 /* Says what is wrong, the first time. */
 __attribute__((format(printf, 2, 3))) static void tell(struct layout *layout, const char *format,
 						       ...)
@@ -97,7 +109,7 @@ static int shape_by(struct shape *shape, struct layout *layout, const struct pla
 		}
 		by->type = column ? column->type : SONDE_NONE;
 		by->scope = column ? column->scope : SONDE_SCOPE_ROW;
-		by->name = column ? strdup(column->name) : strndup(name->text, name->length);
+		by->name = column ? strdup(column->name) : name_copy(name);
 		by->unit = copy(column ? column->unit : NULL);
 		by->help = copy(column ? column->help : NULL);
 		if (!by->name)
