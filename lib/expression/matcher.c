@@ -227,8 +227,12 @@ static void made_place(const struct matcher *matcher, uint32_t row_count)
 {
 	struct sonde_text *texts = (struct sonde_text *)(void *)matcher->made_values;
 
+	const char *bytes = matcher->made_bytes.data;
+
+	if (!bytes) /* all are empty */
+		bytes = "";
 	for (uint32_t row = 0; row < row_count; row++)
-		texts[row].data = matcher->made_bytes.data + (uintptr_t)texts[row].data;
+		texts[row].data = bytes + (uintptr_t)texts[row].data;
 }
 
 static int made_fill(struct matcher *matcher, struct work *work, const struct sonde_batch *batch,
