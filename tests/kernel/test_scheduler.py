@@ -369,6 +369,22 @@ def test_knobs_hold_from_the_next_wait_on(begin, cgroup, turns):
     assert not any(row.get("process.pid") for row in select(rows, "scheduler.waits", cgroup))
 
 
+def test_only_the_groups_that_waited_longest_are_told_apart_on_request(begin, make_cgroup, turns):
+    busy, idle = make_cgroup(), make_cgroup()
+    daemon = begin(f'interval = "1h"; top = 1; cgroups = ["{busy.path}", "{idle.path}"];')
+    made = [turns(busy, "naps", 600).result(), turns(idle, "naps", 60).result()]
+    rows = daemon.stop()
+    groups = [row for row in rows if row["schema"] == "scheduler"]
+    named = {row["cgroup.id"] for row in groups if "cgroup.id" in row}
+    assert len(named) == 1 and len(groups) == 2     # of which of the two hangs on how the machine is busy
+    assert counted(total(groups, "scheduler.waits"), sum(each["waits"] for each in made))
+    waits = [row for row in rows if row["schema"] == "scheduler.waits"]
+    assert {row["cgroup.id"] for row in waits if "cgroup.id" in row} <= named
+    for who in (named.copy().pop(), None):
+        delay = sum(row["scheduler.delay"]["sum"] for row in groups if row.get("cgroup.id") == who)
+        assert abs(total([row for row in waits if row.get("cgroup.id") == who], "scheduler.wait.time") - delay) <= 1
+
+
 def test_groups_and_pairs_that_find_no_room_are_counted_without_a_name(begin, make_cgroup, turns):
     first, second = make_cgroup(), make_cgroup()
     both = f'cgroups = ["{first.path}", "{second.path}"];'

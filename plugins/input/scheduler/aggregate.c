@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reads the slots and pairs that the kernel shares, and gives the room of silent ones back. */
 #include "aggregate.h"
+#include "reading.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,12 @@ struct aggregate {
 	uint32_t groups_used, pairs_used;
 	struct aggregate_delta delta;
 	struct sonde_scheduler_wait by[SONDE_SCHEDULER_CULPRITS]; /* of the group that is read */
+
+	bool choosing;                 /* not all groups are told apart */
+	uint64_t *ranks;               /* of each group: delay since the last reading */
+	bool *chosen;                  /* those that are */
+	struct aggregate_delta others; /* what all the rest did */
+	struct sonde_scheduler_wait others_by[SONDE_SCHEDULER_CULPRITS]; /* whom it waited for */
 };
 
 static volatile struct sonde_scheduler_slot *slot_of(const struct probe *probe, uint32_t cpu,
@@ -124,6 +131,8 @@ void aggregate_free(struct aggregate *aggregate)
 	sonde_kernel_groups_free(aggregate->pairs);
 	free(aggregate->seen);
 	free(aggregate->pair_seen);
+	free(aggregate->ranks);
+	free(aggregate->chosen);
 	free(aggregate);
 }
 
@@ -226,6 +235,107 @@ static struct aggregate_who group_who(const struct aggregate *aggregate, uint32_
 	};
 }
 
+/* ---- the largest ------------------------------------------------------------------------- */
+
+static bool ranks_make(struct aggregate *aggregate)
+{
+	uint32_t count = aggregate->probe->group_count;
+
+	if (!aggregate->ranks)
+		aggregate->ranks = calloc(count, sizeof(*aggregate->ranks));
+	if (!aggregate->chosen)
+		aggregate->chosen = calloc(count, sizeof(*aggregate->chosen));
+	return aggregate->ranks && aggregate->chosen;
+}
+
+/* Looks which groups waited longest since the last reading. What comes while they are read counts
+ * where its group does. Where memory is refused all are told apart. */
+static void groups_choose(struct aggregate *aggregate, uint32_t top)
+{
+	const struct probe *probe = aggregate->probe;
+
+	aggregate->choosing = top && ranks_make(aggregate);
+	if (!aggregate->choosing)
+		return;
+	for (uint32_t group = 0; group < probe->group_count; group++) {
+		aggregate->ranks[group] = 0;
+		if (!group || !probe->groups[group].key.cgroup_id)
+			continue; /* the first holds what is not told apart already */
+		for (uint32_t cpu = 0; cpu < probe->cpu_count; cpu++)
+			aggregate->ranks[group] += slot_of(probe, cpu, group)->delay_ns;
+		aggregate->ranks[group] -= aggregate->seen[group].delay_ns;
+	}
+	aggregate->choosing =
+		reading_choose(aggregate->ranks, probe->group_count, top, aggregate->chosen) >= 0;
+}
+
+static void wait_add(struct sonde_scheduler_wait *to, const struct sonde_scheduler_wait *wait)
+{
+	to->turns += wait->turns;
+	to->preemptions += wait->preemptions;
+	to->ns += wait->ns;
+}
+
+static void others_add(struct aggregate *aggregate)
+{
+	const struct aggregate_delta *delta = &aggregate->delta;
+	struct aggregate_delta *others = &aggregate->others;
+
+	others->waits += delta->waits;
+	others->timed += delta->timed;
+	others->delay_ns += delta->delay_ns;
+	others->voluntary += delta->voluntary;
+	others->forced += delta->forced;
+	for (int i = 0; i < SONDE_SCHEDULER_STATES; i++)
+		others->ns[i] += delta->ns[i];
+	for (int i = 0; i < SONDE_SCHEDULER_BUCKETS; i++)
+		others->buckets[i] += delta->buckets[i];
+	for (int i = 0; i < SONDE_SCHEDULER_CULPRITS; i++)
+		wait_add(&aggregate->others_by[i], &aggregate->by[i]);
+}
+
+/* Whether the group that waits in a pair is told apart: there are few that are. */
+static bool pair_is_chosen(const struct aggregate *aggregate,
+			   const struct sonde_scheduler_pair *pair)
+{
+	const struct probe *probe = aggregate->probe;
+
+	for (uint32_t group = 1; group < probe->group_count; group++)
+		if (aggregate->chosen[group] &&
+		    probe->groups[group].key.cgroup_id == pair->key.cgroup_id &&
+		    probe->groups[group].key.tgid == pair->key.tgid)
+			return true;
+	return false;
+}
+
+static void waits_tell(const struct aggregate_callbacks *callbacks, const struct aggregate_who *who,
+		       const struct sonde_scheduler_wait by[SONDE_SCHEDULER_CULPRITS])
+{
+	for (int kind = 0; kind < SONDE_SCHEDULER_CULPRITS; kind++) {
+		struct aggregate_wait wait = { .kind = (enum sonde_scheduler_culprit)kind,
+					       .delta = by[kind] };
+
+		if (kind == SONDE_SCHEDULER_OWN)
+			wait.culprit = *who;
+		if (wait.delta.turns)
+			callbacks->wait(callbacks->context, who, &wait);
+	}
+}
+
+static void others_visit(struct aggregate *aggregate, const struct aggregate_callbacks *callbacks)
+{
+	const struct aggregate_who nobody = { 0 };
+
+	if (!aggregate->choosing)
+		return;
+	callbacks->group(callbacks->context, &nobody, &aggregate->others);
+	waits_tell(callbacks, &nobody, aggregate->others_by);
+	memset(&aggregate->others, 0, sizeof(aggregate->others));
+	memset(aggregate->others_by, 0, sizeof(aggregate->others_by));
+}
+
+/* ---- reading groups ---------------------------------------------------------------------- */
+
 static uint64_t group_visit(struct aggregate *aggregate, uint32_t index,
 			    const struct aggregate_callbacks *callbacks)
 {
@@ -234,17 +344,13 @@ static uint64_t group_visit(struct aggregate *aggregate, uint32_t index,
 	if (!slot_read(aggregate, index))
 		return 0;
 	sonde_kernel_groups_touch(aggregate->groups, index);
+	if (aggregate->choosing && !aggregate->chosen[index]) {
+		others_add(aggregate);
+		return aggregate->delta.waits;
+	}
 	who = group_who(aggregate, index);
 	callbacks->group(callbacks->context, &who, &aggregate->delta);
-	for (int kind = 0; kind < SONDE_SCHEDULER_CULPRITS; kind++) {
-		struct aggregate_wait wait = { .kind = (enum sonde_scheduler_culprit)kind,
-					       .delta = aggregate->by[kind] };
-
-		if (kind == SONDE_SCHEDULER_OWN)
-			wait.culprit = who;
-		if (wait.delta.turns)
-			callbacks->wait(callbacks->context, &who, &wait);
-	}
+	waits_tell(callbacks, &who, aggregate->by);
 	return aggregate->delta.waits;
 }
 
@@ -280,6 +386,10 @@ static void pair_visit(struct aggregate *aggregate, uint32_t index,
 	if (!wait.delta.turns)
 		return;
 	sonde_kernel_groups_touch(aggregate->pairs, index);
+	if (aggregate->choosing && !pair_is_chosen(aggregate, pair)) {
+		wait_add(&aggregate->others_by[SONDE_SCHEDULER_OTHER], &wait.delta);
+		return;
+	}
 	who = (struct aggregate_who){ .cgroup_id = pair->key.cgroup_id,
 				      .tgid = pair->key.tgid,
 				      .path = sonde_kernel_groups_path(aggregate->pairs, index,
@@ -296,19 +406,22 @@ static void pair_visit(struct aggregate *aggregate, uint32_t index,
 	callbacks->wait(callbacks->context, &who, &wait);
 }
 
-uint64_t aggregate_read(struct aggregate *aggregate, const struct aggregate_callbacks *callbacks)
+uint64_t aggregate_read(struct aggregate *aggregate, uint32_t top,
+			const struct aggregate_callbacks *callbacks)
 {
 	const struct probe *probe = aggregate->probe;
 	uint64_t waits = 0;
 
 	aggregate->groups_used = sonde_kernel_groups_begin(aggregate->groups);
 	aggregate->pairs_used = sonde_kernel_groups_begin(aggregate->pairs);
+	groups_choose(aggregate, top);
 	for (uint32_t index = 0; index < probe->group_count; index++)
 		if (!index || probe->groups[index].key.cgroup_id)
 			waits += group_visit(aggregate, index, callbacks);
 	for (uint32_t index = 1; index < probe->pair_count; index++)
 		if (probe->pairs[index].key.cgroup_id)
 			pair_visit(aggregate, index, callbacks);
+	others_visit(aggregate, callbacks);
 	(void)sonde_kernel_groups_end(aggregate->groups,
 				      aggregate->groups_used > probe->group_count / 4 * 3);
 	(void)sonde_kernel_groups_end(aggregate->pairs,

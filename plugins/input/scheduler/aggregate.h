@@ -46,9 +46,11 @@ struct aggregate *aggregate_create(struct probe *probe);
 void aggregate_free(struct aggregate *aggregate);
 
 /* Calls back for each group for which something was counted since the last reading, and for each
- * that it waited for; returns how many waits ended. Groups that were silent for a while are given
- * up afterwards, so that others find room. */
-uint64_t aggregate_read(struct aggregate *aggregate, const struct aggregate_callbacks *callbacks);
+ * that it waited for; returns how many waits ended. top, unless it is 0: only for so many groups,
+ * those that waited longest, and once more for all others together. Groups that were silent for a
+ * while are given up afterwards, so that others find room. */
+uint64_t aggregate_read(struct aggregate *aggregate, uint32_t top,
+			const struct aggregate_callbacks *callbacks);
 
 /* How many groups and pairs are in use. */
 void aggregate_fill(const struct aggregate *aggregate, uint32_t *ret_groups, uint32_t *ret_pairs);

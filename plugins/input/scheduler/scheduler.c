@@ -25,7 +25,7 @@ struct scheduler {
 	int64_t interval_ns;
 	uint32_t group_by;
 	bool times, culprits;
-	uint32_t histogram_scale;
+	uint32_t histogram_scale, top;
 	uint32_t time_one_in, sample_one_in, rate_limit;
 	struct sonde_texts cgroups, processes;
 	int64_t minimum_delay_ns;
@@ -69,6 +69,9 @@ static const struct sonde_option scheduler_options[] = {
 	  .knob = true,
 	  .help = "how fine histograms of delays are: each step less halves their buckets, "
 		  "exactly" },
+	{ OPTION("top", SONDE_U32, top), .value = "0", .knob = true, .unit = "{group}",
+	  .help = "tell only so many cgroups (or processes) apart in each interval, those that "
+		  "waited longest; the rest is one without a name; 0: all" },
 	{ OPTION("time_one_in", SONDE_U32, time_one_in), .value = "1", .knob = true,
 	  .unit = "{wait}", .help = "count all waits, time one in so many, at random; 0: none" },
 	{ OPTION("cgroups", SONDE_TEXTS, cgroups), .knob = true,
@@ -362,7 +365,7 @@ static int aggregates_read(struct sonde_instance *instance)
 	uint64_t waits;
 
 	self->now_ns = sonde_now_ns(instance);
-	waits = aggregate_read(self->aggregate, &callbacks);
+	waits = aggregate_read(self->aggregate, self->top, &callbacks);
 	self->previous_ns = self->now_ns;
 	sonde_count(&self->waits_read, waits);
 	return sonde_emit(instance);
