@@ -76,7 +76,8 @@ static int condition_keep(void *data, const struct sonde_condition *condition)
 	item->values = values;
 	if (!values || !item->column)
 		return -ENOMEM;
-	memcpy(values, condition->values, condition->value_count * sizeof(*values));
+	for (uint32_t i = 0; i < condition->value_count; i++)
+		values[i] = condition->values[i];
 	item->comparison = condition->comparison;
 	item->value_count = condition->value_count;
 	list->count++;
