@@ -16,6 +16,12 @@ EMPTY(sys_enter, tracepoint, "tracepoint/raw_syscalls/sys_enter")
 EMPTY(sys_exit, tp_btf, "tp_btf/sys_exit")
 EMPTY(sys_exit, raw_tp, "raw_tp/sys_exit")
 EMPTY(sys_exit, tracepoint, "tracepoint/raw_syscalls/sys_exit")
+EMPTY(sched_switch, tp_btf, "tp_btf/sched_switch")
+EMPTY(sched_switch, raw_tp, "raw_tp/sched_switch")
+EMPTY(sched_switch, tracepoint, "tracepoint/sched/sched_switch")
+EMPTY(sched_wakeup, tp_btf, "tp_btf/sched_wakeup")
+EMPTY(sched_wakeup, raw_tp, "raw_tp/sched_wakeup")
+EMPTY(sched_wakeup, tracepoint, "tracepoint/sched/sched_wakeup")
 
 __u64 clock_ns; /* of `CLOCK_READS` readings of the clock */
 

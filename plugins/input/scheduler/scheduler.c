@@ -461,7 +461,7 @@ static int scheduler_timer(struct sonde_instance *instance, int timer)
 
 	if (timer == TIMER_CALIBRATE)
 		/* Where it cannot be measured the price is shown as 0: unknown. */
-		(void)sonde_kernel_calibrate(sonde_kernel_variant(self->probe.kernel));
+		(void)sonde_kernel_calibrate_scheduler(sonde_kernel_variant(self->probe.kernel));
 	if (timer == TIMER_EVENTS)
 		events_drain(instance);
 	if (timer == TIMER_AGGREGATES)

@@ -112,6 +112,9 @@ SONDE_KERNEL_API int sonde_kernel_cost(struct sonde_kernel *kernel, uint32_t hoo
  * from then on. -EOPNOTSUPP: the variant cannot be attached here. */
 SONDE_KERNEL_API int sonde_kernel_calibrate(const char *variant);
 
+/* The same for sched_switch and the wake-ups, by two threads that take turns on one CPU. */
+SONDE_KERNEL_API int sonde_kernel_calibrate_scheduler(const char *variant);
+
 /* Has the kernel count and clock the runs of all programs of the host, until each who took has
  * released: however many take, it is switched on once for the process. Each run of each program
  * then costs two readings of the clock more. -EPERM: that takes CAP_SYS_ADMIN. */
