@@ -180,10 +180,8 @@ void memo_clear(struct judge *judge, struct memo *memo)
 	*memo = (struct memo){ 0 };
 }
 
-/* A batch of no rows that has a reference to the dictionary: while it is there, no other dictionary
- * can come to lie where this one does. NULL: no memory. */
-static struct sonde_batch *hold(struct sonde_instance *instance,
-				const struct sonde_dictionary *dictionary)
+struct sonde_batch *dictionary_keeper(struct sonde_instance *instance,
+				      const struct sonde_dictionary *dictionary)
 {
 	static const struct sonde_field field = { .name = "held", .type = SONDE_TEXT };
 	struct sonde_dictionary *held = (struct sonde_dictionary *)(uintptr_t)dictionary;
@@ -231,7 +229,7 @@ static bool memo_prepare(struct judge *judge, struct memo *memo, const struct bl
 		memo_forget(judge, memo);
 		memo->dictionary = dictionary;
 		if (again && judge->instance)
-			memo->holder = hold(judge->instance, dictionary);
+			memo->holder = dictionary_keeper(judge->instance, dictionary);
 	}
 	if ((!memo->holder && count / MEMO_PER_ROW > block->batch->row_count) ||
 	    !memo_reserve(memo, count))

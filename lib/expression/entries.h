@@ -46,4 +46,9 @@ bool list_has(const struct expression *expression, const struct node *list,
 int text_holds(const struct expression *expression, const struct node *node,
 	       struct pattern_scratch *scratch, struct sonde_text text);
 
+/* A batch of no rows that has a reference to the dictionary: while it is there, no other dictionary
+ * can come to lie where this one does. NULL: no memory. */
+struct sonde_batch *dictionary_keeper(struct sonde_instance *instance,
+				      const struct sonde_dictionary *dictionary);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Columns with a dictionary, by interned codes: a text is looked for once for each entry. */
 #include "texts.h"
+#include "entries.h"
 
 enum {
 	MEMO_LIMIT = 1 << 20, /* entries; those of larger dictionaries are looked for row by row */
@@ -22,23 +23,6 @@ void text_memo_clear(struct text_memo *memo, struct sonde_instance *instance)
 	text_memo_forget(memo, instance);
 	free(memo->codes);
 	*memo = (struct text_memo){ 0 };
-}
-
-/* A batch of no rows that has a reference to the dictionary: while it is there, no other dictionary
- * can come to lie where this one does. NULL: no memory. */
-static struct sonde_batch *hold(struct sonde_instance *instance,
-				const struct sonde_dictionary *dictionary)
-{
-	static const struct sonde_field field = { .name = "held", .type = SONDE_TEXT };
-	struct sonde_dictionary *held = (struct sonde_dictionary *)(uintptr_t)dictionary;
-	struct sonde_batch *batch = sonde_batch_table(instance, "held", SONDE_SIGNAL_LOG, 0);
-	uint32_t code = 0;
-
-	if (batch && !sonde_batch_constant(instance, batch, &field, held, &code)) {
-		sonde_batch_release(instance, batch);
-		return NULL;
-	}
-	return batch;
 }
 
 static bool memo_reserve(struct text_memo *memo, uint32_t count)
@@ -73,7 +57,7 @@ bool text_memo_prepare(struct text_memo *memo, struct sonde_instance *instance,
 		text_memo_forget(memo, instance);
 		memo->dictionary = dictionary;
 		if (again)
-			memo->holder = hold(instance, dictionary);
+			memo->holder = dictionary_keeper(instance, dictionary);
 	}
 	if ((!memo->holder && count / MEMO_PER_ROW > batch->row_count) ||
 	    !memo_reserve(memo, count))
