@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "clock.h"
 #include "dictionary.h"
+#include "frame.h"
 #include "host.h"
 #include "insight.h"
 #include "instance.h"
@@ -371,6 +372,41 @@ static bool host_is_done(struct sonde_instance *base, const struct sonde_batch *
 	       instance_is_done(instance, batch, kind);
 }
 
+static int host_frame_write(struct sonde_instance *base, struct sonde_batch *const *batches,
+			    uint32_t count, struct sonde_frame *frame)
+{
+	for (uint32_t i = 0; i < count; i++)
+		batch_finish(batches[i]);
+	return frame_write(batches, count, frame);
+}
+
+static int host_frame_read(struct sonde_instance *base, const struct sonde_frame *frame,
+			   struct sonde_batch **ret_batches, uint32_t capacity)
+{
+	return frame_read(frame, ret_batches, capacity);
+}
+
+static int host_frame_emit(struct sonde_instance *base, const struct sonde_frame *frame,
+			   const uint64_t *token)
+{
+	return -ENOTSUP;
+}
+
+static int host_remember(struct sonde_instance *base, const void *data, size_t length)
+{
+	return -ENOTSUP;
+}
+
+static int64_t host_recall(struct sonde_instance *base, void *buffer, size_t capacity)
+{
+	return -ENOENT;
+}
+
+static bool host_is_replayed(const struct sonde_batch *batch)
+{
+	return false;
+}
+
 static const struct sonde_host services = {
 	.size = sizeof(struct sonde_host),
 	.abi_major = SONDE_ABI_MAJOR,
@@ -443,6 +479,13 @@ static const struct sonde_host services = {
 	.is_done = host_is_done,
 	.hold_knobs = host_hold_knobs,
 	.check_knob = host_check_knob,
+	.frame_write = host_frame_write,
+	.frame_look = frame_look,
+	.frame_read = host_frame_read,
+	.frame_emit = host_frame_emit,
+	.remember = host_remember,
+	.recall = host_recall,
+	.is_replayed = host_is_replayed,
 };
 
 const struct sonde_host *host_services(void)

@@ -26,6 +26,7 @@ static const char *const reduction_names[SONDE_REDUCTION_COUNT] = {
 	[SONDE_SAMPLED] = "sampled",
 	[SONDE_AGGREGATED] = "aggregated",
 	[SONDE_LIMITED] = "limited",
+	[SONDE_REPLAYED] = "replayed",
 };
 
 static const char *const loss_names[SONDE_LOSS_COUNT] = {

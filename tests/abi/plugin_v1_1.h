@@ -550,6 +550,33 @@ static inline const struct sonde_ask *sonde_ask(const struct sonde_asks *asks, u
 							(size_t)index * asks->item_size);
 }
 
+/* ---- frames: batches as bytes (since 1.1) ------------------------------------------------ */
+
+/* What a frame is sent for. */
+enum sonde_frame_kind {
+	SONDE_FRAME_ROWS = 1, /* rows on their way */
+	SONDE_FRAME_LEDGER,   /* accounts of a ledger, cumulative: to take one twice does no harm */
+};
+
+/* Whole batches, self-contained, as docs/frame.md specifies them: what goes over a hop, lies in a
+ * queue on disk and in a file of the format "frame". */
+struct sonde_frame {
+	uint32_t size;            /* sizeof(struct sonde_frame), by the caller */
+	uint32_t kind;            /* enum sonde_frame_kind */
+	unsigned char stream[16]; /* whose sequence it is; zeros: nobody's */
+	uint64_t sequence;        /* in that stream, rising from 1, with gaps; 0: none */
+	uint64_t rows, events;    /* that count, over all batches */
+	uint64_t memory_bytes;    /* that its batches take once they are read, about */
+	uint32_t batch_count;
+	int32_t level;      /* for writing: of compression, 1 to 19; 0: 1; -1: none */
+	const void *data;   /* the frame, its header included */
+	uint64_t length;    /* of that, in bytes */
+	const char *origin; /* for sonde_emit_frame(): who sent it, at most 255 bytes, said of each
+			     * row that does not say so yet; NULL: nobody is named */
+};
+
+enum { SONDE_FRAME_HEAD_BYTES = 96 }; /* enough of a frame's begin to know its length */
+
 /* ---- deliveries -------------------------------------------------------------------------- */
 
 enum sonde_verdict {
@@ -576,6 +603,9 @@ struct sonde_delivery {
 	uint64_t sequence; /* of this output, rising; the same when offered again */
 	uint32_t attempt;  /* 1 at first */
 	uint32_t reserved;
+	/* since 1.1 */
+	const struct sonde_frame *frame; /* NULL; of an output that takes frames: the same rows as
+					  * they lie in its queue on disk, and no batches */
 };
 
 /* What became of the rows emitted with a token, when every branch has let go of them. */
@@ -608,10 +638,11 @@ struct sonde_instance {
 
 /* Why rows are fewer than they were, on purpose. */
 enum sonde_reduction {
-	SONDE_FILTERED = 0,        /* a condition did not hold */
-	SONDE_SAMPLED,             /* others stand for them, by weight */
-	SONDE_AGGREGATED,          /* folded into others, which say so in their events */
-	SONDE_LIMITED,             /* above a rate that the user set */
+	SONDE_FILTERED = 0, /* a condition did not hold */
+	SONDE_SAMPLED,      /* others stand for them, by weight */
+	SONDE_AGGREGATED,   /* folded into others, which say so in their events */
+	SONDE_LIMITED,      /* above a rate that the user set */
+	SONDE_REPLAYED, /* under way when the daemon died, and read again from a queue on disk */
 	SONDE_REDUCTION_COUNT = 8, /* room to grow */
 };
 
@@ -875,6 +906,16 @@ struct sonde_host {
 	int (*hold_knobs)(struct sonde_instance *, const struct sonde_hold *);
 	int (*check_knob)(struct sonde_instance *, const char *knob, const char *value, char *error,
 			  size_t error_size);
+	int (*frame_write)(struct sonde_instance *, struct sonde_batch *const *batches,
+			   uint32_t count, struct sonde_frame *);
+	int (*frame_look)(const void *data, uint64_t length, struct sonde_frame *);
+	int (*frame_read)(struct sonde_instance *, const struct sonde_frame *,
+			  struct sonde_batch **batches, uint32_t capacity);
+	int (*frame_emit)(struct sonde_instance *, const struct sonde_frame *,
+			  const uint64_t *token);
+	int (*remember)(struct sonde_instance *, const void *data, size_t length);
+	int64_t (*recall)(struct sonde_instance *, void *buffer, size_t capacity);
+	bool (*is_replayed)(const struct sonde_batch *);
 };
 
 /* printf for the three services that take a message. Texts over 511 bytes are cut. */
@@ -1243,6 +1284,76 @@ static inline bool sonde_is_done(struct sonde_instance *instance, const struct s
 	return instance->host->is_done(instance, batch, (uint32_t)kind);
 }
 
+/* ---- frames ------------------------------------------------------------------------------ */
+
+/* Writes finished or emitted batches as one frame. Of `frame` size, kind, stream, sequence and
+ * level are the caller's; the rest is filled in, with data in memory of the daemon that is valid
+ * until the next frame is written on this thread. Originals and what was done at the source are not
+ * part of it. Since 1.1. -EMSGSIZE: more than a frame may hold (64 MiB): write fewer batches;
+ * -ENOMEM. */
+static inline int sonde_frame_write(struct sonde_instance *instance,
+				    struct sonde_batch *const *batches, uint32_t count,
+				    struct sonde_frame *frame)
+{
+	return instance->host->frame_write(instance, batches, count, frame);
+}
+
+/* Reads what stands before a frame, of which `length` bytes are there: size is the caller's, the
+ * rest is filled in; data points to what was given, `length` is that of the whole frame, of which
+ * not all need be there. The checksum is not looked at before sonde_frame_read(). Since 1.1.
+ * -EAGAIN: at least SONDE_FRAME_HEAD_BYTES are needed; -EBADMSG: no frame; -EPROTONOSUPPORT: of a
+ * version that this sonde does not read; -EMSGSIZE: longer than a frame may be. */
+static inline int sonde_frame_look(struct sonde_instance *instance, const void *data,
+				   uint64_t length, struct sonde_frame *ret_frame)
+{
+	return instance->host->frame_look(data, length, ret_frame);
+}
+
+/* Reads the batches of a frame that is there as a whole, which keep nothing of it: the caller owns
+ * them, and may add columns before it emits them. capacity is at least batch_count. Since 1.1.
+ * -EBADMSG: damaged, or not a frame: nothing of it was read; -ENOMEM. */
+static inline int sonde_frame_read(struct sonde_instance *instance, const struct sonde_frame *frame,
+				   struct sonde_batch **ret_batches, uint32_t capacity)
+{
+	return instance->host->frame_read(instance, frame, ret_batches, capacity);
+}
+
+/* Input: emits all rows of a frame under one token; settled(token, settlement) is called once, as
+ * for sonde_emit_token(): behind a queue on disk, when it is synced. Such a queue takes the frame
+ * as it is, and a frame that it has taken before, by stream and sequence, not again: its rows count
+ * as delivered. sonde_reserve() frame->memory_bytes first. Since 1.1. Errors are those of
+ * sonde_frame_read(), nothing was emitted then. */
+static inline int sonde_emit_frame(struct sonde_instance *instance, const struct sonde_frame *frame,
+				   uint64_t token)
+{
+	return instance->host->frame_emit(instance, frame, &token);
+}
+
+/* Processor that holds rows back: what it has to know, after a crash, of rows that it let go of
+ * before: at most SONDE_REMEMBERED_BYTES, kept in one piece with what it has emitted so far. Since
+ * 1.1. -ENOTSUP: no queue on disk stands before its pipeline, nothing is ever read again. */
+static inline int sonde_remember(struct sonde_instance *instance, const void *data, size_t length)
+{
+	return instance->host->remember(instance, data, length);
+}
+
+enum { SONDE_REMEMBERED_BYTES = 64 };
+
+/* In start(): what it remembered before the daemon died or was ended. Returns its length. Since
+ * 1.1. -ENOENT: nothing; -ENOSPC: it is longer than capacity. */
+static inline int64_t sonde_recall(struct sonde_instance *instance, void *buffer, size_t capacity)
+{
+	return instance->host->recall(instance, buffer, capacity);
+}
+
+/* Processor, in process(): whether it was given these rows before the daemon died, and what it
+ * remembers now is of a time when it had them. Since 1.1. */
+static inline bool sonde_is_replayed(struct sonde_instance *instance,
+				     const struct sonde_batch *batch)
+{
+	return instance->host->is_replayed(batch);
+}
+
 /* ---- admission, for inputs that can make their source wait ------------------------------- */
 
 /* Asks for room for `bytes` in every pipeline that this input feeds, before reading them. 0: the
@@ -1557,6 +1668,9 @@ struct sonde_plugin {
 	 * aggregate only with all that stands before it. The asks stay readable until the next
 	 * call. After each start() it is called again. */
 	int (*take)(struct sonde_instance *, const struct sonde_asks *asks, uint64_t *ret_taken);
+	/* since 1.1 */
+	uint32_t frames; /* output, not 0: takes what lies in its queue on disk as frames */
+	uint32_t reserved;
 };
 
 #define SONDE_PLUGIN_(kind_)                                                                       \
