@@ -23,3 +23,8 @@ int frame_read(const struct sonde_frame *frame, struct sonde_batch **ret_batches
 {
 	return -ENOTSUP;
 }
+
+int frame_rename(void *data, uint64_t length, const unsigned char stream[16], uint64_t sequence)
+{
+	return -ENOTSUP;
+}
