@@ -51,11 +51,12 @@ static void route_install_disk(struct route *route, const struct route_plan *pla
 	spool->takes_origins = plan->from_input;
 	spool->resource = plan->resource;
 	spool->settled_task = plan->settled;
-	if (plan->is_committed && !spool->is_committed)
+	spool->appended_task = plan->appended;
+	if (plan->appended && !spool->is_committed)
 		spool->sendable = journal_last(spool->journal);
-	else if (!plan->is_committed)
+	else if (!plan->appended)
 		spool->sendable = UINT64_MAX;
-	spool->is_committed = plan->is_committed;
+	spool->is_committed = plan->appended != NULL;
 }
 
 void route_install(struct route *route, const struct route_plan *plan)
@@ -459,6 +460,11 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 				      reason ? reason : loss_name(loss), uncertain);
 	}
 	batch_release(batch);
+}
+
+bool route_gives_frames(const struct route *route)
+{
+	return route->spool && route->spool->takes_frames;
 }
 
 uint64_t route_take(struct route *route, struct sonde_frame *ret_frame)

@@ -26,7 +26,8 @@ struct route_plan {
 	struct loop *sender_loop, *receiver_loop;
 	struct loop_task *room, *arrived;
 	bool to_pipeline;
-	bool is_committed;         /* its sender is a pipeline that reads from disk: see commit.h */
+	struct loop_task
+		*appended;         /* of a sender that commits what it appends; NULL: it does not */
 	bool takes_frames;         /* its receiver wants what lies on disk as it is */
 	struct loop_task *settled; /* of a pipeline that reads from disk: to be told */
 	const struct resource *resource; /* of an input that sends there */
@@ -105,6 +106,9 @@ bool route_take_back(struct route *route, size_t bytes);
 
 /* The oldest batch, held until it is settled; NULL: empty. */
 struct sonde_batch *route_pop(struct route *route);
+
+/* Whether its rows are to be taken as frames. */
+bool route_gives_frames(const struct route *route);
 
 /* The same of a route on disk whose receiver takes frames: the frame of a record, whose number is
  * returned; 0: empty. */

@@ -270,6 +270,19 @@ void spool_try_later(struct spool *spool)
 	loop_post(spool->disk, &spool->look);
 }
 
+void spool_send(struct spool *spool, uint64_t number)
+{
+	struct route *route = spool->route;
+
+	pthread_mutex_lock(&route->mutex);
+	if (spool->is_committed && number > spool->sendable) {
+		spool->sendable = number;
+		if (route->receiver_loop)
+			loop_post(route->receiver_loop, route->arrived);
+	}
+	pthread_mutex_unlock(&route->mutex);
+}
+
 void spool_released(struct spool *spool, uint64_t below)
 {
 	journal_release(spool->journal, below);

@@ -74,8 +74,9 @@ struct spool {
 
 	struct loop_task sync, look;
 	struct loop_timer retry;
-	struct loop_task
-		*settled_task; /* posted to the receiver's loop when something is settled */
+	/* Posted to the sender's loop when it has to commit, to the receiver's when something is
+	 * settled. */
+	struct loop_task *appended_task, *settled_task;
 };
 
 struct spool_settings {
@@ -104,6 +105,9 @@ int spool_cut(struct spool *spool, uint64_t above);
 
 /* Records below that number are not needed any more, as a commit says. On the disk's thread. */
 void spool_released(struct spool *spool, uint64_t below);
+
+/* Records up to that number may be popped from now on, as a commit says. */
+void spool_send(struct spool *spool, uint64_t number);
 
 /* On the sender's thread: writes what is pending. -EAGAIN: there is no room for it yet. */
 int spool_flush(struct spool *spool);

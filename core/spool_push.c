@@ -93,6 +93,8 @@ static void spool_appended(struct spool *spool, struct waiting *waiting)
 	}
 	if (!spool->is_committed)
 		spool_tell_arrived(spool);
+	else if (spool->route->sender_loop)
+		loop_post(spool->route->sender_loop, spool->appended_task);
 }
 
 /* Locked: keeps a batch in memory if its turn comes right behind those that are there. */
