@@ -143,10 +143,9 @@ void journal_reading_free(struct journal_reading *reading); /* before the journa
 int journal_read(struct journal_reading *reading, uint64_t number,
 		 struct journal_record *ret_record, struct journal_loss *ret_skipped);
 
-/* Records below that number are in use: journal_drop_oldest() leaves them. It only rises. Returns
- * the number of the first that is still there at or above `number - 1`, to see that this one was
- * not dropped before; 0: none. */
-uint64_t journal_protect(struct journal *journal, uint64_t number);
+/* Records up to that number are in use: journal_drop_oldest() leaves them, until they are released.
+ * False: that one is not there any more. */
+bool journal_protect(struct journal *journal, uint64_t number);
 
 /* ---- the front --------------------------------------------------------------------------- */
 
