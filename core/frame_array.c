@@ -9,10 +9,11 @@
 enum {
 	SAMPLES = 64,
 	FEW_VALUES = 6, /* among the samples of a plane */
-	SOME_VALUES = 40,
+	SOME_VALUES = 42,
 	SLOTS_SHIFT = 9,    /* of a palette being made: twice as many as it holds */
 	PALETTE_START = 16, /* different values that are always tried */
-	PATCH_PRICE = 12,   /* of a word that is set apart, in bytes */
+	STEADY_BITS = 3,    /* that steps must be shorter by: they are harder to foresee */
+	PATCH_PRICE = 14,   /* of a word that is set apart, in bytes */
 };
 
 /* ---- bytes -------------------------------------------------------------------------------- */
@@ -198,7 +199,7 @@ static bool is_steady(const uint64_t *words, uint32_t count, uint64_t lowest)
 		steps += bit_count(zigzag(words[i] - words[i - 1]));
 		whole += bit_count(words[i] - lowest);
 	}
-	return steps + taken < whole;
+	return steps + taken * STEADY_BITS < whole;
 }
 
 /* Splits words into the planes of their lowest bytes. */

@@ -10,8 +10,8 @@
 enum {
 	LEVEL_USUAL = 1,
 	LEVEL_LAST = 19,
-	BLOCK_BYTES = 1024, /* of ids: they are worth a code of their own */
-	MATCH_BYTES = 6,    /* that repeat: shorter ones cost more than they save */
+	BLOCK_BYTES = 512, /* on both sides: they are worth codes of their own */
+	MATCH_BYTES = 6,   /* that repeat: shorter ones cost more than they save */
 };
 
 /* ---- batches ----------------------------------------------------------------------------- */
@@ -98,6 +98,18 @@ static void copy_parts(const struct frame_memory *memory, uint32_t first, uint32
 	}
 }
 
+/* Whether what follows a part is so unlike it that it had better have a code of its own: texts and
+ * tables before numbers, and ids behind them. */
+static bool ends_block(const uint32_t *lengths, uint32_t part)
+{
+	uint32_t words = lengths[FRAME_TEXTS] + lengths[FRAME_TABLES];
+	uint32_t numbers = lengths[FRAME_FEW] + lengths[FRAME_SOME];
+
+	if (part == FRAME_TABLES)
+		return words >= BLOCK_BYTES && numbers >= BLOCK_BYTES * 4;
+	return part == FRAME_SOME && lengths[FRAME_IDS] >= BLOCK_BYTES;
+}
+
 /* One stream of the lengths and the parts. */
 static int pack_parts(struct frame_memory *memory, const uint32_t *lengths, uint64_t raw_bytes,
 		      int level, ZSTD_outBuffer *out)
@@ -117,7 +129,7 @@ static int pack_parts(struct frame_memory *memory, const uint32_t *lengths, uint
 	left = ZSTD_compressStream2(memory->compressor, out, &in, ZSTD_e_continue);
 	for (uint32_t i = 0; i < FRAME_PARTS_PACKED && !ZSTD_isError(left); i++) {
 		bool last = i == FRAME_PARTS_PACKED - 1;
-		bool ends = i + 1 == FRAME_IDS && lengths[FRAME_IDS] >= BLOCK_BYTES;
+		bool ends = !last && ends_block(lengths, i);
 
 		in = (ZSTD_inBuffer){ .src = memory->parts[i].data, .size = lengths[i] };
 		left = ZSTD_compressStream2(memory->compressor, out, &in,
