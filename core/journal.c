@@ -189,6 +189,7 @@ static void written_set(struct journal *journal, uint64_t written)
 	pthread_mutex_lock(&journal->lock);
 	journal->active->written = written;
 	journal->active->dirty = true;
+	journal->flushed = journal->active->last;
 	pthread_mutex_unlock(&journal->lock);
 }
 
@@ -243,6 +244,25 @@ static uint64_t segment_room(struct journal *journal, uint64_t record_bytes)
 	return room > record_bytes ? room : record_bytes;
 }
 
+/* The head of the segment that comes next. */
+static void head_begin(struct journal *journal)
+{
+	struct journal_head *head = &journal->head;
+	const struct segment *before = NULL;
+
+	pthread_mutex_lock(&journal->lock);
+	if (journal->segment_count)
+		before = journal->segments[journal->segment_count - 1];
+	head->first = journal->last + 1;
+	head->made_ns = clock_wall_ns();
+	head->before_first = before ? before->first : 0;
+	head->before = (struct journal_tally){ 0 };
+	if (before)
+		head->before = (struct journal_tally){ before->last, before->records, before->rows,
+						       before->events };
+	pthread_mutex_unlock(&journal->lock);
+}
+
 int write_resume(struct journal *journal, struct segment *segment)
 {
 	int file = segment_open(journal->directory, segment->first, O_RDWR);
@@ -284,8 +304,7 @@ int write_roll(struct journal *journal, uint64_t record_bytes)
 	segment = malloc(sizeof(*segment));
 	if (!segment)
 		return -ENOMEM;
-	journal->head.first = journal->last + 1;
-	journal->head.made_ns = clock_wall_ns();
+	head_begin(journal);
 	result = segment_make(journal->directory, &journal->head, &journal->positions, record_bytes,
 			      segment_room(journal, record_bytes), segment, &file);
 	if (!result) {
@@ -309,7 +328,6 @@ int write_roll(struct journal *journal, uint64_t record_bytes)
 	segments_sum(journal);
 	pthread_mutex_unlock(&journal->lock);
 	pthread_mutex_lock(&journal->front_lock);
-	journal->mark.newest = segment->first;
 	(void)mark_put(journal); /* the file itself says so too */
 	front_follow(journal);
 	pthread_mutex_unlock(&journal->front_lock);
@@ -396,10 +414,12 @@ static int write_record(struct journal *journal, struct journal_record *record,
 		return result;
 	pthread_mutex_lock(&journal->lock);
 	active->end += record_bytes;
-	if (is_long)
-		active->written = active->end;
 	active->dirty = true;
 	active->last = journal->last = numbered.number;
+	if (is_long) {
+		active->written = active->end;
+		journal->flushed = journal->last;
+	}
 	active->records++;
 	active->rows += record->rows;
 	active->events += record->events;

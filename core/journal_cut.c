@@ -68,6 +68,7 @@ static int cut_locked(struct journal *journal, uint64_t above)
 		return result;
 	/* Numbers that were passed over are not given a second time. */
 	journal->last = journal->last > next ? journal->last : above;
+	journal->flushed = journal->last;
 	journal->synced = minimum(journal->synced, above);
 	journal->protected = minimum(journal->protected, above + 1);
 	segments_sum(journal);
@@ -81,8 +82,10 @@ int journal_cut(struct journal *journal, uint64_t above)
 	pthread_mutex_lock(&journal->write_lock);
 	pthread_mutex_lock(&journal->front_lock);
 	result = cut_locked(journal, above);
-	if (!result)
+	if (!result) {
+		(void)mark_put(journal);
 		front_follow(journal);
+	}
 	pthread_mutex_unlock(&journal->front_lock);
 	if (!result)
 		write_positions(journal);

@@ -159,7 +159,6 @@ int journal_release(struct journal *journal, uint64_t below)
 		journal->protected = journal->released;
 	pthread_mutex_unlock(&journal->lock);
 	if (rises) {
-		journal->mark.released = below;
 		result = mark_put(journal);
 		front_follow(journal);
 	}

@@ -24,7 +24,8 @@ int head_put_file(int file, struct journal_head *head)
 	int result;
 
 	head->made_ns = clock_wall_ns();
-	head->first = 0;
+	head->first = head->before_first = 0;
+	head->before = (struct journal_tally){ 0 };
 	head->stream_count = head->streams_check = 0;
 	journal_head_write(JOURNAL_HEAD_OF_JOURNAL, head, bytes);
 	result = file_write_at(file, bytes, JOURNAL_MARK_OFFSET, 0);
@@ -116,6 +117,10 @@ int mark_put(struct journal *journal)
 {
 	unsigned char bytes[JOURNAL_MARK_BYTES];
 
+	pthread_mutex_lock(&journal->lock);
+	journal->mark.given = journal->flushed;
+	journal->mark.released = journal->released;
+	pthread_mutex_unlock(&journal->lock);
 	journal->mark.counter++;
 	journal_mark_write(&journal->mark, bytes);
 	return file_write_at(journal->head_file, bytes, sizeof(bytes),

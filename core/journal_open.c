@@ -211,9 +211,9 @@ static bool numbers_skip(struct journal *journal, bool damaged)
 	unsigned char boot[16];
 
 	boot_read(boot);
-	if (marked && journal->mark.newest > journal->last + 1) {
-		journal->last = journal->mark.newest;
-		lost = true; /* the segment that began there is missing */
+	if (marked && journal->mark.given > journal->last) {
+		journal->last = journal->mark.given;
+		lost = true; /* the end is missing */
 	}
 	if (journal->mark.released > journal->last + 1)
 		journal->last = journal->mark.released - 1;
@@ -278,7 +278,7 @@ static int recover(struct journal *journal, struct recovery *recovery)
 	(void)unlinkat(journal->directory, JOURNAL_SEGMENT_NEW, 0);
 	skipped = numbers_skip(journal, damaged->bytes || damaged->records);
 	last_settle(journal, skipped);
-	journal->synced = 0;
+	journal->flushed = journal->last;
 	journal->released = journal->mark.released;
 	journal->protected = journal->released;
 	(void)mark_put(journal);

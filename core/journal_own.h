@@ -40,6 +40,7 @@ struct journal {
 	struct segment **segments; /* by their numbers */
 	uint32_t segment_count, segment_capacity;
 	uint64_t last;      /* number that was given, or skipped, last */
+	uint64_t flushed;   /* of the last record that the kernel has */
 	uint64_t synced;    /* as journal_synced() says */
 	uint64_t released;  /* below it */
 	uint64_t protected; /* below it too */
@@ -90,7 +91,7 @@ int write_resume(struct journal *journal, struct segment *segment);
 
 /* Counts what was released of the first segment, and removes segments that nobody needs. */
 void front_follow(struct journal *journal);
-/* Writes down what journal->mark says. */
+/* Writes down up to where it is released, and what numbers were given. */
 int mark_put(struct journal *journal);
 /* A segment was taken away by other means. */
 void front_close(struct journal *journal);

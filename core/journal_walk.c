@@ -9,6 +9,7 @@
 
 enum {
 	CHUNK_BYTES = 256 << 10, /* read at once: what then still lies in the cache of the CPU */
+	BLOCK_BYTES = 4096,      /* of a disk that fails: what is given up at once */
 	KEPT_BYTES = 1 << 20,    /* more is given back when another segment is begun */
 };
 
@@ -64,15 +65,33 @@ static void buffer_move(struct journal_walk *walk, uint64_t offset)
 	walk->base = offset;
 }
 
+/* What the disk has lost of a file is read as bytes that no record consists of. */
+static ssize_t block_read(int fd, unsigned char *buffer, size_t length, uint64_t offset)
+{
+	size_t left = BLOCK_BYTES - offset % BLOCK_BYTES;
+	ssize_t count = pread(fd, buffer, length, (off_t)offset);
+
+	if (count >= 0 || errno != EIO)
+		return count;
+	if (length > left) {
+		length = left;
+		count = pread(fd, buffer, length, (off_t)offset);
+		if (count >= 0 || errno != EIO)
+			return count;
+	}
+	memset(buffer, 0xff, length);
+	return (ssize_t)length;
+}
+
 /* Reads on until `bytes` are there, and as much more as there is room for. */
 static int buffer_fill(struct journal_walk *walk, size_t bytes)
 {
 	while (walk->length < bytes && walk->base + walk->length < walk->limit) {
 		uint64_t left = walk->limit - walk->base - walk->length;
 		size_t room = walk->capacity - walk->length;
-		ssize_t count = pread(walk->fd, walk->buffer + walk->length,
-				      room < left ? room : (size_t)left,
-				      (off_t)(walk->base + walk->length));
+		ssize_t count =
+			block_read(walk->fd, walk->buffer + walk->length,
+				   room < left ? room : (size_t)left, walk->base + walk->length);
 
 		if (count < 0 && errno == EINTR)
 			continue;
