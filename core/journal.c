@@ -193,6 +193,14 @@ static void written_set(struct journal *journal, uint64_t written)
 	pthread_mutex_unlock(&journal->lock);
 }
 
+/* The file is not as it should be behind what is written: nothing more is added to it. */
+static void written_fail(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal->active->failed = true;
+	pthread_mutex_unlock(&journal->lock);
+}
+
 int write_flush(struct journal *journal)
 {
 	size_t length = buffered(journal);
@@ -214,7 +222,9 @@ void write_seal(struct journal *journal)
 
 	if (!active)
 		return;
+	pthread_mutex_lock(&journal->lock);
 	sealed = *active;
+	pthread_mutex_unlock(&journal->lock);
 	if (!write_flush(journal))
 		(void)segment_seal(journal->active_file, journal->head.id, &sealed);
 	pthread_mutex_lock(&journal->lock);
@@ -361,7 +371,7 @@ static int write_long(struct journal *journal, const struct journal_record *reco
 			int error = count < 0 ? errno : EIO;
 
 			if (ftruncate(journal->active_file, (off_t)active->written))
-				active->failed = true;
+				written_fail(journal);
 			return -error;
 		}
 		offset += (uint64_t)count;
@@ -440,7 +450,7 @@ static int append_locked(struct journal *journal, struct journal_record *record)
 {
 	uint64_t bytes =
 		journal_record_bytes(record->origin ? strlen(record->origin) : 0, record->length);
-	bool begins = !fits_active(journal, bytes);
+	bool begins;
 	int result;
 
 	if (record->sequence) {
@@ -451,6 +461,7 @@ static int append_locked(struct journal *journal, struct journal_record *record)
 			return result;
 	}
 	pthread_mutex_lock(&journal->lock);
+	begins = !fits_active(journal, bytes);
 	result = room_check(journal, bytes, begins);
 	pthread_mutex_unlock(&journal->lock);
 	if (!result && begins)

@@ -46,10 +46,10 @@ static int head_get(int file, struct journal_head *ret_head, bool *ret_new, bool
 	ssize_t length = pread(file, bytes, sizeof(bytes), 0);
 	int result;
 
-	if (length < 0)
-		return -errno;
 	*ret_new = !length;
-	*ret_damaged = false;
+	*ret_damaged = length < 0 && errno == EIO;
+	if (length < 0)
+		return *ret_damaged ? 0 : -errno;
 	if (!length)
 		return 0;
 	result = journal_head_read(JOURNAL_HEAD_OF_JOURNAL, bytes, (size_t)length, &head);

@@ -188,6 +188,7 @@ int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 	CLEANUP(walk_release) struct journal_walk walk = { .fd = -1 };
 	struct journal_place place = { .first = segment->first, .offset = segment->start };
 	struct journal_record_head head;
+	uint64_t seen = segment->first - 1; /* number of the last whose head was whole */
 	int result;
 
 	memcpy(place.id, id, sizeof(place.id));
@@ -197,8 +198,8 @@ int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 	segment->end = segment->start;
 	while (!(result = walk_next(&walk, &head)) && head.number <= up_to) {
 		loss->bytes += walk.skipped_bytes;
-		if (walk.skipped_bytes && head.number > segment->last + 1)
-			loss->records += head.number - segment->last - 1;
+		loss->records += head.number - seen - 1; /* which rise by one */
+		seen = head.number;
 		result = scan_record(&walk, &head, segment, positions, loss);
 		if (result)
 			return result;
@@ -207,8 +208,8 @@ int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 		return result;
 	if (result)
 		loss->bytes += walk.skipped_bytes;
-	if (result && walk.has_foot && walk.foot.tally.last > segment->last)
-		loss->records += walk.foot.tally.last - segment->last;
+	if (result && walk.has_foot && walk.foot.tally.last > seen)
+		loss->records += walk.foot.tally.last - seen;
 	segment->written = segment->end;
 	return 0;
 }
