@@ -215,18 +215,21 @@ int write_flush(struct journal *journal)
 	return result;
 }
 
-void write_seal(struct journal *journal)
+int write_seal(struct journal *journal)
 {
 	struct segment *active = journal->active;
 	struct segment sealed;
+	int result;
 
 	if (!active)
-		return;
+		return 0;
+	result = write_flush(journal);
+	if (result)
+		return result;
 	pthread_mutex_lock(&journal->lock);
 	sealed = *active;
 	pthread_mutex_unlock(&journal->lock);
-	if (!write_flush(journal))
-		(void)segment_seal(journal->active_file, journal->head.id, &sealed);
+	(void)segment_seal(journal->active_file, journal->head.id, &sealed);
 	pthread_mutex_lock(&journal->lock);
 	active->bytes = sealed.bytes;
 	active->has_foot = sealed.has_foot;
@@ -236,6 +239,7 @@ void write_seal(struct journal *journal)
 	journal->active = NULL;
 	segments_sum(journal);
 	pthread_mutex_unlock(&journal->lock);
+	return 0;
 }
 
 /* Of the next segment: as much as is due, of what the limit leaves. Under write_lock. */

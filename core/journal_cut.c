@@ -59,7 +59,9 @@ static int cut_locked(struct journal *journal, uint64_t above)
 	next = journal->segments[journal->segment_count - 1]->last;
 	if (above >= next) /* only numbers lie above that no record has */
 		return 0;
-	write_seal(journal);
+	result = write_seal(journal);
+	if (result)
+		return result;
 	front_close(journal);
 	result = segments_cut(journal, above);
 	if (!result)

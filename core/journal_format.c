@@ -100,7 +100,8 @@ bool journal_segment_parse(const char *name, uint64_t *ret_first)
 		    __builtin_add_overflow(first, (uint64_t)(name[i] - '0'), &first))
 			return false;
 	}
-	if (strcmp(name + 20, JOURNAL_SEGMENT_SUFFIX) != 0 || !first)
+	if (strcmp(name + 20, JOURNAL_SEGMENT_SUFFIX) != 0 || !first ||
+	    first > JOURNAL_NUMBER_LIMIT)
 		return false;
 	*ret_first = first;
 	return true;
@@ -165,7 +166,9 @@ int journal_head_read(enum journal_head_kind kind, const void *bytes, size_t len
 	name_length = le32toh(from.name_length);
 	if (!ret_head->version || name_length > JOURNAL_NAME_LIMIT ||
 	    ret_head->length != sizeof(from) + journal_aligned(name_length) ||
-	    ret_head->stream_count > JOURNAL_STREAMS_LIMIT)
+	    ret_head->stream_count > JOURNAL_STREAMS_LIMIT ||
+	    ret_head->first > JOURNAL_NUMBER_LIMIT ||
+	    (ret_head->before_first && ret_head->before.last >= ret_head->first))
 		return -EBADMSG;
 	memcpy(ret_head->id, from.id, sizeof(ret_head->id));
 	memcpy(ret_head->name, (const char *)bytes + sizeof(from), name_length);
@@ -201,7 +204,8 @@ bool journal_mark_read(const void *bytes, struct journal_mark *ret_mark)
 					   .released = le64toh(from.released),
 					   .given = le64toh(from.given) };
 	memcpy(ret_mark->boot, from.boot, sizeof(from.boot));
-	return true;
+	return ret_mark->given <= JOURNAL_NUMBER_LIMIT &&
+	       ret_mark->released <= JOURNAL_NUMBER_LIMIT;
 }
 
 void journal_foot_write(const struct journal_place *place, const struct journal_foot *foot,
@@ -233,7 +237,7 @@ bool journal_foot_read(const struct journal_place *place, const void *bytes,
 				      .end = le64toh(from.end),
 				      .tally = tally_read(&from.tally) };
 	if (foot.end != place->offset || foot.start > foot.end || foot.start < JOURNAL_HEAD_BYTES ||
-	    foot.start % JOURNAL_ALIGNMENT ||
+	    foot.start % JOURNAL_ALIGNMENT || foot.tally.last > JOURNAL_NUMBER_LIMIT ||
 	    (foot.tally.records && foot.tally.last < place->first))
 		return false;
 	*ret_foot = foot;
@@ -298,5 +302,5 @@ bool journal_record_head_read(const struct journal_place *place, const void *byt
 						  .events = le64toh(from.events),
 						  .sequence = le64toh(from.sequence) };
 	memcpy(ret_head->stream, from.stream, sizeof(from.stream));
-	return ret_head->number >= place->first;
+	return ret_head->number >= place->first && ret_head->number <= JOURNAL_NUMBER_LIMIT;
 }

@@ -25,6 +25,9 @@ enum {
 	JOURNAL_SEGMENT_NAME_BYTES = 32,
 };
 
+/* Higher ones are taken for damage: numbers do not come so far. */
+#define JOURNAL_NUMBER_LIMIT (UINT64_C(1) << 62)
+
 enum journal_head_kind { JOURNAL_HEAD_OF_JOURNAL, JOURNAL_HEAD_OF_SEGMENT };
 
 /* What a segment came to. */

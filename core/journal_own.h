@@ -81,8 +81,9 @@ int write_flush(struct journal *journal);
 int write_roll(struct journal *journal, uint64_t record_bytes);
 /* What the positions come to, where others look. */
 void write_positions(struct journal *journal);
-/* Ends the one that is written; what cannot be flushed is left. */
-void write_seal(struct journal *journal);
+/* Ends the one that is written. -errno: what is in its buffer cannot be flushed, it is as it was.
+ */
+int write_seal(struct journal *journal);
 
 /* Goes on in a segment that has room. 0 or -errno: it is as it was. */
 int write_resume(struct journal *journal, struct segment *segment);

@@ -226,6 +226,7 @@ static int reading_seek(struct journal_reading *reading)
 		}
 		reading->segment = segment;
 		reading->walk.limit = segment.written;
+		reading->walk.highest = segment.last;
 		return result;
 	}
 }

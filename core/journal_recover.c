@@ -157,7 +157,7 @@ static int last_recover(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 /* The head of the next segment says what this one came to: what is missing is told by reading. */
 static bool segment_told(struct segment *segment, const struct journal_head *next)
 {
-	if (next->before_first != segment->first || next->before.last < segment->first)
+	if (next->before_first != segment->first || next->before.last + 1 < segment->first)
 		return false;
 	segment_tally(segment, &next->before);
 	return true;
@@ -180,6 +180,7 @@ int recovery_count(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 		   struct journal_loss *loss)
 {
 	struct journal_head next = { 0 };
+	uint64_t before = UINT64_MAX;
 	int result = 0;
 
 	for (uint32_t i = recovery->count; !result && i-- > 0;) {
@@ -193,6 +194,9 @@ int recovery_count(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 			result = last_recover(directory, id, segment, i ? segment - 1 : NULL,
 					      positions, &head, &own);
 		next = segment->has_head ? head : (struct journal_head){ 0 };
+		if (segment->last >= before) /* numbers of the next: what it says is not so */
+			segment->last = before - 1;
+		before = segment->first;
 		segment->damaged = segment->damaged || own.bytes || own.records;
 		loss->records += own.records;
 		loss->rows += own.rows;

@@ -29,6 +29,7 @@ void walk_begin(struct journal_walk *walk, int fd, const struct journal_place *s
 	walk->next = start->offset;
 	walk->limit = limit;
 	walk->number = 0;
+	walk->highest = JOURNAL_NUMBER_LIMIT;
 	walk->skipped_bytes = 0;
 	walk->has_foot = false;
 	walk->length = 0;
@@ -132,7 +133,7 @@ static bool is_record(struct journal_walk *walk, const unsigned char *at, int64_
 		      struct journal_record_head *ret_head)
 {
 	return journal_record_head_read(&walk->place, at, (size_t)there, ret_head) &&
-	       ret_head->number > walk->number;
+	       ret_head->number > walk->number && ret_head->number <= walk->highest;
 }
 
 static bool is_foot(struct journal_walk *walk, const unsigned char *at, int64_t there)
