@@ -467,6 +467,15 @@ void batch_mark_replayed(struct sonde_batch *head)
 	head->done |= UINT32_C(1) << BATCH_REPLAYED_BIT;
 }
 
+bool batch_is_awaited(struct sonde_batch *head)
+{
+	for (const struct batch *batch = batch_of(head); batch; batch = batch->parent) {
+		if (batch->receipts.count)
+			return true;
+	}
+	return false;
+}
+
 struct sonde_batch *batch_alone(struct sonde_batch *head)
 {
 	struct sonde_batch *derived;

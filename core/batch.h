@@ -47,6 +47,9 @@ void batch_finish(struct sonde_batch *batch);
 enum { BATCH_REPLAYED_BIT = 31 };
 void batch_mark_replayed(struct sonde_batch *batch);
 
+/* Whether somebody waits for its rows, or for those that it keeps in memory by being derived. */
+bool batch_is_awaited(struct sonde_batch *batch);
+
 /* A finished batch that nobody else holds: this one, without another reference, or one derived from
  * it, finished too. NULL: no memory. */
 struct sonde_batch *batch_alone(struct sonde_batch *batch);

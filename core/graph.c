@@ -326,9 +326,9 @@ static int graph_build(struct graph *graph)
 	for (uint32_t i = 0; i < config->pipeline_count && !result; i++)
 		result = graph_connect_outputs(graph, &graph->pipelines[i]);
 	if (!result)
-		result = graph_plan_commits(graph);
-	if (!result)
 		result = graph_inherit_routes(graph);
+	if (!result)
+		result = graph_plan_commits(graph);
 	return result ? result : graph_hold_configs(graph);
 }
 
