@@ -177,7 +177,8 @@ struct hop_event {
 	const char *detail;  /* for people: what is behind the reason; "" where nothing is */
 };
 
-/* Whether there was one. Connections take turns, a message each. */
+/* Whether there was one. Connections take turns, a message each. `wake` is not called again before
+ * this has said false: who stops sooner goes on without it. */
 bool hop_next(struct hop *hop, struct hop_event *ret_event);
 
 /* ---- dialers ----------------------------------------------------------------------------- */
@@ -245,8 +246,10 @@ int64_t hop_heard_ns(const struct hop_connection *connection);
  * more and the peer feels it; it is not called silent meanwhile. Its HOP_CLOSED waits, too. */
 void hop_pause(struct hop_connection *connection, bool paused);
 
-/* Sends what is queued for at most `linger_ns`, then closes; 0: closes at once. No message of it
- * comes any more, but HOP_CLOSED with HOP_BY_OWNER, also if it is paused. */
+/* Sends what is queued and then waits for the peer to close, for `linger_ns` in all at most; 0:
+ * closes at once, and what was just sent may not arrive. What comes meanwhile is thrown away: no
+ * message of it is handed out any more, but HOP_CLOSED with HOP_BY_OWNER is, also if it is paused.
+ */
 void hop_close(struct hop_connection *connection, int64_t linger_ns);
 
 /* ---- figures ----------------------------------------------------------------------------- */
