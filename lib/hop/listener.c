@@ -202,14 +202,24 @@ static int member_add(struct hop_listener *listener, struct hop *hop)
 	return 0;
 }
 
+/* With the lock. Of the same URL; a port that the kernel is to choose may be another's, too. */
+static struct hop_listener *listener_find(const char *url, const char *name)
+{
+	size_t length = strlen(url);
+	bool is_any = length > 2 && !strcmp(url + length - 2, ":0");
+	struct hop_listener *listener = listeners;
+
+	while (listener && (strcmp(listener->url, url) || (is_any && strcmp(listener->name, name))))
+		listener = listener->next;
+	return listener;
+}
+
 /* With the lock. */
 static int listener_join(struct hop *hop, const char *url, char *error, size_t error_size)
 {
-	struct hop_listener *listener = listeners;
+	struct hop_listener *listener = listener_find(url, hop->settings.name);
 	int result = 0;
 
-	while (listener && strcmp(listener->url, url))
-		listener = listener->next;
 	if (listener && strcmp(listener->name, hop->settings.name)) {
 		(void)snprintf(error, error_size, "%s listens at %s already", listener->name, url);
 		return -EADDRINUSE;
