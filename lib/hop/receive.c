@@ -13,7 +13,7 @@
 /* What to do when all that came is looked at. */
 enum intake_result { RECEIVE_MORE, RECEIVE_SUSPENDED, RECEIVE_OVER };
 
-enum { ALERT_LINGER_MS = 500 };
+enum { ALERT_LINGER_MS = 250 };
 
 /* ---- messages ---------------------------------------------------------------------------- */
 

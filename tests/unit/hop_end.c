@@ -216,6 +216,15 @@ uint32_t open_files(void)
 	return count;
 }
 
+void open_files_return_to(uint32_t count)
+{
+	int64_t end_ns = clock_ns() + PATIENCE_MS * MS_NS;
+
+	while (open_files() > count && clock_ns() < end_ns)
+		(void)usleep(TURN_MS * 1000);
+	assert_true(open_files() <= count);
+}
+
 /* ---- certificates ------------------------------------------------------------------------ */
 
 void authority_run(const char *directory, const char *const *arguments)

@@ -51,8 +51,10 @@ void pair_open(struct pair *pair, const char *url, struct hop_settings listener,
 	       struct hop_settings dialer);
 void pair_close(struct pair *pair);
 
-/* Descriptors that this process has. */
+/* Descriptors that this process has; and it has no more than so many before long, since nng closes
+ * some on a thread of its own. */
 uint32_t open_files(void);
+void open_files_return_to(uint32_t count);
 
 /* What scripts/test-authority makes in a new directory, to be removed; and once more in it. */
 char *authority_make(const char *const *arguments);

@@ -368,14 +368,12 @@ static void an_address_is_free_again_when_the_last_has_left_it(void **state)
 	pair_close(&pair);
 }
 
-static void an_end_leaves_no_descriptor_and_no_thread_of_work_behind(void **state)
+static void an_end_leaves_no_descriptor_behind(void **state)
 {
 	struct pair pair;
 	uint32_t before;
 
-	(void)state;
-	open_plain(&pair);
-	pair_close(&pair);
+	(void)state; /* nng is at work since the first test, with descriptors of its own */
 	before = open_files();
 	for (int i = 0; i < 10; i++) {
 		open_plain(&pair);
@@ -383,7 +381,7 @@ static void an_end_leaves_no_descriptor_and_no_thread_of_work_behind(void **stat
 			(void)send_letters(pair.dialed, 1, 'x', 10000);
 		pair_close(&pair);
 	}
-	assert_int_equal(open_files(), before);
+	open_files_return_to(before);
 }
 
 int main(void)
@@ -403,7 +401,7 @@ int main(void)
 		cmocka_unit_test(replicas_share_a_listener_and_its_connections),
 		cmocka_unit_test(an_address_of_another_owner_in_this_process_is_refused_by_name),
 		cmocka_unit_test(an_address_is_free_again_when_the_last_has_left_it),
-		cmocka_unit_test(an_end_leaves_no_descriptor_and_no_thread_of_work_behind),
+		cmocka_unit_test(an_end_leaves_no_descriptor_behind),
 	};
 
 	return cmocka_run_group_tests_name("hop", tests, NULL, NULL);
