@@ -23,7 +23,8 @@ enum message_type {
 	MESSAGE_HELLO = 1, /* up, first: a greeting */
 	MESSAGE_WELCOME,   /* down, its answer: a greeting */
 	MESSAGE_REFUSAL,   /* either way, last: a code and a text */
-	MESSAGE_FRAME,     /* up: a frame; the sequence is the oldest of its stream not given up */
+	MESSAGE_FRAME,     /* up: a position, and the frame of it; the sequence is the oldest
+			      of its stream that the edge still has */
 	MESSAGE_ACK,       /* down: a position */
 	MESSAGE_REFUSED,   /* down: a position, a code and a text */
 	MESSAGE_HEARTBEAT, /* either way: nothing */

@@ -6,7 +6,7 @@
 
 #include <sonde/plugin.h>
 
-#include "hop.h"
+#include "buffer.h"
 
 enum {
 	STATEMENT_ACCOUNTS = 1024,
@@ -36,9 +36,9 @@ void statement_clear(struct statement *statement);
 /* That of this daemon, now. -ENOMEM. */
 int statement_gather(struct sonde_instance *instance, const char *name, struct statement *ret);
 
-/* As a frame. -ENOMEM and others. */
+/* As a frame, in the place of what the buffer holds. -ENOMEM and others. */
 int statement_write(struct sonde_instance *instance, const struct statement *statement,
-		    struct hop_buffer **ret_buffer);
+		    struct buffer *ret_frame);
 
 /* From the batches of a frame. -EBADMSG: it is none; -ENOMEM. */
 int statement_read(struct sonde_instance *instance, struct sonde_batch *const *batches,

@@ -198,11 +198,10 @@ static struct sonde_batch *statement_batch(struct sonde_instance *instance,
 }
 
 int statement_write(struct sonde_instance *instance, const struct statement *statement,
-		    struct hop_buffer **ret_buffer)
+		    struct buffer *ret_frame)
 {
 	struct sonde_frame frame = { .size = sizeof(frame), .kind = SONDE_FRAME_LEDGER };
 	struct sonde_batch *batch = statement_batch(instance, statement);
-	struct hop_buffer *buffer;
 	int result;
 
 	if (!batch)
@@ -212,11 +211,10 @@ int statement_write(struct sonde_instance *instance, const struct statement *sta
 	sonde_batch_release(instance, batch);
 	if (result)
 		return result;
-	buffer = hop_buffer_create(frame.length);
-	if (!buffer)
+	if (buffer_reserve(ret_frame, frame.length))
 		return -ENOMEM;
-	memcpy(buffer->data, frame.data, frame.length);
-	*ret_buffer = buffer;
+	memcpy(ret_frame->data, frame.data, frame.length);
+	ret_frame->length = frame.length;
 	return 0;
 }
 

@@ -93,18 +93,21 @@ static uint32_t choose_run(const struct lane *lane, const struct settings *setti
 	return count;
 }
 
-static struct frame *frame_create(const void *data, size_t length)
+/* With its position in front, as it goes over the hop. */
+static struct frame *frame_create(const struct position *position, const void *data, size_t length)
 {
 	struct frame *frame = calloc(1, sizeof(*frame));
 
 	if (!frame)
 		return NULL;
-	frame->buffer = hop_buffer_create(length);
+	frame->position = *position;
+	frame->buffer = hop_buffer_create(POSITION_BYTES + length);
 	if (!frame->buffer) {
 		free(frame);
 		return NULL;
 	}
-	memcpy(frame->buffer->data, data, length);
+	position_encode(position, frame->buffer->data);
+	memcpy(frame->buffer->data + POSITION_BYTES, data, length);
 	return frame;
 }
 
@@ -146,15 +149,15 @@ static uint64_t frame_limit(const struct lane *lane)
 static int pack_whole(struct lane *lane, struct lane_maker *maker)
 {
 	const struct sonde_frame *whole = lane->waiting.first->shipment->delivery->frame;
+	struct position position = { .sequence = whole->sequence };
 	struct frame *frame;
 
 	if (whole->length > frame_limit(lane))
 		return reject_first(lane, maker);
-	frame = frame_create(whole->data, whole->length);
+	memcpy(position.stream, whole->stream, sizeof(position.stream));
+	frame = frame_create(&position, whole->data, whole->length);
 	if (!frame)
 		return -ENOMEM;
-	memcpy(frame->position.stream, whole->stream, sizeof(frame->position.stream));
-	frame->position.sequence = whole->sequence;
 	frame_adopt(lane, frame, 1);
 	return 1;
 }
@@ -190,10 +193,9 @@ static int pack_batches(struct lane *lane, struct lane_maker *maker)
 		return reject_first(lane, maker);
 	if (result)
 		return result;
-	frame = frame_create(written.data, written.length);
+	frame = frame_create(&position, written.data, written.length);
 	if (!frame)
 		return -ENOMEM;
-	frame->position = position;
 	if (!has_source(first))
 		lane->sequence++;
 	frame_adopt(lane, frame, count);

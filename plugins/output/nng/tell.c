@@ -26,18 +26,13 @@ static struct region *confidant(const struct nng *nng, const char *host_id)
 	return chosen == RENDEZVOUS_NOBODY ? NULL : &nng->regions[chosen];
 }
 
-/* Takes over the buffer. */
-static int send_statement(struct region *region, struct hop_buffer *buffer)
+static int send_statement(struct region *region, const struct buffer *frame)
 {
 	const struct hop_header header = { .type = MESSAGE_LEDGER };
-	const struct hop_piece piece = { .buffer = buffer,
-					 .bytes = buffer->data,
-					 .length = buffer->length };
-	int result = hop_send(region->connection, &header, &piece, 1);
 
-	if (result)
-		hop_buffer_release(buffer);
-	return result;
+	return frame->length
+		       ? hop_send_copy(region->connection, &header, frame->data, frame->length)
+		       : -ENOMEM;
 }
 
 static void tell_own(struct sonde_instance *instance)
@@ -45,15 +40,16 @@ static void tell_own(struct sonde_instance *instance)
 	struct nng *nng = instance->self;
 	char host[256] = "";
 	struct statement statement;
-	struct hop_buffer *buffer;
+	struct buffer frame = { 0 };
 	struct region *region;
 
 	(void)gethostname(host, sizeof(host) - 1);
 	if (statement_gather(instance, nng->settings.name ? nng->settings.name : host, &statement))
 		return; /* the next one says as much */
 	region = confidant(nng, statement.host_id);
-	if (region && !statement_write(instance, &statement, &buffer))
-		(void)send_statement(region, buffer);
+	if (region && !statement_write(instance, &statement, &frame))
+		(void)send_statement(region, &frame);
+	buffer_release(&frame);
 	statement_clear(&statement);
 }
 
@@ -61,20 +57,17 @@ static void tell_own(struct sonde_instance *instance)
 static void tell_others(struct nng *nng)
 {
 	struct fleet_member member;
-	struct hop_buffer *buffer;
+	struct buffer frame = { 0 };
 	uint64_t generation = nng->told;
 
-	while (fleet_next(&generation, &member, &buffer)) {
+	while (fleet_next(&generation, &member, &frame)) {
 		struct region *region = confidant(nng, member.host_id);
 
-		if (!region) {
-			hop_buffer_release(buffer);
-			return;
-		}
-		if (send_statement(region, buffer))
-			return;
+		if (!region || send_statement(region, &frame))
+			break;
 		nng->told = generation;
 	}
+	buffer_release(&frame);
 }
 
 void tell_statement(struct sonde_instance *instance)

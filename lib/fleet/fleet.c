@@ -2,18 +2,15 @@
 /* Statements by sonde, in a list that the newest stands at the end of, and a table by host. */
 #include "fleet.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "rendezvous.h"
 
 enum { FLEET_SLOTS = 4096 };
 
 struct place {
 	struct fleet_member member;
-	struct hop_buffer *buffer;
+	struct buffer frame;
 	struct place *slot_next, *older, *newer;
 };
 
@@ -27,7 +24,11 @@ static struct {
 
 static struct place **slot_of(const char *host_id)
 {
-	return &fleet.slots[rendezvous_hash(0, host_id, strlen(host_id)) % FLEET_SLOTS];
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (; *host_id; host_id++)
+		hash = (hash ^ (unsigned char)*host_id) * 0x100000001b3u;
+	return &fleet.slots[(hash ^ hash >> 32) % FLEET_SLOTS];
 }
 
 static void list_leave(struct place *place)
@@ -52,25 +53,32 @@ static void forget(struct place *place)
 		link = &(*link)->slot_next;
 	*link = place->slot_next;
 	list_leave(place);
-	hop_buffer_release(place->buffer);
+	buffer_release(&place->frame);
 	free(place);
 	fleet.count--;
 }
 
-/* NULL: no memory. */
-static struct place *find_or_make(const char *host_id)
+/* NULL: it is not there. */
+static struct place *find(const char *host_id)
 {
-	struct place **slot = slot_of(host_id), *place = *slot;
+	struct place *place = *slot_of(host_id);
 
 	while (place && strcmp(place->member.host_id, host_id))
 		place = place->slot_next;
-	if (place)
-		return place;
+	return place;
+}
+
+/* At the end of the list. NULL: no memory. */
+static struct place *make(const struct fleet_member *member)
+{
+	struct place **slot = slot_of(member->host_id), *place;
+
 	if (fleet.count >= FLEET_MEMBERS)
 		forget(fleet.oldest);
 	place = calloc(1, sizeof(*place));
 	if (!place)
 		return NULL;
+	place->member = *member;
 	place->slot_next = *slot;
 	*slot = place;
 	fleet.count++;
@@ -78,48 +86,52 @@ static struct place *find_or_make(const char *host_id)
 	return place;
 }
 
-static bool is_older(const struct fleet_member *member, const struct statement *statement)
+static bool is_older(const struct fleet_member *one, const struct fleet_member *other)
 {
-	if (statement->epoch != member->epoch)
-		return statement->epoch < member->epoch;
-	return statement->time_ns < member->time_ns;
+	if (one->epoch != other->epoch)
+		return one->epoch < other->epoch;
+	return one->time_ns < other->time_ns;
 }
 
-static int put(const char *via, const struct statement *statement, struct hop_buffer *buffer)
+static int put(const struct fleet_member *member, const void *frame, size_t length)
 {
-	struct place *place = find_or_make(statement->host_id);
+	struct place *place = find(member->host_id);
 
-	if (!place)
-		return -ENOMEM;
-	if (place->buffer && is_older(&place->member, statement))
+	if (place && is_older(member, &place->member))
 		return 0;
+	if (!place)
+		place = make(member);
+	if (!place || buffer_reserve(&place->frame, length))
+		return -ENOMEM;
+	memcpy(place->frame.data, frame, length);
+	place->frame.length = length;
+	place->member = *member;
+	place->member.generation = ++fleet.generation;
 	list_leave(place);
 	list_enter(place);
-	hop_buffer_release(place->buffer);
-	place->buffer = hop_buffer_acquire(buffer);
-	place->member = (struct fleet_member){ .epoch = statement->epoch,
-					       .time_ns = statement->time_ns,
-					       .generation = ++fleet.generation };
-	memcpy(place->member.host_id, statement->host_id, sizeof(place->member.host_id));
-	memcpy(place->member.name, statement->name, sizeof(place->member.name));
-	strncat(place->member.via, via, sizeof(place->member.via) - 1);
-	statement_add(statement, false, &place->member.rows);
-	statement_add(statement, true, &place->member.events);
 	return 1;
 }
 
-int fleet_put(const char *via, const struct statement *statement, struct hop_buffer *buffer)
+int fleet_put(const struct fleet_member *member, const void *frame, size_t length)
 {
 	int result;
 
 	pthread_mutex_lock(&fleet.mutex);
-	result = put(via, statement, buffer);
+	result = put(member, frame, length);
 	pthread_mutex_unlock(&fleet.mutex);
 	return result;
 }
 
-bool fleet_next(uint64_t *generation, struct fleet_member *ret_member,
-		struct hop_buffer **ret_buffer)
+static void copy_frame(const struct buffer *frame, struct buffer *ret_frame)
+{
+	ret_frame->length = 0;
+	if (buffer_reserve(ret_frame, frame->length))
+		return;
+	memcpy(ret_frame->data, frame->data, frame->length);
+	ret_frame->length = frame->length;
+}
+
+bool fleet_next(uint64_t *generation, struct fleet_member *ret_member, struct buffer *ret_frame)
 {
 	struct place *place;
 
@@ -130,8 +142,8 @@ bool fleet_next(uint64_t *generation, struct fleet_member *ret_member,
 	if (place) {
 		*generation = place->member.generation;
 		*ret_member = place->member;
-		if (ret_buffer)
-			*ret_buffer = hop_buffer_acquire(place->buffer);
+		if (ret_frame)
+			copy_frame(&place->frame, ret_frame);
 	}
 	pthread_mutex_unlock(&fleet.mutex);
 	return place != NULL;
