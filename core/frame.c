@@ -62,3 +62,8 @@ int frame_check(const struct sonde_frame *frame)
 		       ? 0
 		       : -EBADMSG;
 }
+
+int frame_rename(void *data, uint64_t length, const unsigned char stream[16], uint64_t sequence)
+{
+	return -ENOTSUP;
+}

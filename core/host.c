@@ -8,6 +8,7 @@
 #include "ask.h"
 #include "batch.h"
 #include "clock.h"
+#include "commit.h"
 #include "dictionary.h"
 #include "frame.h"
 #include "host.h"
@@ -394,17 +395,30 @@ static int host_frame_emit(struct sonde_instance *base, const struct sonde_frame
 
 static int host_remember(struct sonde_instance *base, const void *data, size_t length)
 {
-	return -ENOTSUP;
+	struct instance *instance = instance_of(base);
+	struct pipeline *pipeline = instance->owner;
+
+	if (instance->plugin->descriptor->kind != SONDE_PROCESSOR || !pipeline->commit)
+		return -ENOTSUP;
+	return commit_remember(pipeline->commit, instance, data, length);
 }
 
 static int64_t host_recall(struct sonde_instance *base, void *buffer, size_t capacity)
 {
-	return -ENOENT;
+	struct instance *instance = instance_of(base);
+	size_t length = instance->remembered.length;
+
+	if (!length)
+		return -ENOENT;
+	if (length > capacity)
+		return -ENOSPC;
+	memcpy(buffer, instance->remembered.data, length);
+	return (int64_t)length;
 }
 
 static bool host_is_replayed(const struct sonde_batch *batch)
 {
-	return false;
+	return batch->done >> BATCH_REPLAYED_BIT & 1;
 }
 
 static const struct sonde_host services = {

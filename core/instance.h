@@ -104,6 +104,11 @@ struct instance {
 	struct loop_task
 		*on_running; /* posted to its loop when start() has succeeded; may be NULL */
 
+	struct {
+		uint32_t length;
+		unsigned char data[SONDE_REMEMBERED_BYTES];
+	} remembered; /* of a processor: see sonde_remember() */
+
 	uint32_t callback;       /* atomic: enum callback it is in */
 	uint64_t callback_count; /* atomic: callbacks entered so far */
 	int64_t busy_since_ns; /* atomic: the callback runs since then, as watch.c saw it; 0: no */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "batch.h"
+#include "commit.h"
 #include "log.h"
 #include "memory.h"
 #include "pipeline.h"
@@ -192,9 +193,8 @@ void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch
 		fan_push(&pipeline->fan, batch);
 }
 
-static void pipeline_run(void *data)
+static void pipeline_run(struct pipeline *pipeline)
 {
-	struct pipeline *pipeline = data;
 	struct sonde_batch *batch;
 	struct route *route;
 
@@ -211,9 +211,18 @@ static void pipeline_run(void *data)
 	loop_post(pipeline->loop, &pipeline->task);
 }
 
+static void pipeline_turn(void *data)
+{
+	struct pipeline *pipeline = data;
+
+	pipeline_run(pipeline);
+	if (pipeline->commit)
+		commit_look(pipeline->commit);
+}
+
 void pipeline_init(struct pipeline *pipeline, const struct pipeline_config *config,
 		   struct loop *loop)
 {
 	*pipeline = (struct pipeline){ .config = config, .loop = loop };
-	pipeline->task = (struct loop_task){ .run = pipeline_run, .data = pipeline };
+	pipeline->task = (struct loop_task){ .run = pipeline_turn, .data = pipeline };
 }

@@ -15,6 +15,7 @@
 #include "loop.h"
 #include "queue.h"
 #include "relief.h"
+#include "spool.h"
 
 /* Whose rows a route takes to whom. */
 struct route_plan {
@@ -24,6 +25,12 @@ struct route_plan {
 	bool final, from_input;
 	struct loop *sender_loop, *receiver_loop;
 	struct loop_task *room, *arrived;
+	bool to_pipeline;
+	struct loop_task
+		*appended;         /* of a sender that commits what it appends; NULL: it does not */
+	bool takes_frames;         /* its receiver wants what lies on disk as it is */
+	struct loop_task *settled; /* of a pipeline that reads from disk: to be told */
+	const struct resource *resource; /* of an input that sends there */
 };
 
 struct route {
@@ -43,6 +50,7 @@ struct route {
 	struct loop_task *arrived;
 	uint64_t high_bytes;        /* most that was ever queued, for status */
 	struct relief relief;       /* lets go of rows when the daemon is short of memory */
+	struct spool *spool;        /* what of it lies on disk; NULL: it is in memory only */
 	struct census_entry census; /* once it has its ends */
 };
 
@@ -51,6 +59,7 @@ struct route_snapshot {
 	struct tally in, out, queued, held;
 	struct tally reduced[SONDE_REDUCTION_COUNT], lost[SONDE_LOSS_COUNT];
 	uint64_t bytes, limit_bytes, high_bytes;
+	uint64_t disk_bytes, disk_limit_bytes;
 	uint32_t batch_count;
 };
 
@@ -58,6 +67,10 @@ void route_init(struct route *route, const char *from, const char *to,
 		const struct queue_config *config, struct account *account);
 /* Gives a route its ends, or others; what is queued stays, and who must know of it is told. */
 void route_install(struct route *route, const struct route_plan *plan);
+
+/* Lets a route that is not installed keep its rows on disk. As spool_open(). */
+int route_open_disk(struct route *route, const struct spool_settings *settings, char *error,
+		    size_t error_size);
 
 /* Nobody sends there any more, nor is told that there is room. */
 void route_forget_sender(struct route *route);
@@ -94,16 +107,31 @@ bool route_take_back(struct route *route, size_t bytes);
 /* The oldest batch, held until it is settled; NULL: empty. */
 struct sonde_batch *route_pop(struct route *route);
 
+/* Whether its rows are to be taken as frames. */
+bool route_gives_frames(const struct route *route);
+
+/* The same of a route on disk whose receiver takes frames: the frame of a record, whose number is
+ * returned; 0: empty. */
+uint64_t route_take(struct route *route, struct sonde_frame *ret_frame);
+
 /* What became of a popped batch: rows that were handed over; lost rows with the reason. Together
  * they are the batch's selected rows, and the reference goes. `reason` is a constant text. */
 void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_rows,
 		  enum sonde_loss loss, const char *reason, bool uncertain);
 
+void route_settle_frame(struct route *route, uint64_t number, const struct sonde_frame *frame,
+			uint64_t lost_rows, enum sonde_loss loss, bool uncertain);
+
 /* Takes a popped batch back to the head, for another receiver; uncertain: rows may have been handed
  * over. */
 void route_return(struct route *route, struct sonde_batch *batch, bool uncertain);
+void route_return_frame(struct route *route, uint64_t number, const struct sonde_frame *frame,
+			bool uncertain);
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot);
 bool route_is_idle(struct route *route); /* nothing queued, nothing held */
+
+/* Before the process ends: what lies on disk is not lost. */
+void route_keep(struct route *route);
 
 #endif

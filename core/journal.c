@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Journals: records of bytes in segments on disk. Here what is appended and synced. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "file.h"
+#include "journal_own.h"
+
+/* ---- segments ---------------------------------------------------------------------------- */
+
+uint32_t segments_find(const struct journal *journal, uint64_t number)
+{
+	uint32_t low = 0, high = journal->segment_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (journal->segments[middle]->last < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int segments_reserve(struct journal *journal)
+{
+	uint32_t capacity = journal->segment_capacity ? journal->segment_capacity * 2 : 16;
+	struct segment **segments;
+
+	if (journal->segment_count < journal->segment_capacity)
+		return 0;
+	if (journal->segment_count >= JOURNAL_SEGMENTS_LIMIT)
+		return -EDQUOT;
+	segments = reallocarray(journal->segments, capacity, sizeof(struct segment *));
+	if (!segments)
+		return -ENOMEM;
+	journal->segments = segments;
+	journal->segment_capacity = capacity;
+	return 0;
+}
+
+void segments_add(struct journal *journal, struct segment *segment)
+{
+	uint32_t at = journal->segment_count;
+
+	journal->directory_dirty = true;
+	while (at && journal->segments[at - 1]->first > segment->first)
+		at--;
+	if (at && journal->segments[at - 1]->first == segment->first) {
+		free(journal->segments[at - 1]);
+		journal->segments[at - 1] = segment;
+		return;
+	}
+	assert(journal->segment_count < journal->segment_capacity);
+	memmove(&journal->segments[at + 1], &journal->segments[at],
+		(journal->segment_count - at) * sizeof(struct segment *));
+	journal->segments[at] = segment;
+	journal->segment_count++;
+}
+
+struct segment *segments_take(struct journal *journal, uint32_t at)
+{
+	struct segment *segment = journal->segments[at];
+
+	journal->segment_count--;
+	memmove(&journal->segments[at], &journal->segments[at + 1],
+		(journal->segment_count - at) * sizeof(struct segment *));
+	journal->directory_dirty = true;
+	segments_sum(journal);
+	return segment;
+}
+
+int segment_remove(struct journal *journal, const struct segment *segment)
+{
+	char name[JOURNAL_SEGMENT_NAME_BYTES];
+
+	journal_segment_name(segment->first, name);
+	return unlinkat(journal->directory, name, 0) && errno != ENOENT ? -errno : 0;
+}
+
+/* ---- room -------------------------------------------------------------------------------- */
+
+/* What a segment has besides records. Under write_lock. */
+static uint64_t segment_overhead(const struct journal *journal)
+{
+	return segment_start(journal->head.name, journal->positions.count) + JOURNAL_FOOT_BYTES;
+}
+
+static uint64_t segment_used(const struct segment *segment)
+{
+	return segment->has_foot ? segment->bytes : segment->end + JOURNAL_FOOT_BYTES;
+}
+
+void segments_sum(struct journal *journal)
+{
+	journal->sealed_bytes = JOURNAL_FILE_BYTES;
+	for (uint32_t i = 0; i < journal->segment_count; i++) {
+		if (journal->segments[i] != journal->active)
+			journal->sealed_bytes += segment_used(journal->segments[i]);
+	}
+}
+
+/* Bytes in use, if no more room were made ahead. Under lock, as is what follows. */
+static uint64_t bytes_used(const struct journal *journal)
+{
+	return journal->sealed_bytes + (journal->active ? segment_used(journal->active) : 0);
+}
+
+/* That of segments which go as soon as another is begun. */
+static uint64_t bytes_spare(const struct journal *journal)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < journal->segment_count; i++) {
+		if (journal->segments[i]->last < journal->released)
+			bytes += segment_used(journal->segments[i]);
+	}
+	return bytes;
+}
+
+static uint64_t bytes_reserved(size_t data_bytes)
+{
+	return journal_record_bytes(JOURNAL_ORIGIN_LIMIT, data_bytes);
+}
+
+/* 0; -EDQUOT; -EMSGSIZE: there will never be room. Under lock. */
+static int room_check(const struct journal *journal, uint64_t record_bytes, bool begins_segment)
+{
+	uint64_t overhead = journal->overhead_bytes;
+	uint64_t used = bytes_used(journal), needed = record_bytes + journal->reserved_bytes;
+
+	if (JOURNAL_FILE_BYTES + overhead + record_bytes > journal->limit_bytes)
+		return -EMSGSIZE;
+	if (begins_segment) {
+		used -= bytes_spare(journal);
+		needed += overhead;
+	}
+	if (journal->reserved_bytes) /* these may need other segments */
+		needed += overhead * (1 + journal->reserved_bytes / journal->segment_bytes);
+	return used + needed > journal->limit_bytes ? -EDQUOT : 0;
+}
+
+static bool fits_active(const struct journal *journal, uint64_t record_bytes)
+{
+	const struct segment *active = journal->active;
+
+	return active && !active->failed &&
+	       active->end + record_bytes + JOURNAL_FOOT_BYTES <= active->bytes;
+}
+
+int journal_reserve(struct journal *journal, size_t data_bytes)
+{
+	uint64_t bytes = bytes_reserved(data_bytes);
+	int result;
+
+	if (data_bytes > JOURNAL_DATA_LIMIT)
+		return -EMSGSIZE;
+	pthread_mutex_lock(&journal->lock);
+	result = room_check(journal, bytes, true);
+	if (!result)
+		journal->reserved_bytes += bytes;
+	pthread_mutex_unlock(&journal->lock);
+	return result;
+}
+
+void journal_unreserve(struct journal *journal, size_t data_bytes)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal->reserved_bytes -= minimum(journal->reserved_bytes, bytes_reserved(data_bytes));
+	pthread_mutex_unlock(&journal->lock);
+}
+
+/* ---- the file that is written ------------------------------------------------------------ */
+
+static size_t buffered(const struct journal *journal)
+{
+	return journal->active ? (size_t)(journal->active->end - journal->active->written) : 0;
+}
+
+static void written_set(struct journal *journal, uint64_t written)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal->active->written = written;
+	journal->active->dirty = true;
+	pthread_mutex_unlock(&journal->lock);
+}
+
+int write_flush(struct journal *journal)
+{
+	size_t length = buffered(journal);
+	int result;
+
+	if (!length)
+		return 0;
+	result = file_write_at(journal->active_file, journal->buffer, length,
+			       journal->active->written);
+	if (!result)
+		written_set(journal, journal->active->end);
+	return result;
+}
+
+void write_seal(struct journal *journal)
+{
+	struct segment *active = journal->active;
+	struct segment sealed;
+
+	if (!active)
+		return;
+	sealed = *active;
+	if (!write_flush(journal))
+		(void)segment_seal(journal->active_file, journal->head.id, &sealed);
+	pthread_mutex_lock(&journal->lock);
+	active->bytes = sealed.bytes;
+	active->has_foot = sealed.has_foot;
+	active->dirty = true;
+	close(journal->active_file);
+	journal->active_file = -1;
+	journal->active = NULL;
+	segments_sum(journal);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+/* Of the next segment: as much as is due, of what the limit leaves. Under write_lock. */
+static uint64_t segment_room(struct journal *journal, uint64_t record_bytes)
+{
+	uint64_t room = journal->segment_bytes, snapshot = segment_overhead(journal);
+	uint64_t used;
+
+	if (room < 4 * snapshot) /* else snapshots would take the most of it */
+		room = 4 * snapshot;
+	pthread_mutex_lock(&journal->lock);
+	used = bytes_used(journal) - bytes_spare(journal) + snapshot;
+	pthread_mutex_unlock(&journal->lock);
+	if (used + room > journal->limit_bytes)
+		room = journal->limit_bytes > used ? journal->limit_bytes - used : 0;
+	return room > record_bytes ? room : record_bytes;
+}
+
+int write_resume(struct journal *journal, struct segment *segment)
+{
+	int file = segment_open(journal->directory, segment->first, O_RDWR);
+	uint64_t bytes = segment->start + journal->segment_bytes;
+
+	if (file < 0)
+		return file;
+	/* What stands behind the last record, a foot or what is left of a record, goes; then there
+	 * is as much room as the limit leaves. */
+	if (ftruncate(file, (off_t)segment->end)) {
+		close(file);
+		return -errno;
+	}
+	pthread_mutex_lock(&journal->lock);
+	segment->has_foot = false;
+	segment->written = segment->end;
+	journal->active = segment;
+	journal->active_file = file;
+	segments_sum(journal);
+	if (bytes_used(journal) - segment_used(segment) + bytes > journal->limit_bytes ||
+	    fallocate(file, 0, 0, (off_t)bytes))
+		bytes = segment->end + JOURNAL_FOOT_BYTES;
+	segment->bytes = bytes;
+	pthread_mutex_unlock(&journal->lock);
+	return 0;
+}
+
+int write_roll(struct journal *journal, uint64_t record_bytes)
+{
+	struct segment *segment;
+	int file, result;
+
+	/* What is in the buffer belongs to the segment before: it stays there until it is written.
+	 */
+	result = write_flush(journal);
+	if (result)
+		return result;
+	write_seal(journal);
+	segment = malloc(sizeof(*segment));
+	if (!segment)
+		return -ENOMEM;
+	journal->head.first = journal->last + 1;
+	journal->head.made_ns = clock_wall_ns();
+	result = segment_make(journal->directory, &journal->head, &journal->positions, record_bytes,
+			      segment_room(journal, record_bytes), segment, &file);
+	if (!result) {
+		pthread_mutex_lock(&journal->lock);
+		result = segments_reserve(journal);
+		if (!result)
+			segments_add(journal, segment);
+		pthread_mutex_unlock(&journal->lock);
+		if (result) {
+			segment_remove(journal, segment);
+			close(file);
+		}
+	}
+	if (result) {
+		free(segment);
+		return result;
+	}
+	pthread_mutex_lock(&journal->lock);
+	journal->active = segment;
+	journal->active_file = file;
+	segments_sum(journal);
+	pthread_mutex_unlock(&journal->lock);
+	pthread_mutex_lock(&journal->front_lock);
+	journal->mark.newest = segment->first;
+	(void)mark_put(journal); /* the file itself says so too */
+	front_follow(journal);
+	pthread_mutex_unlock(&journal->front_lock);
+	return 0;
+}
+
+/* ---- appending --------------------------------------------------------------------------- */
+
+/* Writes what is in the buffer, the head and the data at once. The file is made as long as it was
+ * if that fails: the rest of a record would be taken for damage. */
+static int write_long(struct journal *journal, const struct journal_record *record,
+		      const void *head, size_t head_bytes, uint64_t record_bytes)
+{
+	static const char zeros[JOURNAL_ALIGNMENT];
+	size_t before = buffered(journal);
+	struct iovec parts[] = { { journal->buffer, before },
+				 { (void *)head, head_bytes },
+				 { (void *)record->data, record->length },
+				 { (void *)zeros, record_bytes - head_bytes - record->length } };
+	struct segment *active = journal->active;
+	uint64_t offset = active->written;
+	uint32_t at = 0;
+
+	while (at < 4) {
+		ssize_t count =
+			pwritev(journal->active_file, parts + at, (int)(4 - at), (off_t)offset);
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0 || (!count && parts[at].iov_len)) {
+			int error = count < 0 ? errno : EIO;
+
+			if (ftruncate(journal->active_file, (off_t)active->written))
+				active->failed = true;
+			return -error;
+		}
+		offset += (uint64_t)count;
+		for (; at < 4 && (size_t)count >= parts[at].iov_len; at++)
+			count -= (ssize_t)parts[at].iov_len;
+		if (at < 4) {
+			parts[at].iov_base = (char *)parts[at].iov_base + count;
+			parts[at].iov_len -= (size_t)count;
+		}
+	}
+	return 0;
+}
+
+static int write_short(struct journal *journal, const struct journal_record *record,
+		       const void *head, size_t head_bytes, uint64_t record_bytes)
+{
+	unsigned char *at;
+
+	if (buffered(journal) + record_bytes > JOURNAL_BUFFER_BYTES) {
+		int result = write_flush(journal);
+
+		if (result)
+			return result;
+	}
+	at = journal->buffer + buffered(journal);
+	memcpy(at, head, head_bytes);
+	if (record->length)
+		memcpy(at + head_bytes, record->data, record->length);
+	memset(at + head_bytes + record->length, 0, record_bytes - head_bytes - record->length);
+	return 0;
+}
+
+static int write_record(struct journal *journal, struct journal_record *record,
+			uint64_t record_bytes)
+{
+	unsigned char head[JOURNAL_RECORD_HEAD_LIMIT];
+	struct segment *active = journal->active;
+	bool is_long = record_bytes > JOURNAL_SMALL_BYTES;
+	struct journal_place place = { .first = active->first, .offset = active->end };
+	struct journal_record numbered = *record;
+	size_t head_bytes;
+	int result;
+
+	memcpy(place.id, journal->head.id, sizeof(place.id));
+	numbered.number = journal->last + 1;
+	head_bytes = journal_record_head_write(&place, &numbered, head);
+	result = is_long ? write_long(journal, record, head, head_bytes, record_bytes)
+			 : write_short(journal, record, head, head_bytes, record_bytes);
+	if (result)
+		return result;
+	pthread_mutex_lock(&journal->lock);
+	active->end += record_bytes;
+	if (is_long)
+		active->written = active->end;
+	active->dirty = true;
+	active->last = journal->last = numbered.number;
+	active->records++;
+	active->rows += record->rows;
+	active->events += record->events;
+	pthread_mutex_unlock(&journal->lock);
+	record->number = numbered.number;
+	return 0;
+}
+
+void write_positions(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal->stream_count = journal->positions.count;
+	journal->overhead_bytes = segment_overhead(journal);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+static int append_locked(struct journal *journal, struct journal_record *record)
+{
+	uint64_t bytes =
+		journal_record_bytes(record->origin ? strlen(record->origin) : 0, record->length);
+	bool begins = !fits_active(journal, bytes);
+	int result;
+
+	if (record->sequence) {
+		if (positions_get(&journal->positions, record->stream) >= record->sequence)
+			return -EEXIST;
+		result = positions_reserve(&journal->positions);
+		if (result)
+			return result;
+	}
+	pthread_mutex_lock(&journal->lock);
+	result = room_check(journal, bytes, begins);
+	pthread_mutex_unlock(&journal->lock);
+	if (!result && begins)
+		result = write_roll(journal, bytes);
+	if (!result)
+		result = write_record(journal, record, bytes);
+	if (!result && record->sequence) {
+		positions_set(&journal->positions, record->stream, record->sequence);
+		write_positions(journal);
+	}
+	return result;
+}
+
+int journal_append(struct journal *journal, struct journal_record *record)
+{
+	int result;
+
+	if (record->length > JOURNAL_DATA_LIMIT)
+		return -EMSGSIZE;
+	if (record->origin && strlen(record->origin) > JOURNAL_ORIGIN_LIMIT)
+		return -EINVAL;
+	pthread_mutex_lock(&journal->write_lock);
+	result = append_locked(journal, record);
+	pthread_mutex_unlock(&journal->write_lock);
+	return result;
+}
+
+int journal_flush(struct journal *journal)
+{
+	int result;
+
+	pthread_mutex_lock(&journal->write_lock);
+	result = write_flush(journal);
+	pthread_mutex_unlock(&journal->write_lock);
+	return result;
+}
