@@ -73,30 +73,40 @@ static uint32_t code_of(const struct writer *writer, const char *text)
 	return code == UINT32_MAX ? 0 : code;
 }
 
-static void put_text(const struct writer *writer, uint32_t column, const char *text)
-{
-	uint32_t code = code_of(writer, text);
+/* The texts of a row, which must be in the dictionary before a column is made that reads it. */
+struct row_texts {
+	uint32_t kind, account, outcome, reason;
+};
 
-	put(writer, column, &code, sizeof(code));
+static struct row_texts texts_of(const struct writer *writer,
+				 const struct statement_account *account, const char *outcome,
+				 const char *reason)
+{
+	bool is_known = account->kind && account->kind <= SONDE_ACCOUNT_PROCESSOR;
+
+	return (struct row_texts){
+		.kind = code_of(writer, is_known ? kinds[account->kind] : "other"),
+		.account = code_of(writer, account->name),
+		.outcome = code_of(writer, outcome),
+		.reason = code_of(writer, reason),
+	};
 }
 
-/* A row; `flight`: what is under way, without an outcome. */
+/* A row; without an outcome: what is under way. */
 static void put_row(struct writer *writer, const struct statement_account *account,
 		    const char *outcome, const char *reason, struct sonde_amount amount)
 {
+	struct row_texts texts = texts_of(writer, account, outcome, reason);
 	bool flight = !*outcome;
 	unsigned char hop = account->is_hop;
 
 	if (writer->batch) {
 		put_number(writer, COLUMN_START, (uint64_t)account->begun_ns);
-		put_text(writer, COLUMN_KIND,
-			 account->kind && account->kind <= SONDE_ACCOUNT_PROCESSOR
-				 ? kinds[account->kind]
-				 : "other");
-		put_text(writer, COLUMN_ACCOUNT, account->name);
+		put(writer, COLUMN_KIND, &texts.kind, sizeof(texts.kind));
+		put(writer, COLUMN_ACCOUNT, &texts.account, sizeof(texts.account));
 		put(writer, COLUMN_HOP, &hop, 1);
-		put_text(writer, COLUMN_OUTCOME, outcome);
-		put_text(writer, COLUMN_REASON, reason);
+		put(writer, COLUMN_OUTCOME, &texts.outcome, sizeof(texts.outcome));
+		put(writer, COLUMN_REASON, &texts.reason, sizeof(texts.reason));
 		put_number(writer, flight ? COLUMN_FLIGHT_ROWS : COLUMN_ROWS, amount.rows);
 		put_number(writer, flight ? COLUMN_FLIGHT_EVENTS : COLUMN_EVENTS, amount.events);
 	}
@@ -166,27 +176,17 @@ static int add_columns(struct writer *writer, const struct statement *statement)
 	return 0;
 }
 
-/* All texts first: a column's dictionary is known by its length when the column is added. */
-static void gather_texts(const struct writer *writer, const struct statement *statement)
-{
-	(void)code_of(writer, "");
-	for (uint32_t k = SONDE_ACCOUNT_KERNEL; k <= SONDE_ACCOUNT_PROCESSOR; k++)
-		(void)code_of(writer, kinds[k]);
-	for (uint32_t i = 0; i < statement->count; i++)
-		(void)code_of(writer, statement->accounts[i].name);
-}
-
 static struct sonde_batch *statement_batch(struct sonde_instance *instance,
 					   const struct statement *statement)
 {
 	struct writer writer = { .instance = instance };
 	int result;
 
-	put_accounts(&writer, statement);
 	writer.texts = sonde_dictionary_create(instance, true);
 	if (!writer.texts)
 		return NULL;
-	gather_texts(&writer, statement);
+	(void)code_of(&writer, ""); /* 0, which stands for what there is no memory for, too */
+	put_accounts(&writer, statement);
 	writer.batch = sonde_batch_table(instance, "sonde.ledger", SONDE_SIGNAL_LEDGER, writer.row);
 	result = writer.batch ? add_columns(&writer, statement) : -ENOMEM;
 	if (!result)
@@ -393,6 +393,7 @@ int statement_read(struct sonde_instance *instance, struct sonde_batch *const *b
 	int result = 0;
 
 	for (uint32_t i = 0; i < count && !result; i++) {
+		(void)sonde_batch_bytes(instance, batches[i]); /* its texts may be read then */
 		if (!strcmp(batches[i]->schema, "sonde.ledger"))
 			result = read_batch(instance, batches[i], &statement);
 	}

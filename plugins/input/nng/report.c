@@ -91,42 +91,42 @@ static void report_reasons(struct sonde_instance *instance, struct sonde_report 
 }
 
 static void report_member(struct sonde_instance *instance, struct sonde_report *report,
-			  const struct fleet_member *member)
+			  const struct fleet_member *member, bool events)
 {
 	char row[ROW_BYTES];
 
 	(void)snprintf(row, sizeof(row), "%s %.8s", member->name, member->host_id);
+	if (events) {
+		report_sum(instance, report, "fleet events", "{event}", row, &member->events);
+		return;
+	}
 	report_sum(instance, report, "fleet", "{row}", row, &member->rows);
-	report_sum(instance, report, "fleet events", "{event}", row, &member->events);
 	sonde_report_text(instance, report, "fleet", row, "via", member->via);
 }
 
-/* All sondes below, this one, and both together: between them, what regions took less what edges
- * handed over to them is nothing once all have told how they stand. */
-static void report_fleet(struct sonde_instance *instance, struct sonde_report *report)
+/* All sondes below, this one, and both together: what regions took, less what edges handed over to
+ * regions, is nothing once all have told how they stand. */
+static void report_fleet(struct sonde_instance *instance, struct sonde_report *report, bool events)
 {
-	struct statement_sum rows = { 0 }, events = { 0 }, own_rows = { 0 }, own_events = { 0 };
+	const char *table = events ? "fleet events" : "fleet", *unit = events ? "{event}" : "{row}";
+	struct statement_sum total = { 0 }, own_sum = { 0 };
 	struct fleet_member member;
 	struct statement own;
 	uint64_t generation = 0;
 
 	while (fleet_next(&generation, &member, NULL)) {
-		report_member(instance, report, &member);
-		statement_join(&rows, &member.rows);
-		statement_join(&events, &member.events);
+		report_member(instance, report, &member, events);
+		statement_join(&total, events ? &member.events : &member.rows);
 	}
 	if (!statement_gather(instance, "", &own)) {
-		statement_add(&own, false, &own_rows);
-		statement_add(&own, true, &own_events);
+		statement_add(&own, events, &own_sum);
 		statement_clear(&own);
 	}
-	report_sum(instance, report, "fleet", "{row}", "this sonde", &own_rows);
-	report_sum(instance, report, "fleet events", "{event}", "this sonde", &own_events);
-	statement_join(&rows, &own_rows);
-	statement_join(&events, &own_events);
-	report_sum(instance, report, "fleet", "{row}", "total", &rows);
-	report_sum(instance, report, "fleet events", "{event}", "total", &events);
-	report_reasons(instance, report, &rows);
+	report_sum(instance, report, table, unit, "this sonde", &own_sum);
+	statement_join(&total, &own_sum);
+	report_sum(instance, report, table, unit, "total", &total);
+	if (!events)
+		report_reasons(instance, report, &total);
 }
 
 int nng_report(struct sonde_instance *instance, struct sonde_report *report)
@@ -137,7 +137,7 @@ int nng_report(struct sonde_instance *instance, struct sonde_report *report)
 		if (nng->edges && nng->edges[i])
 			report_edge(instance, report, nng->edges[i]);
 	}
-	if (!instance->replica)
-		report_fleet(instance, report);
+	for (int events = 0; !instance->replica && events < 2; events++)
+		report_fleet(instance, report, events);
 	return 0;
 }

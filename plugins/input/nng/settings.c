@@ -115,7 +115,7 @@ const struct sonde_option settings_options[] = {
 
 const char settings_manual[] =
 	"Takes what other sondes send with their output `nng`: rows in frames, and their ledgers. "
-	"Each row says in `sonde.origin` which edge it came from: by the name in its certificate, "
+	"Each row says in `sonde.edge` which edge it came from: by the name in its certificate, "
 	"and where there is none, over ipc and on loopback, by what it calls itself.\n\n"
 	"Room is asked for before a frame is taken. Where there is none the frame waits in its "
 	"connection, no further one is read there, and the edge is told, which then keeps its rows "
