@@ -346,14 +346,18 @@ struct loop_task *commit_task(struct commit *commit)
 	return &commit->look;
 }
 
-int commit_remember(struct commit *commit, struct instance *stage, const void *data, size_t length)
+int commit_remember(struct instance *stage, const void *data, size_t length)
 {
+	const struct pipeline *pipeline = stage->owner;
+
+	if (!pipeline->commit)
+		return -ENOTSUP;
 	if (length > sizeof(stage->remembered.data))
 		return -EMSGSIZE;
 	stage->remembered.length = (uint32_t)length;
 	if (length)
 		memcpy(stage->remembered.data, data, length);
-	loop_post(commit->pipeline->loop, &commit->look);
+	loop_post(pipeline->loop, &pipeline->commit->look);
 	return 0;
 }
 

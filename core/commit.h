@@ -48,6 +48,6 @@ struct loop_task *commit_task(struct commit *commit);
 void commit_finish(struct commit *commit);
 
 /* On the loop of a processor of the pipeline: see sonde_remember(). */
-int commit_remember(struct commit *commit, struct instance *stage, const void *data, size_t length);
+int commit_remember(struct instance *stage, const void *data, size_t length);
 
 #endif

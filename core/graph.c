@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "adopt.h"
+#include "commit.h"
+#include "graph_disk.h"
 #include "graph_end.h"
 #include "leave.h"
 #include "log.h"
@@ -14,7 +16,7 @@
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-static struct loop *graph_loop(struct graph *graph, const char *name)
+struct loop *graph_loop(struct graph *graph, const char *name)
 {
 	struct graph_loop *slot =
 		array_add((void **)&graph->loops, &graph->loop_count, sizeof(*slot));
@@ -181,6 +183,8 @@ static struct route *graph_add_route(struct graph *graph, const struct graph_end
 		if (!slot->route)
 			return NULL;
 		route_init(slot->route, from->name, to->name, config, account);
+		if (graph_open_disk(graph, slot->route, config))
+			return NULL;
 	}
 	slot->plan = (struct route_plan){
 		.from = from->name,
@@ -193,6 +197,9 @@ static struct route *graph_add_route(struct graph *graph, const struct graph_end
 		.room = from->task,
 		.receiver_loop = to->loop,
 		.arrived = to->task,
+		.to_pipeline = !to->final,
+		.takes_frames = to->takes_frames,
+		.resource = from->is_input ? graph->resource : NULL,
 	};
 	if (config->when_full == WHEN_FULL_WAIT && !from->waits)
 		slot->plan.queue.when_full =
@@ -318,6 +325,8 @@ static int graph_build(struct graph *graph)
 	for (uint32_t i = 0; i < config->pipeline_count && !result; i++)
 		result = graph_connect_outputs(graph, &graph->pipelines[i]);
 	if (!result)
+		result = graph_plan_commits(graph);
+	if (!result)
 		result = graph_inherit_routes(graph);
 	return result ? result : graph_hold_configs(graph);
 }
@@ -365,6 +374,7 @@ static void pipeline_clear(struct graph_pipeline *pipeline)
 			instance_release(at->stages[i]);
 		fan_clear(&at->fan);
 		sources_clear(&at->sources);
+		commit_release(at->commit);
 		free(at->stages);
 	}
 	if (!pipeline->adopted)
@@ -412,6 +422,7 @@ void graph_release(struct graph *graph)
 		if (!graph->loops[i].adopted) /* its tasks lie in instances and pipelines */
 			loop_release(graph->loops[i].loop);
 	}
+	graph_release_commits(graph);
 	for (uint32_t i = 0; graph->pipelines && i < graph->config->pipeline_count; i++)
 		pipeline_clear(&graph->pipelines[i]);
 	for (uint32_t i = 0; graph->nodes && i < graph->config->instance_count; i++)

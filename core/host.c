@@ -11,6 +11,7 @@
 #include "commit.h"
 #include "dictionary.h"
 #include "frame.h"
+#include "frame_emit.h"
 #include "host.h"
 #include "insight.h"
 #include "instance.h"
@@ -390,17 +391,22 @@ static int host_frame_read(struct sonde_instance *base, const struct sonde_frame
 static int host_frame_emit(struct sonde_instance *base, const struct sonde_frame *frame,
 			   const uint64_t *token)
 {
-	return -ENOTSUP;
+	struct instance *instance = instance_of(base);
+
+	if (instance->plugin->descriptor->kind != SONDE_INPUT)
+		return -EINVAL;
+	if (rows_waiting(&instance->rows))
+		rows_flush(&instance->rows, loop_now_ns(instance->loop));
+	return frame_emit(instance, frame, *token);
 }
 
 static int host_remember(struct sonde_instance *base, const void *data, size_t length)
 {
 	struct instance *instance = instance_of(base);
-	struct pipeline *pipeline = instance->owner;
 
-	if (instance->plugin->descriptor->kind != SONDE_PROCESSOR || !pipeline->commit)
+	if (instance->plugin->descriptor->kind != SONDE_PROCESSOR)
 		return -ENOTSUP;
-	return commit_remember(pipeline->commit, instance, data, length);
+	return commit_remember(instance, data, length);
 }
 
 static int64_t host_recall(struct sonde_instance *base, void *buffer, size_t capacity)

@@ -10,6 +10,7 @@
 #include "ledger.h"
 #include "listener.h"
 #include "loop.h"
+#include "origin.h"
 #include "rows.h"
 
 /* Which callback an instance is in; the names are those of the descriptor's members. */
@@ -80,6 +81,7 @@ struct instance {
 	uint32_t position; /* of a processor in its pipeline */
 	struct listening_place listening; /* to what a processor passes on */
 	const struct resource *resource;  /* of an input: what all its rows are said to come from */
+	struct origin origin;             /* of an input that emits frames: who sent the last */
 
 	struct rows rows;
 	struct loop_timer linger; /* sends committed rows that wait */

@@ -296,6 +296,14 @@ void route_refuse(struct route *route, struct sonde_batch *batch)
 	lost_batch_release(batch_hold(batch), SONDE_LOST_MEMORY);
 }
 
+void route_refuse_frame(struct route *route, const struct sonde_frame *frame)
+{
+	pthread_mutex_lock(&route->mutex);
+	tally_add(&route->account->in, frame->rows, frame->events);
+	tally_add(&route->account->lost[SONDE_LOST_QUEUE_FULL], frame->rows, frame->events);
+	pthread_mutex_unlock(&route->mutex);
+}
+
 bool route_is_full(struct route *route)
 {
 	bool is_short, full;

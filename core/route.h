@@ -93,6 +93,9 @@ void route_filter(struct route *route, struct sonde_batch *batch, struct sonde_b
 /* Books all of it as lost, since there is no memory to look at it. Takes over no reference. */
 void route_refuse(struct route *route, struct sonde_batch *batch);
 
+/* The same of a frame that could not be taken. */
+void route_refuse_frame(struct route *route, const struct sonde_frame *frame);
+
 /* Whether a sender that waits must stop; if so, `room` will run. Always false for routes that drop.
  */
 bool route_is_full(struct route *route);
