@@ -239,6 +239,8 @@ int64_t hop_heard_ns(const struct hop_connection *connection)
 void hop_pause(struct hop_connection *connection, bool paused)
 {
 	pthread_mutex_lock(&connection->hop->lock);
+	if (connection->paused && !paused) /* it could not be heard */
+		atomic_store_explicit(&connection->heard_ns, hop_now_ns(), memory_order_relaxed);
 	connection->paused = paused;
 	hop_event_ready(connection);
 	pthread_mutex_unlock(&connection->hop->lock);

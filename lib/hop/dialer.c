@@ -28,6 +28,32 @@ static void dialer_dial(struct hop_dialer *dialer)
 	nng_stream_dialer_dial(dialer->dialer, dialer->aio);
 }
 
+/* Where nobody listens at a port that the kernel gives to connections, a dialer may reach itself.
+ */
+static bool is_own(nng_stream *stream)
+{
+	nng_sockaddr here, there;
+
+	if (nng_stream_get_addr(stream, NNG_OPT_LOCADDR, &here) ||
+	    nng_stream_get_addr(stream, NNG_OPT_REMADDR, &there) || here.s_family != there.s_family)
+		return false;
+	if (here.s_family == NNG_AF_INET)
+		return here.s_in.sa_port == there.s_in.sa_port &&
+		       here.s_in.sa_addr == there.s_in.sa_addr;
+	return here.s_family == NNG_AF_INET6 && here.s_in6.sa_port == there.s_in6.sa_port &&
+	       !memcmp(here.s_in6.sa_addr, there.s_in6.sa_addr, sizeof(here.s_in6.sa_addr));
+}
+
+static void dialer_reached(struct hop_dialer *dialer, nng_stream *stream)
+{
+	if (is_own(stream)) {
+		nng_stream_free(stream);
+		hop_event_failed(dialer, HOP_UNREACHABLE, "nobody but this dialer itself is there");
+		return;
+	}
+	hop_connection_make(dialer->hop, stream, dialer->uses_tls, dialer);
+}
+
 /* Either the time is over that it was to sleep, or it has dialed. */
 static void dialer_callback(void *data)
 {
@@ -45,8 +71,7 @@ static void dialer_callback(void *data)
 	if (error)
 		hop_event_failed(dialer, HOP_UNREACHABLE, nng_strerror(error));
 	else if (phase == DIALER_DIALS)
-		hop_connection_make(dialer->hop, nng_aio_get_output(dialer->aio, 0),
-				    dialer->uses_tls, dialer);
+		dialer_reached(dialer, nng_aio_get_output(dialer->aio, 0));
 	else if (!released)
 		dialer_dial(dialer);
 }

@@ -239,7 +239,7 @@ int hop_send_copy(struct hop_connection *connection, const struct hop_header *he
 /* Queued and not handed over to the kernel yet. */
 size_t hop_queued_bytes(const struct hop_connection *connection);
 
-/* CLOCK_MONOTONIC of the last byte from the peer. */
+/* CLOCK_MONOTONIC of the last byte from the peer, or of when it could be heard again. */
 int64_t hop_heard_ns(const struct hop_connection *connection);
 
 /* While paused, no message of it comes out of hop_next(), so that before long nothing is read any
