@@ -114,7 +114,22 @@ static void taken_end(struct nng *nng, struct taken *taken, uint32_t code, const
 	taken->is_ended = true;
 }
 
-/* The rows go on. */
+/* What is wrong with the frame stays so; what is missing here may be there again. */
+static uint32_t code_of_error(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return MESSAGE_DAMAGED;
+	case -EPROTONOSUPPORT:
+		return MESSAGE_OTHER_VERSION;
+	case -EMSGSIZE:
+		return MESSAGE_TOO_LARGE;
+	default:
+		return MESSAGE_AGAIN;
+	}
+}
+
+/* The rows go on, and use up what was reserved for them. */
 static void emit(struct sonde_instance *instance, struct edge *edge, struct parcel *parcel)
 {
 	struct nng *nng = instance->self;
@@ -122,6 +137,7 @@ static void emit(struct sonde_instance *instance, struct edge *edge, struct parc
 	int result = -ENOMEM;
 
 	if (!taken) {
+		sonde_unreserve(instance, parcel->frame.memory_bytes);
 		refuse_frame(instance, edge, &parcel->position, MESSAGE_AGAIN, "no memory");
 		return;
 	}
@@ -129,10 +145,9 @@ static void emit(struct sonde_instance *instance, struct edge *edge, struct parc
 	parcel->frame.origin = edge->name;
 	result = sonde_emit_frame(instance, &parcel->frame, (uintptr_t)taken);
 	if (result) {
-		bool again = result == -ENOMEM || result == -EAGAIN;
-
 		edge->open_count--;
-		taken_end(nng, taken, again ? MESSAGE_AGAIN : MESSAGE_DAMAGED, strerror(-result));
+		sonde_unreserve(instance, parcel->frame.memory_bytes);
+		taken_end(nng, taken, code_of_error(result), strerror(-result));
 		taken_free(taken);
 		return;
 	}
@@ -184,7 +199,6 @@ static int take(struct sonde_instance *instance, struct edge *edge,
 		return 0;
 	}
 	emit(instance, edge, &parcel);
-	sonde_unreserve(instance, bytes); /* what it did not use up */
 	return 0;
 }
 
