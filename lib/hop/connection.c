@@ -32,20 +32,20 @@ bool hop_connection_is_dead(const struct hop_connection *connection)
 	return atomic_load(&connection->fate) & FATE_DEAD;
 }
 
-/* What nng has of it; the order is the only one in which nng never hangs. Not with a lock. */
+/* What nng has of it; in this order nng never hangs. The aios are freed before the stream: only to
+ * free one waits for the thread of nng's that may be about to cancel it, in the stream. Not with a
+ * lock. */
 static void streams_end(struct hop_connection *connection)
 {
 	nng_stream_close(connection->stream);
 	/* Who has seen it alive has given nng its work by now, and nobody will any more. */
 	pthread_mutex_lock(&connection->lock);
 	pthread_mutex_unlock(&connection->lock);
-	if (connection->receiving)
-		nng_aio_stop(connection->receiving);
-	if (connection->sending)
-		nng_aio_stop(connection->sending);
-	nng_stream_free(connection->stream);
+	nng_aio_stop(connection->receiving);
+	nng_aio_stop(connection->sending);
 	nng_aio_free(connection->receiving);
 	nng_aio_free(connection->sending);
+	nng_stream_free(connection->stream);
 }
 
 static void connection_bury(struct hop_burial *burial)
@@ -172,17 +172,12 @@ static struct hop_connection *connection_create(struct hop *hop, nng_stream *str
 /* A dialer's says hello in TLS, or is open as soon as it is there. */
 static void connection_begin(struct hop_connection *connection)
 {
-	bool waits = connection->accepted || connection->record.ssl;
-
 	pthread_mutex_lock(&connection->lock);
 	if (!connection->accepted && connection->record.ssl)
 		(void)hop_record_handshake(&connection->record);
-	if (!waits)
+	else if (!connection->accepted)
 		(void)hop_event_opened(connection);
 	hop_send_next(connection);
-	if (waits)
-		nng_aio_set_timeout(connection->receiving,
-				    (nng_duration)(connection->hop->settings.open_ns / 1000000));
 	if (!hop_connection_is_dead(connection))
 		hop_receive_post(connection);
 	pthread_mutex_unlock(&connection->lock);

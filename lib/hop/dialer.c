@@ -13,8 +13,8 @@ static void dialer_bury(struct hop_burial *burial)
 
 	nng_stream_dialer_close(dialer->dialer);
 	nng_aio_stop(dialer->aio);
+	nng_aio_free(dialer->aio); /* first, as with a connection's */
 	nng_stream_dialer_free(dialer->dialer);
-	nng_aio_free(dialer->aio);
 	hop_release(dialer->hop);
 	free(dialer->host);
 	free(dialer);

@@ -45,8 +45,8 @@ static void listener_bury(struct hop_burial *burial)
 
 	nng_stream_listener_close(listener->listener);
 	nng_aio_stop(listener->aio);
+	nng_aio_free(listener->aio); /* first, as with a connection's */
 	nng_stream_listener_free(listener->listener);
-	nng_aio_free(listener->aio);
 	hop_janitor_tell(&listener->gone);
 	listener_release(listener);
 }

@@ -80,8 +80,6 @@ static enum intake_result message_complete(struct hop_connection *connection)
 
 	intake->payload = NULL;
 	intake->header_length = 0;
-	if (!intake->is_past_first)
-		nng_aio_set_timeout(connection->receiving, NNG_DURATION_INFINITE);
 	intake->is_past_first = true;
 	if (hop_event_message(connection, payload))
 		return RECEIVE_MORE;
@@ -169,10 +167,8 @@ static enum intake_result tls_agreed(struct hop_connection *connection)
 		return RECEIVE_MORE;
 	}
 	connection->peer.name = connection->peer_name;
-	if (!connection->accepted) {
-		nng_aio_set_timeout(connection->receiving, NNG_DURATION_INFINITE);
+	if (!connection->accepted)
 		(void)hop_event_opened(connection);
-	}
 	return RECEIVE_MORE;
 }
 
@@ -262,9 +258,7 @@ static void receive_failed(struct hop_connection *connection, int error)
 	const struct hop_intake *intake = &connection->intake;
 	bool within = intake->payload || intake->header_length;
 
-	if (error == NNG_ETIMEDOUT)
-		hop_connection_die(connection, HOP_SLOW, "it says nothing");
-	else if (error != NNG_ECONNSHUT && error != NNG_ECLOSED)
+	if (error != NNG_ECONNSHUT && error != NNG_ECLOSED)
 		hop_connection_die(connection, HOP_LOST, nng_strerror(error));
 	else if (within)
 		hop_connection_die(connection, HOP_LOST, "closed within a message");

@@ -167,6 +167,9 @@ static void dialers_depart(const char *url)
 			peer_kill(peers[i]);
 		serve(&listener, 0, 0, PEERS);
 	}
+	for (int waits = 0; hop_unburied() > 1 && waits < 2000; waits++)
+		(void)usleep(10000);
+	assert_int_equal(hop_unburied(), 1); /* the listener */
 	open_files_return_to(before);
 	hop_counts(listener.hop, &counts);
 	assert_int_equal(counts.open, 0);
