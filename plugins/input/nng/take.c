@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Frames: room for them, whether they were taken before, and what their edges hear. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +213,7 @@ void take_frame(struct sonde_instance *instance, struct edge *edge, struct hop_b
 		hop_buffer_release(payload);
 		return;
 	}
+	assert(!edge->waiting); /* its connection is paused while one waits */
 	sonde_count(&nng->full, 1);
 	edge->waiting = payload;
 	edge->waiting_floor = floor;
