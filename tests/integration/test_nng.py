@@ -230,15 +230,15 @@ def test_rows_of_one_key_stay_on_one_region(tmp_path):
 def test_a_region_without_room_makes_its_edges_wait(tmp_path):
     with Region(tmp_path, output='plugin = "null"; block = true;', queue='memory = "256KiB"; when_full = "wait";',
                 pipeline='queue: { memory = "256KiB"; when_full = "wait"; };') as region, \
-            Edge(tmp_path, region.url, rows=50000, source="batch = 1000;") as edge:
+            Edge(tmp_path, region.url, rows=200000, source="batch = 1000;") as edge:
         region.start()
         edge.start()
         wait_for(lambda: edge.region(region.url)["state"] == "full", "the edge is told")
         wait_for(lambda: region.edges()["edge"]["waits"] == 1, "a frame waits")
-        assert edge.sent() < 50000
+        assert edge.sent() < 200000
         region.set("out.block", "false")
-        wait_for(lambda: edge.sent() == 50000, "all rows are acknowledged")
-        wait_for(lambda: region.status().route("main > out").rows("out") == 50000, "and handed over")
+        wait_for(lambda: edge.sent() == 200000, "all rows are acknowledged")
+        wait_for(lambda: region.status().route("main > out").rows("out") == 200000, "and handed over")
         assert region.status().lost_rows() == 0 and edge.status().lost_rows() == 0
 
 
