@@ -123,6 +123,7 @@ static int pipeline_add_stages(struct graph *graph, struct pipeline *pipeline, u
 		stage->owner = pipeline;
 		stage->position = i;
 		stage->emit = processor_emit;
+		stage->on_running = &pipeline->task;
 	}
 	return 0;
 }

@@ -189,6 +189,15 @@ static void written_set(struct journal *journal, uint64_t written)
 	pthread_mutex_lock(&journal->lock);
 	journal->active->written = written;
 	journal->active->dirty = true;
+	journal->flushed = journal->active->last;
+	pthread_mutex_unlock(&journal->lock);
+}
+
+/* The file is not as it should be behind what is written: nothing more is added to it. */
+static void written_fail(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	journal->active->failed = true;
 	pthread_mutex_unlock(&journal->lock);
 }
 
@@ -206,16 +215,21 @@ int write_flush(struct journal *journal)
 	return result;
 }
 
-void write_seal(struct journal *journal)
+int write_seal(struct journal *journal)
 {
 	struct segment *active = journal->active;
 	struct segment sealed;
+	int result;
 
 	if (!active)
-		return;
+		return 0;
+	result = write_flush(journal);
+	if (result)
+		return result;
+	pthread_mutex_lock(&journal->lock);
 	sealed = *active;
-	if (!write_flush(journal))
-		(void)segment_seal(journal->active_file, journal->head.id, &sealed);
+	pthread_mutex_unlock(&journal->lock);
+	(void)segment_seal(journal->active_file, journal->head.id, &sealed);
 	pthread_mutex_lock(&journal->lock);
 	active->bytes = sealed.bytes;
 	active->has_foot = sealed.has_foot;
@@ -225,6 +239,7 @@ void write_seal(struct journal *journal)
 	journal->active = NULL;
 	segments_sum(journal);
 	pthread_mutex_unlock(&journal->lock);
+	return 0;
 }
 
 /* Of the next segment: as much as is due, of what the limit leaves. Under write_lock. */
@@ -241,6 +256,25 @@ static uint64_t segment_room(struct journal *journal, uint64_t record_bytes)
 	if (used + room > journal->limit_bytes)
 		room = journal->limit_bytes > used ? journal->limit_bytes - used : 0;
 	return room > record_bytes ? room : record_bytes;
+}
+
+/* The head of the segment that comes next. */
+static void head_begin(struct journal *journal)
+{
+	struct journal_head *head = &journal->head;
+	const struct segment *before = NULL;
+
+	pthread_mutex_lock(&journal->lock);
+	if (journal->segment_count)
+		before = journal->segments[journal->segment_count - 1];
+	head->first = journal->last + 1;
+	head->made_ns = clock_wall_ns();
+	head->before_first = before ? before->first : 0;
+	head->before = (struct journal_tally){ 0 };
+	if (before)
+		head->before = (struct journal_tally){ before->last, before->records, before->rows,
+						       before->events };
+	pthread_mutex_unlock(&journal->lock);
 }
 
 int write_resume(struct journal *journal, struct segment *segment)
@@ -284,8 +318,7 @@ int write_roll(struct journal *journal, uint64_t record_bytes)
 	segment = malloc(sizeof(*segment));
 	if (!segment)
 		return -ENOMEM;
-	journal->head.first = journal->last + 1;
-	journal->head.made_ns = clock_wall_ns();
+	head_begin(journal);
 	result = segment_make(journal->directory, &journal->head, &journal->positions, record_bytes,
 			      segment_room(journal, record_bytes), segment, &file);
 	if (!result) {
@@ -309,7 +342,6 @@ int write_roll(struct journal *journal, uint64_t record_bytes)
 	segments_sum(journal);
 	pthread_mutex_unlock(&journal->lock);
 	pthread_mutex_lock(&journal->front_lock);
-	journal->mark.newest = segment->first;
 	(void)mark_put(journal); /* the file itself says so too */
 	front_follow(journal);
 	pthread_mutex_unlock(&journal->front_lock);
@@ -343,7 +375,7 @@ static int write_long(struct journal *journal, const struct journal_record *reco
 			int error = count < 0 ? errno : EIO;
 
 			if (ftruncate(journal->active_file, (off_t)active->written))
-				active->failed = true;
+				written_fail(journal);
 			return -error;
 		}
 		offset += (uint64_t)count;
@@ -396,10 +428,12 @@ static int write_record(struct journal *journal, struct journal_record *record,
 		return result;
 	pthread_mutex_lock(&journal->lock);
 	active->end += record_bytes;
-	if (is_long)
-		active->written = active->end;
 	active->dirty = true;
 	active->last = journal->last = numbered.number;
+	if (is_long) {
+		active->written = active->end;
+		journal->flushed = journal->last;
+	}
 	active->records++;
 	active->rows += record->rows;
 	active->events += record->events;
@@ -420,7 +454,7 @@ static int append_locked(struct journal *journal, struct journal_record *record)
 {
 	uint64_t bytes =
 		journal_record_bytes(record->origin ? strlen(record->origin) : 0, record->length);
-	bool begins = !fits_active(journal, bytes);
+	bool begins;
 	int result;
 
 	if (record->sequence) {
@@ -431,6 +465,7 @@ static int append_locked(struct journal *journal, struct journal_record *record)
 			return result;
 	}
 	pthread_mutex_lock(&journal->lock);
+	begins = !fits_active(journal, bytes);
 	result = room_check(journal, bytes, begins);
 	pthread_mutex_unlock(&journal->lock);
 	if (!result && begins)

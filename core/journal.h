@@ -77,9 +77,9 @@ struct journal_usage {
 int journal_open(const struct journal_settings *settings, struct journal **ret_journal, char *error,
 		 size_t error_size);
 
-/* Syncs what was appended, and gives back the room made ahead. remove_if_empty: one whose records
- * were all released goes away as a whole, its directory too. Nobody else uses it any more. NULL:
- * nothing. */
+/* Syncs what was appended (call journal_sync() before, to hear what cannot be), and gives back the
+ * room made ahead. remove_if_empty: one whose records were all released goes away as a whole, its
+ * directory too. Nobody else uses it any more. NULL: nothing. */
 void journal_close(struct journal *journal, bool remove_if_empty);
 
 /* What journal_open() found. */

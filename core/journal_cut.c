@@ -59,7 +59,9 @@ static int cut_locked(struct journal *journal, uint64_t above)
 	next = journal->segments[journal->segment_count - 1]->last;
 	if (above >= next) /* only numbers lie above that no record has */
 		return 0;
-	write_seal(journal);
+	result = write_seal(journal);
+	if (result)
+		return result;
 	front_close(journal);
 	result = segments_cut(journal, above);
 	if (!result)
@@ -68,6 +70,7 @@ static int cut_locked(struct journal *journal, uint64_t above)
 		return result;
 	/* Numbers that were passed over are not given a second time. */
 	journal->last = journal->last > next ? journal->last : above;
+	journal->flushed = journal->last;
 	journal->synced = minimum(journal->synced, above);
 	journal->protected = minimum(journal->protected, above + 1);
 	segments_sum(journal);
@@ -81,8 +84,10 @@ int journal_cut(struct journal *journal, uint64_t above)
 	pthread_mutex_lock(&journal->write_lock);
 	pthread_mutex_lock(&journal->front_lock);
 	result = cut_locked(journal, above);
-	if (!result)
+	if (!result) {
+		(void)mark_put(journal);
 		front_follow(journal);
+	}
 	pthread_mutex_unlock(&journal->front_lock);
 	if (!result)
 		write_positions(journal);

@@ -17,25 +17,32 @@ static const char head_magic[][8] = {
 static const char mark_magic[4] = "mark", foot_magic[4] = "foot", record_magic[4] = "rec.";
 
 /* All members lie at multiples of their size: nothing is between them. */
+struct tally_bytes {
+	uint64_t last, records, rows, events;
+};
+
 struct head_bytes {
 	char magic[8];
 	uint32_t version, length, check, name_length; /* these stay where they are */
 	unsigned char id[JOURNAL_ID_BYTES];
 	uint64_t made_ns, first;
 	uint32_t stream_count, streams_check;
+	uint64_t before_first;
+	struct tally_bytes before;
 };
 
 struct mark_bytes {
 	char magic[4];
 	uint32_t check;
-	uint64_t counter, released, newest;
+	uint64_t counter, released, given;
 	unsigned char boot[16];
 };
 
 struct foot_bytes {
 	char magic[4];
 	uint32_t check;
-	uint64_t start, end, records, rows, events, last;
+	uint64_t start, end;
+	struct tally_bytes tally;
 };
 
 struct record_bytes {
@@ -65,6 +72,18 @@ static uint32_t checksum_placed(const struct journal_place *place, const void *d
 	return journal_checksum(journal_checksum(check, where, sizeof(where)), data, length);
 }
 
+static struct tally_bytes tally_write(const struct journal_tally *tally)
+{
+	return (struct tally_bytes){ htole64(tally->last), htole64(tally->records),
+				     htole64(tally->rows), htole64(tally->events) };
+}
+
+static struct journal_tally tally_read(const struct tally_bytes *from)
+{
+	return (struct journal_tally){ le64toh(from->last), le64toh(from->records),
+				       le64toh(from->rows), le64toh(from->events) };
+}
+
 /* ---- names of files ---------------------------------------------------------------------- */
 
 void journal_segment_name(uint64_t first, char name[JOURNAL_SEGMENT_NAME_BYTES])
@@ -81,7 +100,8 @@ bool journal_segment_parse(const char *name, uint64_t *ret_first)
 		    __builtin_add_overflow(first, (uint64_t)(name[i] - '0'), &first))
 			return false;
 	}
-	if (strcmp(name + 20, JOURNAL_SEGMENT_SUFFIX) != 0 || !first)
+	if (strcmp(name + 20, JOURNAL_SEGMENT_SUFFIX) != 0 || !first ||
+	    first > JOURNAL_NUMBER_LIMIT)
 		return false;
 	*ret_first = first;
 	return true;
@@ -113,6 +133,8 @@ void journal_head_write(enum journal_head_kind kind, struct journal_head *head, 
 	to->first = htole64(head->first);
 	to->stream_count = htole32(head->stream_count);
 	to->streams_check = htole32(head->streams_check);
+	to->before_first = htole64(head->before_first);
+	to->before = tally_write(&head->before);
 	memcpy((char *)bytes + sizeof(*to), head->name, name_length);
 	to->check = htole32(head_checksum(bytes, head->length));
 }
@@ -131,7 +153,9 @@ int journal_head_read(enum journal_head_kind kind, const void *bytes, size_t len
 					   .made_ns = (int64_t)le64toh(from.made_ns),
 					   .first = le64toh(from.first),
 					   .stream_count = le32toh(from.stream_count),
-					   .streams_check = le32toh(from.streams_check) };
+					   .streams_check = le32toh(from.streams_check),
+					   .before_first = le64toh(from.before_first),
+					   .before = tally_read(&from.before) };
 	if (memcmp(from.magic, head_magic[kind], sizeof(from.magic)) != 0 ||
 	    ret_head->length < sizeof(from) || ret_head->length > length ||
 	    ret_head->length > JOURNAL_HEAD_LIMIT ||
@@ -142,7 +166,9 @@ int journal_head_read(enum journal_head_kind kind, const void *bytes, size_t len
 	name_length = le32toh(from.name_length);
 	if (!ret_head->version || name_length > JOURNAL_NAME_LIMIT ||
 	    ret_head->length != sizeof(from) + journal_aligned(name_length) ||
-	    ret_head->stream_count > JOURNAL_STREAMS_LIMIT)
+	    ret_head->stream_count > JOURNAL_STREAMS_LIMIT ||
+	    ret_head->first > JOURNAL_NUMBER_LIMIT ||
+	    (ret_head->before_first && ret_head->before.last >= ret_head->first))
 		return -EBADMSG;
 	memcpy(ret_head->id, from.id, sizeof(ret_head->id));
 	memcpy(ret_head->name, (const char *)bytes + sizeof(from), name_length);
@@ -155,7 +181,7 @@ void journal_mark_write(const struct journal_mark *mark, void *bytes)
 {
 	struct mark_bytes to = { .counter = htole64(mark->counter),
 				 .released = htole64(mark->released),
-				 .newest = htole64(mark->newest) };
+				 .given = htole64(mark->given) };
 
 	memcpy(to.magic, mark_magic, sizeof(to.magic));
 	memcpy(to.boot, mark->boot, sizeof(to.boot));
@@ -176,9 +202,10 @@ bool journal_mark_read(const void *bytes, struct journal_mark *ret_mark)
 		return false;
 	*ret_mark = (struct journal_mark){ .counter = le64toh(from.counter),
 					   .released = le64toh(from.released),
-					   .newest = le64toh(from.newest) };
+					   .given = le64toh(from.given) };
 	memcpy(ret_mark->boot, from.boot, sizeof(from.boot));
-	return true;
+	return ret_mark->given <= JOURNAL_NUMBER_LIMIT &&
+	       ret_mark->released <= JOURNAL_NUMBER_LIMIT;
 }
 
 void journal_foot_write(const struct journal_place *place, const struct journal_foot *foot,
@@ -186,10 +213,7 @@ void journal_foot_write(const struct journal_place *place, const struct journal_
 {
 	struct foot_bytes to = { .start = htole64(foot->start),
 				 .end = htole64(foot->end),
-				 .records = htole64(foot->records),
-				 .rows = htole64(foot->rows),
-				 .events = htole64(foot->events),
-				 .last = htole64(foot->last) };
+				 .tally = tally_write(&foot->tally) };
 
 	memcpy(to.magic, foot_magic, sizeof(to.magic));
 	to.check = htole32(
@@ -211,12 +235,10 @@ bool journal_foot_read(const struct journal_place *place, const void *bytes,
 		return false;
 	foot = (struct journal_foot){ .start = le64toh(from.start),
 				      .end = le64toh(from.end),
-				      .records = le64toh(from.records),
-				      .rows = le64toh(from.rows),
-				      .events = le64toh(from.events),
-				      .last = le64toh(from.last) };
+				      .tally = tally_read(&from.tally) };
 	if (foot.end != place->offset || foot.start > foot.end || foot.start < JOURNAL_HEAD_BYTES ||
-	    foot.start % JOURNAL_ALIGNMENT || (foot.records && foot.last < place->first))
+	    foot.start % JOURNAL_ALIGNMENT || foot.tally.last > JOURNAL_NUMBER_LIMIT ||
+	    (foot.tally.records && foot.tally.last < place->first))
 		return false;
 	*ret_foot = foot;
 	return true;
@@ -280,5 +302,5 @@ bool journal_record_head_read(const struct journal_place *place, const void *byt
 						  .events = le64toh(from.events),
 						  .sequence = le64toh(from.sequence) };
 	memcpy(ret_head->stream, from.stream, sizeof(from.stream));
-	return ret_head->number >= place->first;
+	return ret_head->number >= place->first && ret_head->number <= JOURNAL_NUMBER_LIMIT;
 }

@@ -16,7 +16,7 @@ enum {
 	JOURNAL_FILE_BYTES = 8192,     /* the head file */
 	JOURNAL_MARK_OFFSET = 4096,    /* in it, of the first mark */
 	JOURNAL_MARK_DISTANCE = 512,   /* to the second */
-	JOURNAL_HEAD_BYTES = 64,       /* of either file, without the name */
+	JOURNAL_HEAD_BYTES = 104,      /* of either file, without the name */
 	JOURNAL_HEAD_LIMIT = 64 << 10, /* with it, in any version */
 	JOURNAL_STREAM_ENTRY_BYTES = 24,
 	JOURNAL_RECORD_HEAD_BYTES = 72, /* without the origin */
@@ -25,17 +25,28 @@ enum {
 	JOURNAL_SEGMENT_NAME_BYTES = 32,
 };
 
+/* Higher ones are taken for damage: numbers do not come so far. */
+#define JOURNAL_NUMBER_LIMIT (UINT64_C(1) << 62)
+
 enum journal_head_kind { JOURNAL_HEAD_OF_JOURNAL, JOURNAL_HEAD_OF_SEGMENT };
+
+/* What a segment came to. */
+struct journal_tally {
+	uint64_t last; /* number of its last record */
+	uint64_t records, rows, events;
+};
 
 /* What both files begin with. */
 struct journal_head {
 	uint32_t version;
 	uint32_t length; /* with the name, rounded up: what follows begins there */
 	unsigned char id[JOURNAL_ID_BYTES];
-	int64_t made_ns;        /* since the epoch */
-	uint64_t first;         /* of a segment: no record of it has a lower number */
-	uint32_t stream_count;  /* of a segment: entries of the snapshot that follows */
-	uint32_t streams_check; /* checksum of these */
+	int64_t made_ns;             /* since the epoch */
+	uint64_t first;              /* of a segment: no record of it has a lower number */
+	uint64_t before_first;       /* that of the segment before it; 0: there was none */
+	struct journal_tally before; /* what that came to */
+	uint32_t stream_count;       /* of a segment: entries of the snapshot that follows */
+	uint32_t streams_check;      /* checksum of these */
 	char name[JOURNAL_NAME_LIMIT + 1];
 };
 
@@ -44,14 +55,13 @@ struct journal_head {
 struct journal_mark {
 	uint64_t counter;
 	uint64_t released;      /* all records below it are not needed any more */
-	uint64_t newest;        /* first number of the last segment that was made */
+	uint64_t given;         /* the last number that the kernel had a record of then */
 	unsigned char boot[16]; /* the kernel's id of the run in which it was written */
 };
 
 struct journal_foot {
 	uint64_t start, end; /* of the records, offsets in the file */
-	uint64_t records, rows, events;
-	uint64_t last; /* number of the last */
+	struct journal_tally tally;
 };
 
 struct journal_record_head {

@@ -118,6 +118,7 @@ static void front_count(struct journal *journal)
 	if (front_open(journal, &segment))
 		return; /* what it holds is counted until it goes */
 	journal->front.limit = segment.written;
+	journal->front.highest = segment.last;
 	if (segment.last < released) {
 		journal->front.next = segment.end;
 		journal->front.number = segment.last;
@@ -159,7 +160,6 @@ int journal_release(struct journal *journal, uint64_t below)
 		journal->protected = journal->released;
 	pthread_mutex_unlock(&journal->lock);
 	if (rises) {
-		journal->mark.released = below;
 		result = mark_put(journal);
 		front_follow(journal);
 	}
@@ -225,7 +225,9 @@ static int drop_locked(struct journal *journal, struct journal_loss *ret_loss)
 	int result = 0;
 
 	if (!segment && newest) {
-		write_seal(journal);
+		result = write_seal(journal);
+		if (result)
+			return result;
 		segment = droppable_take(journal, &newest); /* unless it was read meanwhile */
 	}
 	if (!segment)

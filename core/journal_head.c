@@ -24,7 +24,8 @@ int head_put_file(int file, struct journal_head *head)
 	int result;
 
 	head->made_ns = clock_wall_ns();
-	head->first = 0;
+	head->first = head->before_first = 0;
+	head->before = (struct journal_tally){ 0 };
 	head->stream_count = head->streams_check = 0;
 	journal_head_write(JOURNAL_HEAD_OF_JOURNAL, head, bytes);
 	result = file_write_at(file, bytes, JOURNAL_MARK_OFFSET, 0);
@@ -45,10 +46,10 @@ static int head_get(int file, struct journal_head *ret_head, bool *ret_new, bool
 	ssize_t length = pread(file, bytes, sizeof(bytes), 0);
 	int result;
 
-	if (length < 0)
-		return -errno;
 	*ret_new = !length;
-	*ret_damaged = false;
+	*ret_damaged = length < 0 && errno == EIO;
+	if (length < 0)
+		return *ret_damaged ? 0 : -errno;
 	if (!length)
 		return 0;
 	result = journal_head_read(JOURNAL_HEAD_OF_JOURNAL, bytes, (size_t)length, &head);
@@ -116,6 +117,10 @@ int mark_put(struct journal *journal)
 {
 	unsigned char bytes[JOURNAL_MARK_BYTES];
 
+	pthread_mutex_lock(&journal->lock);
+	journal->mark.given = journal->flushed;
+	journal->mark.released = journal->released;
+	pthread_mutex_unlock(&journal->lock);
 	journal->mark.counter++;
 	journal_mark_write(&journal->mark, bytes);
 	return file_write_at(journal->head_file, bytes, sizeof(bytes),

@@ -141,6 +141,10 @@ static int list_fail(const struct journal *journal, int result, char *error, siz
 		return fail(result, error, error_size,
 			    "the journal %s has more than %d segments: move the directory away",
 			    journal->path, JOURNAL_SEGMENTS_LIMIT);
+	if (result == -EOVERFLOW)
+		return fail(result, error, error_size,
+			    "the journal %s has no numbers left: move the directory away",
+			    journal->path);
 	return fail(result, error, error_size, "cannot read the journal %s: %s", journal->path,
 		    strerror(-result));
 }
@@ -211,12 +215,14 @@ static bool numbers_skip(struct journal *journal, bool damaged)
 	unsigned char boot[16];
 
 	boot_read(boot);
-	if (marked && journal->mark.newest > journal->last + 1) {
-		journal->last = journal->mark.newest;
-		lost = true; /* the segment that began there is missing */
+	if (marked && journal->mark.given > journal->last) {
+		journal->last = journal->mark.given;
+		lost = true; /* the end is missing */
 	}
-	if (journal->mark.released > journal->last + 1)
+	if (journal->mark.released > journal->last + 1) {
 		journal->last = journal->mark.released - 1;
+		lost = true;
+	}
 	if (!marked && journal->segment_count)
 		note_add(journal, "what was released is not known any more");
 	lost = lost || !marked || memcmp(boot, journal->mark.boot, sizeof(boot)) != 0;
@@ -276,9 +282,12 @@ static int recover(struct journal *journal, struct recovery *recovery)
 	if (result)
 		return result;
 	(void)unlinkat(journal->directory, JOURNAL_SEGMENT_NEW, 0);
-	skipped = numbers_skip(journal, damaged->bytes || damaged->records);
+	skipped = numbers_skip(journal,
+			       recovery->count && recovery->segments[recovery->count - 1].damaged);
+	if (journal->last > JOURNAL_NUMBER_LIMIT / 2)
+		return -EOVERFLOW;
 	last_settle(journal, skipped);
-	journal->synced = 0;
+	journal->flushed = journal->last;
 	journal->released = journal->mark.released;
 	journal->protected = journal->released;
 	(void)mark_put(journal);

@@ -40,6 +40,7 @@ struct journal {
 	struct segment **segments; /* by their numbers */
 	uint32_t segment_count, segment_capacity;
 	uint64_t last;      /* number that was given, or skipped, last */
+	uint64_t flushed;   /* of the last record that the kernel has */
 	uint64_t synced;    /* as journal_synced() says */
 	uint64_t released;  /* below it */
 	uint64_t protected; /* below it too */
@@ -80,8 +81,9 @@ int write_flush(struct journal *journal);
 int write_roll(struct journal *journal, uint64_t record_bytes);
 /* What the positions come to, where others look. */
 void write_positions(struct journal *journal);
-/* Ends the one that is written; what cannot be flushed is left. */
-void write_seal(struct journal *journal);
+/* Ends the one that is written. -errno: what is in its buffer cannot be flushed, it is as it was.
+ */
+int write_seal(struct journal *journal);
 
 /* Goes on in a segment that has room. 0 or -errno: it is as it was. */
 int write_resume(struct journal *journal, struct segment *segment);
@@ -90,7 +92,7 @@ int write_resume(struct journal *journal, struct segment *segment);
 
 /* Counts what was released of the first segment, and removes segments that nobody needs. */
 void front_follow(struct journal *journal);
-/* Writes down what journal->mark says. */
+/* Writes down up to where it is released, and what numbers were given. */
 int mark_put(struct journal *journal);
 /* A segment was taken away by other means. */
 void front_close(struct journal *journal);

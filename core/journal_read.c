@@ -133,7 +133,6 @@ static void segment_leave(struct journal_reading *reading, uint64_t wanted)
 	const struct segment *segment = &reading->segment;
 
 	missing_count(reading, wanted, segment->last + 1);
-	reading->skipped.bytes += reading->walk.skipped_bytes;
 	if (reading->complete && reading->seen.records < segment->records) {
 		reading->skipped.rows += segment->rows - reading->seen.rows;
 		reading->skipped.events += segment->events - reading->seen.events;
@@ -215,6 +214,9 @@ static int reading_seek(struct journal_reading *reading)
 
 		if (result)
 			return result;
+		if (reading->inside && reading->at > reading->segment.last &&
+		    reading->expected == reading->segment.last + 1)
+			segment_leave(reading, reading->at);
 		if (!reading->inside || reading->segment.first != segment.first ||
 		    reading->at < reading->expected)
 			result = segment_enter(reading, &segment);
@@ -224,6 +226,7 @@ static int reading_seek(struct journal_reading *reading)
 		}
 		reading->segment = segment;
 		reading->walk.limit = segment.written;
+		reading->walk.highest = segment.last;
 		return result;
 	}
 }
@@ -244,6 +247,7 @@ int journal_read(struct journal_reading *reading, uint64_t number,
 		if (result != -ENOENT)
 			break;
 		reading->at = reading->segment.last + 1;
+		reading->skipped.bytes += reading->walk.skipped_bytes;
 		segment_leave(reading, wanted);
 	}
 	if (result)

@@ -85,12 +85,12 @@ int recovery_list(int directory, struct recovery *recovery)
 
 	for (uint32_t i = 0; !result && i < recovery->count; i++) {
 		struct segment *segment = &recovery->segments[i];
-		struct segment_look look = { 0 };
+		struct journal_head head = { 0 };
 		CLEANUP(file_close) int file = segment_open(directory, segment->first, O_RDONLY);
 
-		result = file < 0 ? file : segment_look(file, NULL, segment, &look);
+		result = file < 0 ? file : segment_look(file, NULL, segment, &head);
 		if (!result && segment->has_head)
-			recovery->newest = look.head;
+			recovery->newest = head;
 	}
 	return result;
 }
@@ -101,12 +101,12 @@ static int positions_load(int directory, const unsigned char id[JOURNAL_ID_BYTES
 			  struct segment *segment, struct journal_positions *positions)
 {
 	CLEANUP(file_close) int file = segment_open(directory, segment->first, O_RDONLY);
-	struct segment_look look = { 0 };
-	int result = file < 0 ? file : segment_look(file, id, segment, &look);
+	struct journal_head head = { 0 };
+	int result = file < 0 ? file : segment_look(file, id, segment, &head);
 
 	if (result)
 		return result;
-	return segment->has_head ? segment_positions(file, &look.head, positions) : -EBADMSG;
+	return segment->has_head ? segment_positions(file, &head, positions) : -EBADMSG;
 }
 
 static int positions_scan(int directory, const unsigned char id[JOURNAL_ID_BYTES],
@@ -141,25 +141,62 @@ int recovery_positions(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 	return result;
 }
 
+static int last_recover(int directory, const unsigned char id[JOURNAL_ID_BYTES],
+			struct segment *segment, struct segment *before,
+			struct journal_positions *positions, struct journal_head *ret_head,
+			struct journal_loss *loss)
+{
+	CLEANUP(file_close) int file = segment_open(directory, segment->first, O_RDONLY);
+	int result = file < 0 ? file : segment_look(file, id, segment, ret_head);
+
+	if (result)
+		return result;
+	return recovery_positions(directory, id, segment, before, UINT64_MAX, positions, loss);
+}
+
+/* The head of the next segment says what this one came to: what is missing is told by reading. */
+static bool segment_told(struct segment *segment, const struct journal_head *next)
+{
+	if (next->before_first != segment->first || next->before.last + 1 < segment->first)
+		return false;
+	segment_tally(segment, &next->before);
+	return true;
+}
+
+static int segment_recover(int directory, const unsigned char id[JOURNAL_ID_BYTES],
+			   struct segment *segment, const struct journal_head *next,
+			   struct journal_head *ret_head, struct journal_loss *loss)
+{
+	CLEANUP(file_close) int file = segment_open(directory, segment->first, O_RDONLY);
+	int result = file < 0 ? file : segment_look(file, id, segment, ret_head);
+
+	if (result || segment->has_foot || segment_told(segment, next))
+		return result;
+	return segment_scan(file, id, segment, UINT64_MAX, NULL, loss);
+}
+
 int recovery_count(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 		   struct recovery *recovery, struct journal_positions *positions,
 		   struct journal_loss *loss)
 {
+	struct journal_head next = { 0 };
+	uint64_t before = UINT64_MAX;
 	int result = 0;
 
-	for (uint32_t i = 0; !result && i < recovery->count; i++) {
+	for (uint32_t i = recovery->count; !result && i-- > 0;) {
 		struct segment *segment = &recovery->segments[i];
-		CLEANUP(file_close) int file = segment_open(directory, segment->first, O_RDONLY);
 		struct journal_loss own = { 0 };
-		struct segment_look look = { 0 };
-		bool is_last = i + 1 == recovery->count;
+		struct journal_head head = { 0 };
 
-		result = file < 0 ? file : segment_look(file, id, segment, &look);
-		if (!result && is_last)
-			result = recovery_positions(directory, id, segment, i ? segment - 1 : NULL,
-						    UINT64_MAX, positions, &own);
-		else if (!result && !segment->has_foot)
-			result = segment_scan(file, id, segment, UINT64_MAX, NULL, &own);
+		if (i + 1 < recovery->count)
+			result = segment_recover(directory, id, segment, &next, &head, &own);
+		else
+			result = last_recover(directory, id, segment, i ? segment - 1 : NULL,
+					      positions, &head, &own);
+		next = segment->has_head ? head : (struct journal_head){ 0 };
+		if (segment->last >= before) /* numbers of the next: what it says is not so */
+			segment->last = before - 1;
+		before = segment->first;
 		segment->damaged = segment->damaged || own.bytes || own.records;
 		loss->records += own.records;
 		loss->rows += own.rows;

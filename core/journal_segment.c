@@ -68,6 +68,8 @@ static int head_look(int file, const unsigned char id[JOURNAL_ID_BYTES], struct 
 	int64_t length = bytes ? read_at(file, bytes, JOURNAL_HEAD_LIMIT, 0) : -ENOMEM;
 	int result;
 
+	if (length == -EIO) /* a place that the disk has lost is damaged, no more */
+		return 0;
 	if (length < 0)
 		return (int)length;
 	result = journal_head_read(JOURNAL_HEAD_OF_SEGMENT, bytes, (size_t)length, ret_head);
@@ -76,6 +78,14 @@ static int head_look(int file, const unsigned char id[JOURNAL_ID_BYTES], struct 
 	segment->has_head = !result && ret_head->first == segment->first &&
 			    (!id || !memcmp(ret_head->id, id, JOURNAL_ID_BYTES));
 	return 0;
+}
+
+void segment_tally(struct segment *segment, const struct journal_tally *tally)
+{
+	segment->records = tally->records;
+	segment->rows = tally->rows;
+	segment->events = tally->events;
+	segment->last = tally->records ? tally->last : segment->first - 1;
 }
 
 /* Where it must lie if it was sealed: at the end of the file. */
@@ -91,6 +101,8 @@ static int foot_look(int file, const unsigned char id[JOURNAL_ID_BYTES], struct 
 	place.offset = segment->bytes - sizeof(bytes);
 	memcpy(place.id, id, sizeof(place.id));
 	length = read_at(file, bytes, sizeof(bytes), place.offset);
+	if (length == -EIO)
+		return 0;
 	if (length < 0)
 		return (int)length;
 	if ((size_t)length < sizeof(bytes) || !journal_foot_read(&place, bytes, &foot))
@@ -98,15 +110,12 @@ static int foot_look(int file, const unsigned char id[JOURNAL_ID_BYTES], struct 
 	segment->has_foot = true;
 	segment->start = foot.start;
 	segment->end = segment->written = foot.end;
-	segment->records = foot.records;
-	segment->rows = foot.rows;
-	segment->events = foot.events;
-	segment->last = foot.records ? foot.last : segment->first - 1;
+	segment_tally(segment, &foot.tally);
 	return 0;
 }
 
 int segment_look(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segment *segment,
-		 struct segment_look *ret_look)
+		 struct journal_head *ret_head)
 {
 	struct stat status;
 	int result;
@@ -118,10 +127,10 @@ int segment_look(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 	segment->bytes = (uint64_t)status.st_size;
 	segment->last = segment->first - 1;
 	segment->end = segment->written = segment->bytes;
-	result = head_look(file, id, segment, &ret_look->head);
+	result = head_look(file, id, segment, ret_head);
 	if (!result && segment->has_head)
-		segment->start = ret_look->head.length +
-				 (uint64_t)ret_look->head.stream_count * JOURNAL_STREAM_ENTRY_BYTES;
+		segment->start = ret_head->length +
+				 (uint64_t)ret_head->stream_count * JOURNAL_STREAM_ENTRY_BYTES;
 	if (!result && id)
 		result = foot_look(file, id, segment);
 	return result;
@@ -179,6 +188,7 @@ int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 	CLEANUP(walk_release) struct journal_walk walk = { .fd = -1 };
 	struct journal_place place = { .first = segment->first, .offset = segment->start };
 	struct journal_record_head head;
+	uint64_t seen = segment->first - 1; /* number of the last whose head was whole */
 	int result;
 
 	memcpy(place.id, id, sizeof(place.id));
@@ -188,8 +198,8 @@ int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 	segment->end = segment->start;
 	while (!(result = walk_next(&walk, &head)) && head.number <= up_to) {
 		loss->bytes += walk.skipped_bytes;
-		if (walk.skipped_bytes && head.number > segment->last + 1)
-			loss->records += head.number - segment->last - 1;
+		loss->records += head.number - seen - 1; /* which rise by one */
+		seen = head.number;
 		result = scan_record(&walk, &head, segment, positions, loss);
 		if (result)
 			return result;
@@ -198,8 +208,8 @@ int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 		return result;
 	if (result)
 		loss->bytes += walk.skipped_bytes;
-	if (result && walk.has_foot && walk.foot.last > segment->last)
-		loss->records += walk.foot.last - segment->last;
+	if (result && walk.has_foot && walk.foot.tally.last > seen)
+		loss->records += walk.foot.tally.last - seen;
 	segment->written = segment->end;
 	return 0;
 }
@@ -211,9 +221,9 @@ int segment_positions(int file, const struct journal_head *head,
 	CLEANUP(text_free) char *bytes = malloc(length ? length : 1);
 	int64_t got = bytes ? read_at(file, bytes, length, head->length) : -ENOMEM;
 
-	if (got < 0)
+	if (got < 0 && got != -EIO)
 		return (int)got;
-	if ((size_t)got < length || journal_checksum(0, bytes, length) != head->streams_check)
+	if (got < (int64_t)length || journal_checksum(0, bytes, length) != head->streams_check)
 		return -EBADMSG;
 	return positions_read(positions, bytes, head->stream_count);
 }
@@ -304,10 +314,8 @@ int segment_seal(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 	struct journal_place place = { .first = segment->first, .offset = segment->end };
 	struct journal_foot foot = { .start = segment->start,
 				     .end = segment->end,
-				     .records = segment->records,
-				     .rows = segment->rows,
-				     .events = segment->events,
-				     .last = segment->last };
+				     .tally = { segment->last, segment->records, segment->rows,
+						segment->events } };
 	unsigned char bytes[JOURNAL_FOOT_BYTES];
 	int result;
 

@@ -22,16 +22,14 @@ struct segment {
 	bool has_head, has_foot;
 };
 
-/* What looking at a segment tells. */
-struct segment_look {
-	struct journal_head head; /* if segment->has_head */
-	struct journal_loss damaged;
-};
-
-/* Fills in what head and foot of a segment say; without a foot, first, start, bytes, and all of its
- * file as `end`. -EPROTONOSUPPORT: of a later version; or what reading returned. */
+/* Fills in what head (given back if segment->has_head) and foot of a segment say; without a foot
+ * start, bytes, and all of its file as `end`. id NULL: it is not known yet, nor is the foot.
+ * -EPROTONOSUPPORT: of a later version; or what reading returned. */
 int segment_look(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segment *segment,
-		 struct segment_look *ret_look);
+		 struct journal_head *ret_head);
+
+/* What it comes to, as its foot or the head of the next say. */
+void segment_tally(struct segment *segment, const struct journal_tally *tally);
 
 /* Goes through all of it and makes what it holds up anew, with `end` behind the last record that
  * is whole. positions NULL: not wanted. loss is added to. 0, or what reading returned. */

@@ -131,6 +131,7 @@ int journal_sync(struct journal *journal, struct journal_uncertain *ret_uncertai
 			journal->synced = sync.to;
 		pthread_mutex_unlock(&journal->lock);
 		pthread_mutex_lock(&journal->front_lock);
+		(void)mark_put(journal);
 		front_follow(journal); /* the segment before the newest may go now */
 		pthread_mutex_unlock(&journal->front_lock);
 	}

@@ -9,6 +9,7 @@
 
 enum {
 	CHUNK_BYTES = 256 << 10, /* read at once: what then still lies in the cache of the CPU */
+	BLOCK_BYTES = 4096,      /* of a disk that fails: what is given up at once */
 	KEPT_BYTES = 1 << 20,    /* more is given back when another segment is begun */
 };
 
@@ -28,6 +29,7 @@ void walk_begin(struct journal_walk *walk, int fd, const struct journal_place *s
 	walk->next = start->offset;
 	walk->limit = limit;
 	walk->number = 0;
+	walk->highest = JOURNAL_NUMBER_LIMIT;
 	walk->skipped_bytes = 0;
 	walk->has_foot = false;
 	walk->length = 0;
@@ -64,15 +66,33 @@ static void buffer_move(struct journal_walk *walk, uint64_t offset)
 	walk->base = offset;
 }
 
+/* What the disk has lost of a file is read as bytes that no record consists of. */
+static ssize_t block_read(int fd, unsigned char *buffer, size_t length, uint64_t offset)
+{
+	size_t left = BLOCK_BYTES - offset % BLOCK_BYTES;
+	ssize_t count = pread(fd, buffer, length, (off_t)offset);
+
+	if (count >= 0 || errno != EIO)
+		return count;
+	if (length > left) {
+		length = left;
+		count = pread(fd, buffer, length, (off_t)offset);
+		if (count >= 0 || errno != EIO)
+			return count;
+	}
+	memset(buffer, 0xff, length);
+	return (ssize_t)length;
+}
+
 /* Reads on until `bytes` are there, and as much more as there is room for. */
 static int buffer_fill(struct journal_walk *walk, size_t bytes)
 {
 	while (walk->length < bytes && walk->base + walk->length < walk->limit) {
 		uint64_t left = walk->limit - walk->base - walk->length;
 		size_t room = walk->capacity - walk->length;
-		ssize_t count = pread(walk->fd, walk->buffer + walk->length,
-				      room < left ? room : (size_t)left,
-				      (off_t)(walk->base + walk->length));
+		ssize_t count =
+			block_read(walk->fd, walk->buffer + walk->length,
+				   room < left ? room : (size_t)left, walk->base + walk->length);
 
 		if (count < 0 && errno == EINTR)
 			continue;
@@ -113,7 +133,7 @@ static bool is_record(struct journal_walk *walk, const unsigned char *at, int64_
 		      struct journal_record_head *ret_head)
 {
 	return journal_record_head_read(&walk->place, at, (size_t)there, ret_head) &&
-	       ret_head->number > walk->number;
+	       ret_head->number > walk->number && ret_head->number <= walk->highest;
 }
 
 static bool is_foot(struct journal_walk *walk, const unsigned char *at, int64_t there)

@@ -11,6 +11,7 @@ struct journal_walk {
 	uint64_t next;              /* offset behind it */
 	uint64_t limit;             /* nothing is read from there on */
 	uint64_t number;            /* of the last record; later ones have higher */
+	uint64_t highest;           /* what has a higher number is no record of this segment */
 	uint64_t skipped_bytes;     /* by the last walk_next(), without zeros at the end */
 	bool has_foot;              /* it came to the end of a sealed segment */
 	struct journal_foot foot;
@@ -20,7 +21,8 @@ struct journal_walk {
 	uint64_t base; /* offset in the file of what is in the buffer */
 };
 
-/* Zeroed, or used before: what is in the buffer is forgotten, its memory is not. */
+/* With no bound to the numbers. Zeroed, or used before: what is in the buffer is forgotten, its
+ * memory is not. */
 void walk_begin(struct journal_walk *walk, int fd, const struct journal_place *start,
 		uint64_t limit);
 void walk_release(struct journal_walk *walk);

@@ -193,6 +193,16 @@ void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch
 		fan_push(&pipeline->fan, batch);
 }
 
+/* Rows that lie on disk can wait for a processor that could not start; others are lost to it. */
+static bool pipeline_is_ready(const struct pipeline *pipeline)
+{
+	for (uint32_t i = 0; pipeline->commit && i < pipeline->stage_count; i++) {
+		if (!instance_is_running(pipeline->stages[i]))
+			return false; /* its start posts the task */
+	}
+	return true;
+}
+
 static void pipeline_run(struct pipeline *pipeline)
 {
 	struct sonde_batch *batch;
@@ -200,7 +210,7 @@ static void pipeline_run(struct pipeline *pipeline)
 
 	for (uint32_t i = 0; i < PIPELINE_BATCHES_PER_TURN; i++) {
 		if (__atomic_load_n(&pipeline->ended, __ATOMIC_ACQUIRE) ||
-		    fan_is_full(&pipeline->fan))
+		    !pipeline_is_ready(pipeline) || fan_is_full(&pipeline->fan))
 			return; /* `room` posts the task again */
 		batch = sources_pop(&pipeline->sources, &route);
 		if (!batch)

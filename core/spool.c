@@ -372,6 +372,7 @@ int spool_open(struct route *route, const struct spool_settings *settings, char 
 	spool->pending.limit_bytes = SIZE_MAX;
 	spool->sync = (struct loop_task){ .run = spool_run_sync, .data = spool };
 	spool->look = (struct loop_task){ .run = spool_run_look, .data = spool };
+	spool->is_hungry = true;
 	spool->retry = (struct loop_timer){ .run = spool_run_retry, .data = spool };
 	spool_count(spool);
 	journal_recovered(spool->journal, &recovery);

@@ -220,8 +220,7 @@ static bool spool_pop_near(struct spool *spool, struct sonde_batch **ret_batch,
 	entry = spool->entries[spool->entry_head];
 	if (entry.number > spool->sendable)
 		return false;
-	if (entry.number > spool->taken &&
-	    journal_protect(spool->journal, entry.number + 1) != entry.number) {
+	if (entry.number > spool->taken && !journal_protect(spool->journal, entry.number)) {
 		batch_release(spool_leave(spool)); /* dropped meanwhile, and booked */
 		*ret_batch = NULL;
 		return true;

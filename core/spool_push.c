@@ -62,9 +62,13 @@ static int spool_append_batch(struct spool *spool, struct sonde_batch *batch, ui
 	record.data = frame.data;
 	record.length = frame.length;
 	result = spool_append(spool, &record);
-	if (!result)
-		*ret_number = record.number;
-	return result;
+	if (result)
+		return result;
+	*ret_number = record.number;
+	/* Before the receiver can have it: what a killed daemon had given on is to be there. */
+	if (journal_flush(spool->journal))
+		loop_post(spool->disk, &spool->sync); /* which says why */
+	return 0;
 }
 
 /* Locked: there is something new in the journal. */

@@ -66,11 +66,14 @@ static void data_make(unsigned char *data, size_t length, uint64_t rows)
 		data[i] = (unsigned char)(rows * 31 + i * 7 + (i >> 8));
 }
 
-int journal_try(struct journal *journal, size_t length, uint64_t rows)
+int journal_try_stream_of(struct journal *journal, unsigned char stream, uint64_t sequence,
+			  size_t length, uint64_t rows)
 {
 	unsigned char *data = malloc(length + 1);
 	struct journal_record record = { .rows = rows,
 					 .events = 2 * rows,
+					 .sequence = sequence,
+					 .stream = { stream, stream },
 					 .origin = rows % 3 ? "edge-17.example" : NULL,
 					 .data = data,
 					 .length = length };
@@ -81,6 +84,11 @@ int journal_try(struct journal *journal, size_t length, uint64_t rows)
 	result = journal_append(journal, &record);
 	free(data);
 	return result;
+}
+
+int journal_try(struct journal *journal, size_t length, uint64_t rows)
+{
+	return journal_try_stream_of(journal, 0, 0, length, rows);
 }
 
 void journal_fill(struct journal *journal, uint64_t count, size_t length)
@@ -177,18 +185,4 @@ char *journal_file(unsigned int at, char path[160])
 	}
 	free(entries);
 	return found;
-}
-
-void journal_file_copy(const char *from, const char *to)
-{
-	char buffer[65536];
-	FILE *in = fopen(from, "re"), *out = fopen(to, "we");
-	size_t length;
-
-	assert_non_null(in);
-	assert_non_null(out);
-	while ((length = fread(buffer, 1, sizeof(buffer), in)))
-		assert_int_equal(fwrite(buffer, 1, length, out), length);
-	fclose(in);
-	assert_int_equal(fclose(out), 0);
 }

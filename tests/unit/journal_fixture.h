@@ -29,6 +29,9 @@ int journal_try(struct journal *journal, size_t length, uint64_t rows);
 void journal_fill(struct journal *journal, uint64_t count, size_t length);
 
 int journal_try_stream(struct journal *journal, unsigned char stream, uint64_t sequence);
+/* What journal_try() appends, of a stream. */
+int journal_try_stream_of(struct journal *journal, unsigned char stream, uint64_t sequence,
+			  size_t length, uint64_t rows);
 uint64_t journal_position_of(struct journal *journal, unsigned char stream);
 
 /* Whether the data of the record are those that journal_try() made for its rows. */
@@ -41,6 +44,5 @@ struct journal_usage journal_used(struct journal *journal);
 
 /* The at-th of the segment files, by name, or NULL; of `path`, which is set. */
 char *journal_file(unsigned int at, char path[160]);
-void journal_file_copy(const char *from, const char *to);
 
 #endif
