@@ -368,7 +368,7 @@ int batch_adopt(struct sonde_batch *head, struct sonde_batch *child)
 
 void batch_done(struct sonde_batch *head, uint32_t kind)
 {
-	if (!batch_of(head)->finished && kind < 32)
+	if (!batch_of(head)->finished && kind < BATCH_REPLAYED)
 		head->done |= 1u << kind;
 }
 
