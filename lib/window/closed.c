@@ -215,7 +215,8 @@ int closed_read(struct closed_image *ret_image, const unsigned char *bytes, uint
 		int64_t first = get32(&at), last = get32(&at);
 
 		if (last < first || !slides_after(closed, first, &run->first_ns) ||
-		    !slides_after(closed, last, &run->last_ns) || run->first_ns <= closed->floor_ns ||
+		    !slides_after(closed, last, &run->last_ns) ||
+		    run->first_ns <= closed->floor_ns ||
 		    (closed->count && run->first_ns <= run[-1].last_ns))
 			return -EINVAL;
 		closed->count++;
@@ -254,8 +255,9 @@ void closed_convert(const struct closed_image *image, struct closed *into, int64
 	int64_t less = image->width_ns - closed->slide_ns; /* from an end to that of its slide */
 
 	if (closed->floor_ns > less)
-		closed_raise(into, run_over(0, closed->floor_ns - less - 1, into->slide_ns, width_ns)
-					   .last_ns);
+		closed_raise(
+			into,
+			run_over(0, closed->floor_ns - less - 1, into->slide_ns, width_ns).last_ns);
 	for (uint32_t i = 0; i < closed->count; i++) {
 		const struct closed_run *run = &closed->runs[i];
 

@@ -21,7 +21,7 @@ struct closed_run {
 /* Times are ends of windows, multiples of the slide. */
 struct closed {
 	int64_t slide_ns;
-	int64_t floor_ns;                         /* what ends until then is closed */
+	int64_t floor_ns;                        /* what ends until then is closed */
 	struct closed_run runs[CLOSED_RUNS + 1]; /* by time, none touches another or the floor */
 	uint32_t count, limit;
 };

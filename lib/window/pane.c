@@ -330,9 +330,9 @@ static void panes_step(struct windows *windows, const struct closing *closing)
 		if (pane == leaving)
 			left = i;
 		else if (!pane->late)
-			pane->next_ns = next_open(windows,
-						  closing->start_ns + windows->settings.slide_ns,
-						  pane->start_ns);
+			pane->next_ns =
+				next_open(windows, closing->start_ns + windows->settings.slide_ns,
+					  pane->start_ns);
 	}
 	if (leaving)
 		pane_release(windows, left);
@@ -471,8 +471,7 @@ int panes_close(struct windows *windows, bool by_clock, bool all)
 		passed = 0; /* nobody is there to say so */
 	while ((found = due_find(windows, passed, by_clock, all)) >= 0) {
 		if (all)
-			spare(windows,
-			      windows->panes[found]->next_ns + windows->settings.width_ns);
+			spare(windows, windows->panes[found]->next_ns + windows->settings.width_ns);
 		closed = window_close_at(windows, (uint32_t)found);
 		if (closed == -ENOMEM)
 			return closed;

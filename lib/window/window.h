@@ -115,7 +115,7 @@ struct window_taken {
 	uint64_t future_rows, future_events; /* not taken: too far ahead */
 	uint64_t lost_rows, lost_events;     /* not taken: memory was refused, or too many tables */
 	uint64_t replayed_rows, replayed_events; /* not taken: they are in tables already */
-	bool foreign;                        /* nothing was taken: windows_foreign() says why */
+	bool foreign;                            /* nothing was taken: windows_foreign() says why */
 };
 
 /* Since it was created, but for what is said to be now. */

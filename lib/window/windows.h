@@ -43,12 +43,12 @@ struct windows {
 	int64_t elapsed_ns; /* the host's clock, without its steps */
 	int64_t last_now_ns;
 
-	bool remembers;             /* windows_recall() was called */
-	bool catches_up;            /* rows are being read again: nothing is closed */
-	bool has_other_past;        /* what is recalled is of windows of another width or slide */
-	struct closed_image past;   /* what was recalled, until it has caught up */
-	int64_t reach_ns;           /* the largest time of a row that was taken */
-	int64_t spared_ns;          /* windows that end until then may have been closed early */
+	bool remembers;           /* windows_recall() was called */
+	bool catches_up;          /* rows are being read again: nothing is closed */
+	bool has_other_past;      /* what is recalled is of windows of another width or slide */
+	struct closed_image past; /* what was recalled, until it has caught up */
+	int64_t reach_ns;         /* the largest time of a row that was taken */
+	int64_t spared_ns;        /* windows that end until then may have been closed early */
 
 	struct block *block;
 	int64_t *times;             /* by row of a batch */
