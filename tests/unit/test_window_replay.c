@@ -347,7 +347,7 @@ static void assert_windows(uint64_t seed, int64_t width_ns, int64_t slide_ns)
 
 /* ---- the tests --------------------------------------------------------------------------- */
 
-enum { ROUNDS = 25 };
+enum { ROUNDS = 8 };
 
 static void windows_rebuilt_after_kills_are_those_of_a_run_without(void **unused)
 {
