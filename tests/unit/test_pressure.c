@@ -34,18 +34,17 @@ static int idle_start(struct sonde_instance *instance)
 	return 0;
 }
 
-static const struct sonde_option tunable_options[] = {
-	{ .name = "sample_one_in",
-	  .type = SONDE_U32,
-	  SONDE_MEMBER(struct tunable, sample_one_in),
-	  .value = "1",
-	  .minimum = "1",
-	  .knob = true },
-	{ 0 }
-};
+static const struct sonde_option tunable_options[] = { { .name = "sample_one_in",
+							 .type = SONDE_U32,
+							 SONDE_MEMBER(struct tunable,
+								      sample_one_in),
+							 .value = "1",
+							 .minimum = "1",
+							 .knob = true },
+						       { 0 } };
 
 static const struct sonde_plugin tunable_descriptor = {
-	SONDE_PLUGIN_INPUT,         .name = "tunable",    .self_size = sizeof(struct tunable),
+	SONDE_PLUGIN_INPUT,         .name = "tunable",   .self_size = sizeof(struct tunable),
 	.options = tunable_options, .start = idle_start,
 };
 static const struct sonde_plugin plain_descriptor = { SONDE_PLUGIN_INPUT, .name = "plain",
@@ -184,8 +183,7 @@ static void queue_fill(struct setting *at, bool full)
 		route_drop(route);
 	for (;;) { /* until the output has taken what it takes */
 		route_snapshot(route, &snapshot);
-		if (!full ||
-		    (snapshot.held.rows && snapshot.bytes * 10 > snapshot.limit_bytes * 8))
+		if (!full || (snapshot.held.rows && snapshot.bytes * 10 > snapshot.limit_bytes * 8))
 			return;
 		if (snapshot.bytes * 10 > snapshot.limit_bytes * 8)
 			clock_sleep_ns(NS_PER_MS);
