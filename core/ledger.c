@@ -22,10 +22,8 @@ struct ledger {
 };
 
 static const char *const reduction_names[SONDE_REDUCTION_COUNT] = {
-	[SONDE_FILTERED] = "filtered",
-	[SONDE_SAMPLED] = "sampled",
-	[SONDE_AGGREGATED] = "aggregated",
-	[SONDE_LIMITED] = "limited",
+	[SONDE_FILTERED] = "filtered",     [SONDE_SAMPLED] = "sampled",
+	[SONDE_AGGREGATED] = "aggregated", [SONDE_LIMITED] = "limited",
 	[SONDE_REPLAYED] = "replayed",
 };
 
