@@ -461,7 +461,7 @@ static void every_reason_of_the_header_has_a_name_and_no_other_has(void **state)
 	for (uint32_t i = 0; i < SONDE_LOSS_COUNT + 1; i++)
 		assert_int_equal(!strcmp(loss_name(i), "other"), i > SONDE_LOST_EXPIRED);
 	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT + 1; i++)
-		assert_int_equal(!strcmp(reduction_name(i), "other"), i > SONDE_LIMITED);
+		assert_int_equal(!strcmp(reduction_name(i), "other"), i > SONDE_REPLAYED);
 }
 
 int main(void)
