@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h"
 #include "dictionary.h"
+#include "frame.h"
+#include "frame_emit.h"
 #include "host.h"
 #include "knob.h"
 #include "pipeline.h"
@@ -277,7 +280,7 @@ static int test_set(struct sonde_instance *instance, const char *knob, const cha
 static bool test_is_done(struct sonde_instance *instance, const struct sonde_batch *batch,
 			 uint32_t kind)
 {
-	return kind < BATCH_REPLAYED && (batch->done >> kind & 1);
+	return kind < BATCH_REPLAYED_BIT && (batch->done >> kind & 1);
 }
 
 /* ---- what is remembered ------------------------------------------------------------------ */
@@ -328,7 +331,7 @@ size_t sonde_test_remembered(struct sonde_test *test, void *buffer, size_t capac
 void sonde_test_replay(struct sonde_test *test, struct sonde_batch *batch)
 {
 	(void)test;
-	batch->done |= 1u << BATCH_REPLAYED;
+	batch->done |= 1u << BATCH_REPLAYED_BIT;
 }
 
 void sonde_test_caught_up(struct sonde_test *test)
@@ -442,6 +445,11 @@ void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch
 		batch_release(batch);
 }
 
+bool pipeline_is_replaying(const struct pipeline *pipeline)
+{
+	return false;
+}
+
 int fan_reserve(struct fan *fan, size_t bytes)
 {
 	struct sonde_test *test = (struct sonde_test *)fan;
@@ -474,6 +482,26 @@ int knob_check(const struct config *config, const char *path, const char *value,
 	       size_t error_size)
 {
 	return -EPERM;
+}
+
+/* No queue on disk: a frame is emitted as its batches, of which the last has the token. */
+int frame_emit(struct instance *instance, const struct sonde_frame *frame, uint64_t token)
+{
+	struct sonde_batch **batches = calloc(frame->batch_count + 1, sizeof(struct sonde_batch *));
+	const struct sonde_host *host = instance->base.host;
+	int result = batches ? frame_read(frame, batches, frame->batch_count) : -ENOMEM;
+
+	for (uint32_t i = 0; !result && i < frame->batch_count; i++)
+		host->batch_emit(&instance->base, batches[i],
+				 i + 1 == frame->batch_count ? &token : NULL);
+	free(batches);
+	return result;
+}
+
+/* Nor anything that would be read again: test services stand before it where a test says so. */
+int commit_remember(struct instance *stage, const void *data, size_t length)
+{
+	return -ENOTSUP;
 }
 
 struct place config_place(const struct instance_config *instance, const char *option)

@@ -46,6 +46,7 @@ static struct ledger *opened(const char *at)
 
 	assert_int_equal(ledger_open(at, &ledger), 0);
 	assert_non_null(ledger);
+	ledger_book_open(ledger, SONDE_LOST_CRASH); /* as a daemon does that starts */
 	return ledger;
 }
 
