@@ -58,11 +58,12 @@ def assert_counts_once(tmp_path, rounds, seed):
     produced, delivered, again = source.counts["in"][1], sink.counts["out"][1], source.counts["made"][1]
     assert produced and not ledger.lost_rows("failed") and not source.lost_rows(), ledger.accounts
     assert sums.counts["in"][1] == produced + again
-    # What was read again had been under way, or had been appended and was not committed.
-    assert sums.reduced[REPLAYED][1] + sink.reduced[REPLAYED][1] == again
+    # What was given up to be read again was read again, but for the windows that are open at the end.
+    left = sums.reduced[REPLAYED][1] + sink.reduced[REPLAYED][1] - again
     # The file cannot tell a row that comes twice: those are counted as possibly repeated.
-    assert delivered == produced + sink.counts["made"][1]
-    assert produced <= counted(rows) <= delivered
+    repeated = sink.counts["made"][1]
+    assert delivered - repeated + left == produced
+    assert delivered - repeated <= counted(rows) <= delivered
 
 
 def test_rows_count_once_wherever_a_kill_comes(tmp_path):
