@@ -13,6 +13,7 @@
 #include "chronicle.h"
 #include "clock.h"
 #include "daemon.h"
+#include "graph_disk.h"
 #include "insight.h"
 #include "leave.h"
 #include "log.h"
@@ -227,6 +228,7 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 			  state_ledger_path(daemon->state));
 	if (result)
 		return daemon_fail(result, "cannot build the pipelines");
+	graph_book_crash(daemon->graph);
 	daemon->knobs = knobs_create(daemon->graph, daemon->loop);
 	daemon->watch =
 		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);

@@ -152,7 +152,7 @@ const struct sonde_option route_options[] = {
 		  .type = SONDE_SIZE,                                                              \
 		  SONDE_MEMBER(struct queue_config, disk_bytes),                                   \
 		  .value = "0B",                                                                   \
-		  .help = "bytes of a queue on disk; not in this version" },                       \
+		  .help = "bytes of a queue on disk, which outlives the daemon; 0B: none" },       \
 		{ .name = "when_full",                                                             \
 		  .type = SONDE_CHOICE,                                                            \
 		  SONDE_MEMBER(struct queue_config, when_full),                                    \

@@ -51,6 +51,7 @@ struct status_account {
 	bool closes;
 	bool leaving; /* of a route: as of an instance */
 	uint64_t bytes, limit_bytes, high_bytes;
+	uint64_t disk_bytes, disk_limit_bytes; /* of its queue on disk; 0: there is none */
 	struct watch_rate rate;
 };
 

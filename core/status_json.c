@@ -80,6 +80,8 @@ static void put_account(struct json *json, const struct status_account *at)
 		put_unsigned(json, "queue_bytes", at->bytes);
 		put_unsigned(json, "queue_limit_bytes", at->limit_bytes);
 		put_unsigned(json, "queue_high_bytes", at->high_bytes);
+		put_unsigned(json, "queue_disk_bytes", at->disk_bytes);
+		put_unsigned(json, "queue_disk_limit_bytes", at->disk_limit_bytes);
 	}
 	json_close_object(json);
 }

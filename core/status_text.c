@@ -253,8 +253,13 @@ static void print_queues(const struct status *status, struct printer *p)
 		const struct status_account *at = &status->accounts[i];
 		char used[16], limit[16], high[16];
 
-		if (!at->known || at->account->kind != ACCOUNT_ROUTE ||
-		    at->high_bytes * 10 < at->limit_bytes)
+		if (!at->known || at->account->kind != ACCOUNT_ROUTE)
+			continue;
+		if (at->disk_limit_bytes)
+			fprintf(p->file, "queue %s: %s of %s on disk\n", at->numbers.name,
+				short_bytes(at->disk_bytes, used),
+				short_bytes(at->disk_limit_bytes, limit));
+		if (at->high_bytes * 10 < at->limit_bytes)
 			continue;
 		fprintf(p->file, "queue %s: %s of %s, %s at most so far\n", at->numbers.name,
 			short_bytes(at->bytes, used), short_bytes(at->limit_bytes, limit),
