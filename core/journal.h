@@ -62,9 +62,8 @@ struct journal_recovery {
 	/* The end, behind the last record that is whole: it was being written when the process or
 	 * the machine came to its end, and was promised to nobody unless it was synced. */
 	struct journal_loss torn;
-	struct journal_loss
-		damaged; /* before that, as far as it was read; reading tells the rest */
-	char note[512];  /* what was skipped or made anew and why, for the log; "": nothing */
+	struct journal_loss damaged; /* before that; reading tells of other segments */
+	char note[512]; /* what was skipped or made anew and why, for the log; "": nothing */
 };
 
 struct journal_usage {

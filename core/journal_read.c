@@ -53,33 +53,41 @@ void journal_reading_free(struct journal_reading *reading)
 
 /* ---- the segment ------------------------------------------------------------------------- */
 
-/* Chooses where that number or the next is, and keeps it from being dropped. -ENOENT: nowhere. */
+/* Chooses where that number or the next is, and keeps it from being dropped. -ENOENT: nowhere;
+ * -EAGAIN: in the buffer. */
 static int segment_choose(struct journal *journal, uint64_t number, struct segment *ret_segment)
 {
-	int result = -ENOENT;
+	struct segment segment;
+	int result = 0;
 	uint32_t at;
 
 	pthread_mutex_lock(&journal->lock);
 	at = segments_find(journal, number);
-	if (at < journal->segment_count) {
-		uint64_t from = journal->segments[at]->first;
-
-		*ret_segment = *journal->segments[at];
-		if (journal->protected <= from)
-			journal->protected = from + 1;
-		result = 0;
+	if (at == journal->segment_count) {
+		result = -ENOENT;
+	} else {
+		segment = *journal->segments[at];
+		if (journal->protected <= segment.first)
+			journal->protected = segment.first + 1;
+		if (segment.written < segment.end) { /* it is read up to there, and is more */
+			result = number > journal->flushed ? -EAGAIN : 0;
+			segment.last = journal->flushed;
+			segment.records = 0;
+		}
 	}
 	pthread_mutex_unlock(&journal->lock);
+	if (!result)
+		*ret_segment = segment;
 	return result;
 }
 
-/* The same with all of it in the kernel's hands. */
+/* The same, with the record in the kernel's hands. */
 static int segment_choose_written(struct journal *journal, uint64_t number,
 				  struct segment *ret_segment)
 {
 	int result = segment_choose(journal, number, ret_segment);
 
-	if (result || ret_segment->written == ret_segment->end)
+	if (result != -EAGAIN)
 		return result;
 	result = journal_flush(journal);
 	return result ? result : segment_choose(journal, number, ret_segment);
@@ -214,7 +222,7 @@ static int reading_seek(struct journal_reading *reading)
 
 		if (result)
 			return result;
-		if (reading->inside && reading->at > reading->segment.last &&
+		if (reading->inside && reading->segment.first != segment.first &&
 		    reading->expected == reading->segment.last + 1)
 			segment_leave(reading, reading->at);
 		if (!reading->inside || reading->segment.first != segment.first ||

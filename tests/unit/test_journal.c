@@ -202,6 +202,40 @@ static void what_was_flushed_outlives_a_process_that_is_killed(void **state)
 	journal_close(journal, false);
 }
 
+static void of_what_was_not_flushed_whole_records_are_there_and_the_rest_is_told_apart(void **state)
+{
+	struct journal_recovery recovery;
+	struct journal *journal;
+	pid_t child = fork();
+	uint64_t count;
+	int status;
+
+	if (!child) {
+		journal = journal_opened(0, 4 << 20);
+		journal_fill(journal, 70, 10000);
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	journal = journal_opened(0, 4 << 20);
+	journal_recovered(journal, &recovery);
+	assert_in_range(recovery.records, 26, 69);
+	assert_int_equal(recovery.damaged.bytes, 0);
+	assert_int_equal(recovery.torn.records, 1);
+	assert_int_equal(recovery.torn.rows, recovery.records + 1);
+	assert_non_null(strstr(recovery.note, "at the end that were being written"));
+	count = journal_count(journal, 1, NULL);
+	assert_int_equal(count, recovery.records);
+	assert_int_equal(journal_try(journal, 100, 1), 0);
+	assert_int_equal(journal_last(journal), count + JOURNAL_GAP + 1);
+	journal_close(journal, false);
+	journal = journal_opened(0, 4 << 20);
+	journal_recovered(journal, &recovery);
+	assert_int_equal(recovery.torn.bytes, 0);
+	assert_int_equal(recovery.records, count + 1);
+	journal_close(journal, false);
+}
+
 /* ---- streams ----------------------------------------------------------------------------- */
 
 static void a_sequence_is_taken_once(void **state)
@@ -484,6 +518,7 @@ int main(void)
 		TEST(many_short_runs_do_not_make_many_segments),
 		TEST(a_directory_with_other_files_is_refused_and_left),
 		TEST(what_was_flushed_outlives_a_process_that_is_killed),
+		TEST(of_what_was_not_flushed_whole_records_are_there_and_the_rest_is_told_apart),
 		TEST(a_sequence_is_taken_once),
 		TEST(positions_outlive_the_segments_that_brought_them),
 		TEST(the_limit_holds_and_released_records_make_room),
