@@ -278,6 +278,26 @@ static void a_child_whose_parents_are_out_of_order_is_refused(void **state)
 	}
 }
 
+static void what_no_reader_would_take_is_not_written(void **state)
+{
+	const struct sonde_field good = { .name = "a", .type = SONDE_U8 };
+	struct sonde_field fields[] = { good, good, good, good };
+	struct sonde_frame frame = { .size = sizeof(frame), .kind = SONDE_FRAME_ROWS };
+
+	fields[1].name = "\xff";
+	fields[2].scope = 3;
+	fields[3].temporality = 3;
+	for (uint32_t i = 0; i < 6; i++) {
+		struct sonde_batch *batch =
+			batch_table(i == 4 ? "\xc3" : "one", i == 5 ? 99 : SONDE_SIGNAL_LOG, 1);
+
+		assert_non_null(batch_add(batch, &fields[i < 4 ? i : 0], NULL));
+		batch_finish(batch);
+		assert_int_equal(frame_write(&batch, 1, &frame), i ? -EINVAL : 0);
+		batch_release(batch);
+	}
+}
+
 /* Writes and reads a few, and ends: what the thread kept goes with it. */
 static void *use_frames(void *context)
 {
@@ -431,6 +451,7 @@ int main(void)
 		cmocka_unit_test(equal_columns_are_written_once),
 		cmocka_unit_test(more_than_a_frame_may_hold_is_refused),
 		cmocka_unit_test(a_child_whose_parents_are_out_of_order_is_refused),
+		cmocka_unit_test(what_no_reader_would_take_is_not_written),
 		cmocka_unit_test(threads_do_not_disturb_each_other),
 		cmocka_unit_test(without_memory_nothing_is_left_behind),
 	};
