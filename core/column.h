@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is private about batches and their columns: for batch.c, column.c and compact.c alone. */
+/* What is private about batches and their columns: for batch.c, column.c, compact.c and what reads
+ * and writes frames. */
 #ifndef SONDE_COLUMN_H
 #define SONDE_COLUMN_H
 

@@ -7,6 +7,7 @@
 #include "dictionary.h"
 #include "frame.h"
 #include "frame_writer.h"
+#include "text.h"
 
 enum { NO_ENTRY = UINT32_MAX }; /* an empty text, whatever its code was */
 
@@ -322,6 +323,8 @@ static void put_text(struct frame_writer *writer, const char *text)
 {
 	size_t length = text ? strlen(text) : 0;
 
+	if (!writer->error && text_valid_length(text ? text : "", length) != length)
+		writer->error = -EINVAL;
 	frame_put_varint(writer, FRAME_TABLES, text ? length + 1 : 0);
 	frame_put(writer, FRAME_TABLES, text, length);
 }
@@ -390,6 +393,10 @@ static void put_head(struct frame_writer *writer, const struct sonde_column *col
 			 (column->valid ? FRAME_NULLS : 0u) |
 			 (histogram && !column->stride ? FRAME_SHARED : 0u);
 
+	if (!writer->error &&
+	    (!column->name || !type_size(column->type) || column->scope > SONDE_SCOPE_RESOURCE ||
+	     column->temporality > SONDE_CUMULATIVE))
+		writer->error = -EINVAL; /* no reader would take it */
 	put_text(writer, column->name);
 	put_text(writer, column->unit);
 	put_text(writer, column->help);

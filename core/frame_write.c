@@ -6,6 +6,7 @@
 #include "batch.h"
 #include "frame.h"
 #include "frame_writer.h"
+#include "text.h"
 
 enum {
 	LEVEL_USUAL = 1,
@@ -39,10 +40,16 @@ static struct sonde_batch *compacted(struct frame_writer *writer, struct sonde_b
 static void put_table(struct frame_writer *writer, struct sonde_batch *whole, uint32_t depth)
 {
 	struct sonde_batch *batch = compacted(writer, whole);
-	size_t length = whole->schema ? strlen(whole->schema) : 0;
+	const char *schema = whole->schema ? whole->schema : "";
+	size_t length = strlen(schema);
 
 	if (writer->error)
 		return;
+	if (batch->signal == SONDE_SIGNAL_AUTO || batch->signal > SONDE_SIGNAL_LEDGER ||
+	    text_valid_length(schema, length) != length) {
+		writer->error = -EINVAL; /* no reader would take it */
+		return;
+	}
 	if (batch->row_count > FRAME_ROWS_LIMIT - writer->row_count ||
 	    (batch->child_count && depth == FRAME_DEPTH_LIMIT)) {
 		writer->error = -EMSGSIZE;
@@ -51,7 +58,7 @@ static void put_table(struct frame_writer *writer, struct sonde_batch *whole, ui
 	writer->row_count += batch->row_count;
 	writer->memory_bytes += FRAME_BATCH_BYTES;
 	frame_put_varint(writer, FRAME_TABLES, length);
-	frame_put(writer, FRAME_TABLES, whole->schema, length);
+	frame_put(writer, FRAME_TABLES, schema, length);
 	frame_put_byte(writer, FRAME_TABLES, batch->signal);
 	frame_put_varint(writer, FRAME_TABLES, batch->row_count);
 	frame_put_varint(writer, FRAME_TABLES, batch->column_count);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a row costs to be written into a frame and read out of it, and how many bytes it takes there:
- * recorded system calls, in batches of 50, 250 and 1,000.
+/* What a row costs to be written into a frame and read out of it, and how many bytes it takes
+ * there: recorded system calls, in batches of 50, 250 and 1,000.
  *
- * floor: zstd by itself, at the same level, there and back over the rows as the kernel made them. */
+ * floor: zstd by itself, at the same level, there and back over the rows as the kernel made them.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,10 +51,7 @@ static const struct sonde_field fields[] = {
 	  .type = SONDE_U32,
 	  SONDE_MEMBER(struct row, tgid),
 	  .help = "process" },
-	{ .name = "thread.id",
-	  .type = SONDE_U32,
-	  SONDE_MEMBER(struct row, tid),
-	  .help = "thread" },
+	{ .name = "thread.id", .type = SONDE_U32, SONDE_MEMBER(struct row, tid), .help = "thread" },
 	{ .name = "syscall.name",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct row, call),
@@ -126,7 +124,8 @@ static const char *names_read(struct sonde_dictionary *names, uint32_t count, co
 	return at;
 }
 
-/* See tests/bench/README of the recording: three counts, names, rows. */
+/* Three counts (rows, names of calls, of errors), the names, each with a zero behind it, and the
+ * rows; recorded by the input `syscalls` with mode = "events" while a compiler ran. */
 static void recorded_read(const char *path)
 {
 	static char packed[1 << 20];
@@ -219,9 +218,9 @@ static struct cost floor_cost(uint32_t count, uint32_t rows)
 	expander = expander ? expander : ZSTD_createDCtx();
 	for (uint32_t i = 0; i < rounds * count; i++) {
 		double begin = cpu_ns(), middle;
-		size_t length = ZSTD_compressCCtx(compressor, packed, sizeof(packed),
-						  recorded.rows + (size_t)(i % count) * rows, size,
-						  1);
+		size_t length =
+			ZSTD_compressCCtx(compressor, packed, sizeof(packed),
+					  recorded.rows + (size_t)(i % count) * rows, size, 1);
 
 		middle = cpu_ns();
 		if (ZSTD_decompressDCtx(expander, back, sizeof(back), packed, length) != size)
