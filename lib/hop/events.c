@@ -117,6 +117,8 @@ void hop_event_ready(struct hop_connection *connection)
 {
 	struct hop *hop = connection->hop;
 
+	if (connection->is_ready && !has_event(connection))
+		ready_remove(connection); /* it was paused with messages in its inbox */
 	if (connection->is_ready || !has_event(connection))
 		return;
 	connection->next_ready = NULL;
