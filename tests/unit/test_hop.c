@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -70,6 +71,7 @@ static void messages_of_all_lengths_arrive_in_order_over_tcp(void **state)
 static void messages_arrive_over_a_socket_in_a_path_that_says_whose_they_are(void **state)
 {
 	char url[160], path[128];
+	struct stat status;
 	struct pair pair;
 
 	(void)state;
@@ -77,6 +79,8 @@ static void messages_arrive_over_a_socket_in_a_path_that_says_whose_they_are(voi
 	(void)snprintf(url, sizeof(url), "ipc://%s", path);
 	pair_open(&pair, url, end_settings(), end_settings());
 	assert_int_equal(hop_peer(pair.accepted)->user, getuid());
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0660);
 	exchange(&pair);
 	pair_close(&pair);
 	assert_int_not_equal(access(path, F_OK), 0);
