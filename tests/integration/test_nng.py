@@ -64,12 +64,13 @@ class Region(Daemon):
 class Edge(Daemon):
     """An edge with numbered rows."""
 
-    def __init__(self, directory, urls, name="edge", rows=5000, rate=0, options="", source="batch = 100;", pipeline=""):
+    def __init__(self, directory, urls, name="edge", rows=5000, rate=0, options="", source="batch = 100;", pipeline="",
+                 queue='when_full = "wait";'):
         urls = ", ".join(f'"{url}"' for url in ([urls] if isinstance(urls, str) else urls))
         super().__init__(directory, f'''
             inputs:    {{ gen: {{ plugin = "generate"; rows = {rows}; rate = {rate}; {source} }}; }};
             outputs:   {{ up: {{ plugin = "nng"; url = [{urls}]; name = "{name}"; {quick(options)}
-                                queue: {{ when_full = "wait"; }}; }}; }};
+                                queue: {{ {queue} }}; }}; }};
             pipelines: {{ main: {{ from = ["gen"]; to = ["up"]; {pipeline} }}; }};''', state=name, name=name)
 
     def sent(self):
@@ -186,6 +187,28 @@ def test_a_region_that_is_killed_loses_nothing_of_its_edges(tmp_path):
         repeats = len(region.numbers()) - 20000
         assert repeats <= edge.repeated(), "what came twice is said to be possibly so"
         edge.status().assert_closes()
+
+
+def test_with_queues_on_disk_kills_of_either_side_cost_and_repeat_nothing(tmp_path):
+    with Region(tmp_path, options='ack = "durable";', pipeline='queue: { disk = "64MiB"; when_full = "wait"; };') as region, \
+            Edge(tmp_path, region.url, rows=20000, rate=10000, options='ack = "durable";', queue='disk = "64MiB";') as edge:
+        region.start()
+        edge.start()
+        for victim in (region, edge, region):
+            wait_for(lambda: region.counter("rows") > 300, "rows come")
+            victim.send(signal.SIGKILL)
+            victim.wait()
+            victim.start()
+
+        wait_for(lambda: set(region.numbers()) == set(range(20000)), "no row is missing")
+
+        def each_is_there_once():
+            sent, taken = edge.status().route("main > up"), region.status().route("edges > main")
+            return sent.rows("in") == sent.rows("out") == taken.rows("in")
+        wait_for(each_is_there_once, "each frame of the edge's disk is on the region's disk once")
+        assert edge.repeated() == 0
+        edge.status().assert_closes()
+        region.status().assert_closes()
 
 
 def test_rows_go_to_the_next_region_when_one_dies(tmp_path):
