@@ -368,7 +368,7 @@ int batch_adopt(struct sonde_batch *head, struct sonde_batch *child)
 
 void batch_done(struct sonde_batch *head, uint32_t kind)
 {
-	if (!batch_of(head)->finished && kind < 32)
+	if (!batch_of(head)->finished && kind < BATCH_REPLAYED)
 		head->done |= 1u << kind;
 }
 
@@ -464,7 +464,16 @@ static bool is_shared(const struct batch *batch)
 
 void batch_mark_replayed(struct sonde_batch *head)
 {
-	head->done |= UINT32_C(1) << BATCH_REPLAYED_BIT;
+	head->done |= UINT32_C(1) << BATCH_REPLAYED;
+}
+
+bool batch_is_awaited(struct sonde_batch *head)
+{
+	for (const struct batch *batch = batch_of(head); batch; batch = batch->parent) {
+		if (batch->receipts.count)
+			return true;
+	}
+	return false;
 }
 
 struct sonde_batch *batch_alone(struct sonde_batch *head)

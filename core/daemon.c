@@ -232,7 +232,9 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 	daemon->knobs = knobs_create(daemon->graph, daemon->loop);
 	daemon->watch =
 		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);
-	if (!daemon->knobs || !daemon->watch)
+	if (daemon->knobs)
+		daemon->pressure = pressure_create(daemon->graph, daemon->knobs, daemon->loop);
+	if (!daemon->knobs || !daemon->watch || !daemon->pressure)
 		return daemon_fail(-ENOMEM, "cannot start");
 	wishes_open(daemon->knobs, daemon->loop);
 	result = daemon_open_control(daemon, config);
@@ -246,6 +248,7 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 static void daemon_release_graph(struct daemon *daemon)
 {
 	wishes_close();
+	pressure_release(daemon->pressure);
 	knobs_release(daemon->knobs);
 	watch_release(daemon->watch);
 	for (struct graph *graph = daemon->graph; graph; graph = graph->older)
@@ -256,6 +259,7 @@ static void daemon_release_graph(struct daemon *daemon)
 		graph_release(daemon->graph);
 		daemon->graph = older;
 	}
+	daemon->pressure = NULL;
 	daemon->knobs = NULL;
 	daemon->watch = NULL;
 }

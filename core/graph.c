@@ -179,6 +179,10 @@ static struct route *graph_add_route(struct graph *graph, const struct graph_end
 		return NULL;
 	slot->route = former_route(graph->former, account); /* with what is queued */
 	slot->adopted = slot->route != NULL;
+	if (slot->adopted && (slot->route->spool != NULL) != (config->disk_bytes != 0))
+		log_write(SONDE_WARNING, NULL,
+			  "the queue of %s will be %s from the next start of the daemon on",
+			  account->name, config->disk_bytes ? "on disk" : "in memory");
 	if (!slot->adopted) {
 		slot->route = calloc(1, sizeof(*slot->route));
 		if (!slot->route)
@@ -326,9 +330,9 @@ static int graph_build(struct graph *graph)
 	for (uint32_t i = 0; i < config->pipeline_count && !result; i++)
 		result = graph_connect_outputs(graph, &graph->pipelines[i]);
 	if (!result)
-		result = graph_plan_commits(graph);
-	if (!result)
 		result = graph_inherit_routes(graph);
+	if (!result)
+		result = graph_plan_commits(graph);
 	return result ? result : graph_hold_configs(graph);
 }
 

@@ -116,11 +116,16 @@ static struct route **fan_routes(const struct fan *fan, uint32_t *ret_count)
 	return routes;
 }
 
+/* The plan of a route, which is the graph's own, adopted or inherited. */
 static struct graph_route *slot_of(struct graph *graph, const struct route *route)
 {
 	for (uint32_t i = 0; i < graph->route_count; i++) {
 		if (graph->routes[i].route == route)
 			return &graph->routes[i];
+	}
+	for (uint32_t i = 0; i < graph->inherited_count; i++) {
+		if (graph->inherited[i].route == route)
+			return &graph->inherited[i];
 	}
 	return NULL;
 }
@@ -170,10 +175,16 @@ static struct commit *commit_of(const struct graph_pipeline *pipeline, uint32_t 
 static void routes_plan(struct graph *graph, struct commit *commit, const struct sources *sources,
 			struct route *const *outputs, uint32_t output_count)
 {
+	bool on_disk = false;
+
 	for (uint32_t i = 0; i < sources->count; i++)
 		slot_of(graph, sources->routes[i])->plan.settled = commit_task(commit);
-	for (uint32_t i = 0; i < output_count; i++)
+	for (uint32_t i = 0; i < output_count; i++) {
 		slot_of(graph, outputs[i])->plan.appended = commit_task(commit);
+		on_disk |= outputs[i]->spool != NULL;
+	}
+	for (uint32_t i = 0; i < output_count; i++)
+		slot_of(graph, outputs[i])->plan.is_beside_disk = on_disk && !outputs[i]->spool;
 }
 
 static int replica_plan(struct graph *graph, struct graph_pipeline *pipeline, uint32_t replica)

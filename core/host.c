@@ -424,7 +424,7 @@ static int64_t host_recall(struct sonde_instance *base, void *buffer, size_t cap
 
 static bool host_is_replayed(const struct sonde_batch *batch)
 {
-	return batch->done >> BATCH_REPLAYED_BIT & 1;
+	return batch->done >> BATCH_REPLAYED & 1;
 }
 
 static const struct sonde_host services = {

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -193,14 +192,6 @@ static void written_set(struct journal *journal, uint64_t written)
 	pthread_mutex_unlock(&journal->lock);
 }
 
-/* The file is not as it should be behind what is written: nothing more is added to it. */
-static void written_fail(struct journal *journal)
-{
-	pthread_mutex_lock(&journal->lock);
-	journal->active->failed = true;
-	pthread_mutex_unlock(&journal->lock);
-}
-
 int write_flush(struct journal *journal)
 {
 	size_t length = buffered(journal);
@@ -350,90 +341,97 @@ int write_roll(struct journal *journal, uint64_t record_bytes)
 
 /* ---- appending --------------------------------------------------------------------------- */
 
-/* Writes what is in the buffer, the head and the data at once. The file is made as long as it was
- * if that fails: the rest of a record would be taken for damage. */
-static int write_long(struct journal *journal, const struct journal_record *record,
-		      const void *head, size_t head_bytes, uint64_t record_bytes)
+/* Where a record that is being written stands. */
+struct cursor {
+	uint64_t written; /* up to there the kernel has it */
+	size_t buffered;  /* bytes behind that, in the buffer */
+};
+
+/* The kernel gets pieces that end where a multiple of JOURNAL_BUFFER_BYTES lies in the file: whole
+ * pages cost it half of what others do. What is longer goes there without being copied. */
+static int bytes_put(struct journal *journal, struct cursor *cursor, const void *data,
+		     size_t length)
 {
-	static const char zeros[JOURNAL_ALIGNMENT];
-	size_t before = buffered(journal);
-	struct iovec parts[] = { { journal->buffer, before },
-				 { (void *)head, head_bytes },
-				 { (void *)record->data, record->length },
-				 { (void *)zeros, record_bytes - head_bytes - record->length } };
-	struct segment *active = journal->active;
-	uint64_t offset = active->written;
-	uint32_t at = 0;
+	const unsigned char *from = data;
 
-	while (at < 4) {
-		ssize_t count =
-			pwritev(journal->active_file, parts + at, (int)(4 - at), (off_t)offset);
+	while (length) {
+		size_t room = JOURNAL_BUFFER_BYTES -
+			      (cursor->written + cursor->buffered) % JOURNAL_BUFFER_BYTES;
+		size_t bytes = room < length ? room : length;
+		bool is_direct = !cursor->buffered && length >= room;
+		int result = 0;
 
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0 || (!count && parts[at].iov_len)) {
-			int error = count < 0 ? errno : EIO;
-
-			if (ftruncate(journal->active_file, (off_t)active->written))
-				written_fail(journal);
-			return -error;
+		if (is_direct) {
+			bytes += (length - room) / JOURNAL_BUFFER_BYTES * JOURNAL_BUFFER_BYTES;
+			result = file_write_at(journal->active_file, from, bytes, cursor->written);
+			cursor->written += result ? 0 : bytes;
+		} else {
+			memcpy(journal->buffer + cursor->buffered, from, bytes);
+			cursor->buffered += bytes;
 		}
-		offset += (uint64_t)count;
-		for (; at < 4 && (size_t)count >= parts[at].iov_len; at++)
-			count -= (ssize_t)parts[at].iov_len;
-		if (at < 4) {
-			parts[at].iov_base = (char *)parts[at].iov_base + count;
-			parts[at].iov_len -= (size_t)count;
+		if (!is_direct && bytes == room) {
+			result = file_write_at(journal->active_file, journal->buffer,
+					       cursor->buffered, cursor->written);
+			cursor->written += result ? 0 : cursor->buffered;
+			cursor->buffered = result ? cursor->buffered : 0;
 		}
+		if (result)
+			return result;
+		from += bytes;
+		length -= bytes;
 	}
 	return 0;
 }
 
-static int write_short(struct journal *journal, const struct journal_record *record,
-		       const void *head, size_t head_bytes, uint64_t record_bytes)
+/* Nothing of the record that could not be written stays: the rest of it would be taken for damage.
+ */
+static void record_undo(struct journal *journal, const struct cursor *cursor)
 {
-	unsigned char *at;
+	struct segment *active = journal->active;
 
-	if (buffered(journal) + record_bytes > JOURNAL_BUFFER_BYTES) {
-		int result = write_flush(journal);
-
-		if (result)
-			return result;
+	pthread_mutex_lock(&journal->lock);
+	if (cursor->written > active->written) { /* all that was before it has been written */
+		active->written = active->end;
+		journal->flushed = active->last;
 	}
-	at = journal->buffer + buffered(journal);
-	memcpy(at, head, head_bytes);
-	if (record->length)
-		memcpy(at + head_bytes, record->data, record->length);
-	memset(at + head_bytes + record->length, 0, record_bytes - head_bytes - record->length);
-	return 0;
+	if (ftruncate(journal->active_file, (off_t)active->written))
+		active->failed = true; /* nothing more is added to it */
+	active->dirty = true;
+	pthread_mutex_unlock(&journal->lock);
 }
 
 static int write_record(struct journal *journal, struct journal_record *record,
 			uint64_t record_bytes)
 {
+	static const char zeros[JOURNAL_ALIGNMENT];
 	unsigned char head[JOURNAL_RECORD_HEAD_LIMIT];
 	struct segment *active = journal->active;
-	bool is_long = record_bytes > JOURNAL_SMALL_BYTES;
 	struct journal_place place = { .first = active->first, .offset = active->end };
 	struct journal_record numbered = *record;
+	struct cursor cursor = { active->written, buffered(journal) };
 	size_t head_bytes;
 	int result;
 
 	memcpy(place.id, journal->head.id, sizeof(place.id));
 	numbered.number = journal->last + 1;
 	head_bytes = journal_record_head_write(&place, &numbered, head);
-	result = is_long ? write_long(journal, record, head, head_bytes, record_bytes)
-			 : write_short(journal, record, head, head_bytes, record_bytes);
-	if (result)
+	result = bytes_put(journal, &cursor, head, head_bytes);
+	if (!result)
+		result = bytes_put(journal, &cursor, record->data, record->length);
+	if (!result)
+		result = bytes_put(journal, &cursor, zeros,
+				   record_bytes - head_bytes - record->length);
+	if (result) {
+		record_undo(journal, &cursor);
 		return result;
+	}
 	pthread_mutex_lock(&journal->lock);
+	if (cursor.written > active->written)
+		journal->flushed = cursor.buffered ? active->last : numbered.number;
+	active->written = cursor.written;
 	active->end += record_bytes;
 	active->dirty = true;
 	active->last = journal->last = numbered.number;
-	if (is_long) {
-		active->written = active->end;
-		journal->flushed = journal->last;
-	}
 	active->records++;
 	active->rows += record->rows;
 	active->events += record->events;

@@ -2,9 +2,8 @@
 /* Journals: records of bytes in segments on disk, appended at the end, read on from a number,
  * released from the front. docs/journal.md specifies the files.
  *
- * What survives what: a killed process loses what was appended and not flushed, which is only what
- * journal_append() still holds in its buffer of small records; a machine that loses its power loses
- * what was not synced.
+ * What survives what: a killed process loses what was appended and not flushed, which is what still
+ * lies in a buffer of 256 KiB; a machine that loses its power loses what was not synced.
  *
  * Threads: one at a time appends (append, flush, drop, cut), one at a time reads with a `reading`
  * (several may, each with its own), one at a time syncs, one at a time releases; usage, last,
@@ -60,8 +59,12 @@ struct journal_loss {
 
 struct journal_recovery {
 	uint64_t records, rows, events; /* that are there and not released */
-	struct journal_loss damaged;    /* found at the end; further on, reading tells */
-	char note[512]; /* what was skipped or made anew and why, for the log; "": nothing */
+	/* The end, behind the last record that is whole: it was being written when the process or
+	 * the machine came to its end, and was promised to nobody unless it was synced. */
+	struct journal_loss torn;
+	struct journal_loss
+		damaged; /* before that, as far as it was read; reading tells the rest */
+	char note[512];  /* what was skipped or made anew and why, for the log; "": nothing */
 };
 
 struct journal_usage {
@@ -93,7 +96,7 @@ const char *journal_name(const struct journal *journal);
 
 /* ---- appending --------------------------------------------------------------------------- */
 
-/* Appends a record and sets its number. Small ones lie in a buffer until it is full or flushed. On
+/* Appends a record and sets its number. It lies in a buffer until that is full or flushed. On
  * failure nothing of it stays, and later ones may succeed: -EDQUOT: limit_bytes are used, or
  * reserved; -ENOSPC: the disk is full; -EEXIST: the sequence, or a later one of its stream, was
  * taken before; -EMSGSIZE: longer than a record may be, or than the limit has room for at all;

@@ -27,7 +27,7 @@ static int last_cut(struct journal *journal, uint64_t above)
 {
 	uint32_t at = journal->segment_count - 1;
 	struct segment *segment = journal->segments[at];
-	struct journal_loss passed = { 0 };
+	struct segment_damage passed = { 0 };
 	CLEANUP(file_close) int file = segment_open(journal->directory, segment->first, O_RDWR);
 	int result;
 

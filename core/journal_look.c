@@ -123,12 +123,12 @@ static int usage_look(int directory, const struct journal_head *head, int head_f
 	CLEANUP(recovery_release) struct recovery recovery = { 0 };
 	struct journal_positions positions;
 	struct journal_mark mark = { 0 };
-	struct journal_loss loss = { 0 };
+	struct segment_damage damage = { 0 };
 	int result = recovery_list(directory, &recovery);
 
 	positions_init(&positions, JOURNAL_STREAMS_LIMIT);
 	if (!result)
-		result = recovery_count(directory, head->id, &recovery, &positions, &loss);
+		result = recovery_count(directory, head->id, &recovery, &positions, &damage);
 	positions_release(&positions);
 	if (result)
 		return result;

@@ -254,27 +254,33 @@ static void last_settle(struct journal *journal, bool skipped)
 	segments_sum(journal);
 }
 
+static void loss_note(struct journal *journal, const char *what, const struct journal_loss *loss)
+{
+	if (loss->bytes || loss->records)
+		note_add(journal,
+			 "skipped %" PRIu64 " bytes %s, in which %" PRIu64 " records of %" PRIu64
+			 " rows were, as far as it is known",
+			 loss->bytes, what, loss->records, loss->rows);
+}
+
 static void found_note(struct journal *journal)
 {
-	const struct journal_loss *damaged = &journal->recovery.damaged;
+	struct journal_recovery *recovery = &journal->recovery;
 	struct journal_usage usage;
 
 	journal_usage(journal, &usage);
-	journal->recovery.records = usage.records;
-	journal->recovery.rows = usage.rows;
-	journal->recovery.events = usage.events;
-	if (damaged->bytes || damaged->records)
-		note_add(journal,
-			 "skipped %" PRIu64 " damaged bytes, in which %" PRIu64
-			 " records of %" PRIu64 " rows were, as far as it is known",
-			 damaged->bytes, damaged->records, damaged->rows);
+	recovery->records = usage.records;
+	recovery->rows = usage.rows;
+	recovery->events = usage.events;
+	loss_note(journal, "that are damaged", &recovery->damaged);
+	loss_note(journal, "at the end that were being written", &recovery->torn);
 }
 
 static int recover(struct journal *journal, struct recovery *recovery)
 {
-	struct journal_loss *damaged = &journal->recovery.damaged;
+	struct segment_damage damage = { 0 };
 	int result = recovery_count(journal->directory, journal->head.id, recovery,
-				    &journal->positions, damaged);
+				    &journal->positions, &damage);
 	bool skipped;
 
 	if (!result)
@@ -282,6 +288,8 @@ static int recover(struct journal *journal, struct recovery *recovery)
 	if (result)
 		return result;
 	(void)unlinkat(journal->directory, JOURNAL_SEGMENT_NEW, 0);
+	journal->recovery.damaged = damage.damaged;
+	journal->recovery.torn = damage.torn;
 	skipped = numbers_skip(journal,
 			       recovery->count && recovery->segments[recovery->count - 1].damaged);
 	if (journal->last > JOURNAL_NUMBER_LIMIT / 2)

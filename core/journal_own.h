@@ -8,10 +8,7 @@
 
 #include "journal_segment.h"
 
-enum {
-	JOURNAL_BUFFER_BYTES = 256 << 10,
-	JOURNAL_SMALL_BYTES = 16 << 10, /* longer records are not copied into the buffer */
-};
+enum { JOURNAL_BUFFER_BYTES = 256 << 10 };
 
 /* Locks are taken in the order in which they stand here. */
 struct journal {

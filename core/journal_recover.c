@@ -111,22 +111,22 @@ static int positions_load(int directory, const unsigned char id[JOURNAL_ID_BYTES
 
 static int positions_scan(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 			  struct segment *segment, uint64_t up_to,
-			  struct journal_positions *positions, struct journal_loss *loss)
+			  struct journal_positions *positions, struct segment_damage *damage)
 {
 	CLEANUP(file_close) int file = segment_open(directory, segment->first, O_RDONLY);
 
-	return file < 0 ? file : segment_scan(file, id, segment, up_to, positions, loss);
+	return file < 0 ? file : segment_scan(file, id, segment, up_to, positions, damage);
 }
 
 int recovery_positions(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 		       struct segment *segment, struct segment *before, uint64_t up_to,
-		       struct journal_positions *positions, struct journal_loss *loss)
+		       struct journal_positions *positions, struct segment_damage *damage)
 {
 	int result = positions_load(directory, id, segment, positions);
 
 	if (result == -EBADMSG) { /* the one before leads there, as far as it can be read */
 		struct segment other = before ? *before : (struct segment){ 0 };
-		struct journal_loss passed = { 0 };
+		struct segment_damage passed = { 0 };
 
 		segment->damaged = true;
 		positions_clear(positions);
@@ -137,21 +137,21 @@ int recovery_positions(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 					: 0;
 	}
 	if (!result)
-		result = positions_scan(directory, id, segment, up_to, positions, loss);
+		result = positions_scan(directory, id, segment, up_to, positions, damage);
 	return result;
 }
 
 static int last_recover(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 			struct segment *segment, struct segment *before,
 			struct journal_positions *positions, struct journal_head *ret_head,
-			struct journal_loss *loss)
+			struct segment_damage *damage)
 {
 	CLEANUP(file_close) int file = segment_open(directory, segment->first, O_RDONLY);
 	int result = file < 0 ? file : segment_look(file, id, segment, ret_head);
 
 	if (result)
 		return result;
-	return recovery_positions(directory, id, segment, before, UINT64_MAX, positions, loss);
+	return recovery_positions(directory, id, segment, before, UINT64_MAX, positions, damage);
 }
 
 /* The head of the next segment says what this one came to: what is missing is told by reading. */
@@ -165,19 +165,19 @@ static bool segment_told(struct segment *segment, const struct journal_head *nex
 
 static int segment_recover(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 			   struct segment *segment, const struct journal_head *next,
-			   struct journal_head *ret_head, struct journal_loss *loss)
+			   struct journal_head *ret_head, struct segment_damage *damage)
 {
 	CLEANUP(file_close) int file = segment_open(directory, segment->first, O_RDONLY);
 	int result = file < 0 ? file : segment_look(file, id, segment, ret_head);
 
 	if (result || segment->has_foot || segment_told(segment, next))
 		return result;
-	return segment_scan(file, id, segment, UINT64_MAX, NULL, loss);
+	return segment_scan(file, id, segment, UINT64_MAX, NULL, damage);
 }
 
 int recovery_count(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 		   struct recovery *recovery, struct journal_positions *positions,
-		   struct journal_loss *loss)
+		   struct segment_damage *damage)
 {
 	struct journal_head next = { 0 };
 	uint64_t before = UINT64_MAX;
@@ -185,7 +185,7 @@ int recovery_count(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 
 	for (uint32_t i = recovery->count; !result && i-- > 0;) {
 		struct segment *segment = &recovery->segments[i];
-		struct journal_loss own = { 0 };
+		struct segment_damage own = { 0 };
 		struct journal_head head = { 0 };
 
 		if (i + 1 < recovery->count)
@@ -197,11 +197,10 @@ int recovery_count(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 		if (segment->last >= before) /* numbers of the next: what it says is not so */
 			segment->last = before - 1;
 		before = segment->first;
-		segment->damaged = segment->damaged || own.bytes || own.records;
-		loss->records += own.records;
-		loss->rows += own.rows;
-		loss->events += own.events;
-		loss->bytes += own.bytes;
+		segment->damaged = segment->damaged || own.damaged.bytes || own.damaged.records ||
+				   own.torn.bytes || own.torn.records;
+		loss_add(&damage->damaged, &own.damaged);
+		loss_add(i + 1 < recovery->count ? &damage->damaged : &damage->torn, &own.torn);
 	}
 	return result;
 }

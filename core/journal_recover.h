@@ -21,12 +21,12 @@ int recovery_list(int directory, struct recovery *recovery);
 /* With the id known: feet, and the last segment as a whole, as well as those without a foot. */
 int recovery_count(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 		   struct recovery *recovery, struct journal_positions *positions,
-		   struct journal_loss *loss);
+		   struct segment_damage *damage);
 
 /* What was known of streams after the last record of segment `at` that is not above `up_to`; the
  * segment comes to hold no more than these. */
 int recovery_positions(int directory, const unsigned char id[JOURNAL_ID_BYTES],
 		       struct segment *segment, struct segment *before, uint64_t up_to,
-		       struct journal_positions *positions, struct journal_loss *loss);
+		       struct journal_positions *positions, struct segment_damage *damage);
 
 #endif

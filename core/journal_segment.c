@@ -148,31 +148,44 @@ static void segment_count(struct segment *segment, const struct journal_record_h
 	segment->end = end;
 }
 
-static void loss_count(struct journal_loss *loss, const struct journal_record_head *head,
-		       uint64_t bytes)
+void loss_add(struct journal_loss *loss, const struct journal_loss *other)
 {
-	loss->records++;
-	loss->rows += head->rows;
-	loss->events += head->events;
-	loss->bytes += bytes;
+	loss->records += other->records;
+	loss->rows += other->rows;
+	loss->events += other->events;
+	loss->bytes += other->bytes;
+}
+
+/* A record whose head is whole and whose data are not. */
+static void loss_count(struct journal_loss *loss, const struct journal_record_head *head,
+		       const struct journal_walk *walk)
+{
+	const struct journal_loss one = {
+		.records = 1,
+		.rows = head->rows,
+		.events = head->events,
+		.bytes = (walk->next < walk->limit ? walk->next : walk->limit) - walk->place.offset
+	};
+
+	loss_add(loss, &one);
 }
 
 static int scan_record(struct journal_walk *walk, const struct journal_record_head *head,
 		       struct segment *segment, struct journal_positions *positions,
-		       struct journal_loss *loss)
+		       struct segment_damage *damage, struct journal_loss *pending)
 {
 	const char *origin;
 	const void *data;
 	int result = walk_data(walk, head, &origin, &data);
 
 	if (result == -EBADMSG) {
-		uint64_t behind = walk->next < walk->limit ? walk->next : walk->limit;
-
-		loss_count(loss, head, behind - walk->place.offset);
+		loss_count(pending, head, walk);
 		return 0;
 	}
 	if (result)
 		return result;
+	loss_add(&damage->damaged, pending);
+	*pending = (struct journal_loss){ 0 };
 	segment_count(segment, head, walk->next);
 	if (!positions || !head->sequence)
 		return 0;
@@ -183,12 +196,13 @@ static int scan_record(struct journal_walk *walk, const struct journal_record_he
 }
 
 int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segment *segment,
-		 uint64_t up_to, struct journal_positions *positions, struct journal_loss *loss)
+		 uint64_t up_to, struct journal_positions *positions, struct segment_damage *damage)
 {
 	CLEANUP(walk_release) struct journal_walk walk = { .fd = -1 };
 	struct journal_place place = { .first = segment->first, .offset = segment->start };
 	struct journal_record_head head;
-	uint64_t seen = segment->first - 1; /* number of the last whose head was whole */
+	struct journal_loss pending = { 0 }; /* behind the last record that is whole */
+	uint64_t seen = segment->first - 1;  /* number of the last whose head was whole */
 	int result;
 
 	memcpy(place.id, id, sizeof(place.id));
@@ -197,19 +211,20 @@ int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 	segment->last = segment->first - 1;
 	segment->end = segment->start;
 	while (!(result = walk_next(&walk, &head)) && head.number <= up_to) {
-		loss->bytes += walk.skipped_bytes;
-		loss->records += head.number - seen - 1; /* which rise by one */
+		pending.bytes += walk.skipped_bytes;
+		pending.records += head.number - seen - 1; /* which rise by one */
 		seen = head.number;
-		result = scan_record(&walk, &head, segment, positions, loss);
+		result = scan_record(&walk, &head, segment, positions, damage, &pending);
 		if (result)
 			return result;
 	}
 	if (result && result != -ENOENT)
 		return result;
 	if (result)
-		loss->bytes += walk.skipped_bytes;
+		pending.bytes += walk.skipped_bytes;
 	if (result && walk.has_foot && walk.foot.tally.last > seen)
-		loss->records += walk.foot.tally.last - seen;
+		pending.records += walk.foot.tally.last - seen;
+	loss_add(segment->has_foot || walk.has_foot ? &damage->damaged : &damage->torn, &pending);
 	segment->written = segment->end;
 	return 0;
 }

@@ -31,10 +31,18 @@ int segment_look(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segm
 /* What it comes to, as its foot or the head of the next say. */
 void segment_tally(struct segment *segment, const struct journal_tally *tally);
 
+struct segment_damage {
+	struct journal_loss damaged; /* before a record that is whole, or before the foot */
+	struct journal_loss torn;    /* behind the last one of a segment that was not sealed */
+};
+
 /* Goes through all of it and makes what it holds up anew, with `end` behind the last record that
- * is whole. positions NULL: not wanted. loss is added to. 0, or what reading returned. */
+ * is whole. positions NULL: not wanted. damage is added to. 0, or what reading returned. */
 int segment_scan(int file, const unsigned char id[JOURNAL_ID_BYTES], struct segment *segment,
-		 uint64_t up_to, struct journal_positions *positions, struct journal_loss *loss);
+		 uint64_t up_to, struct journal_positions *positions,
+		 struct segment_damage *damage);
+
+void loss_add(struct journal_loss *loss, const struct journal_loss *other);
 
 /* What the segment knew of streams when it was begun. -EBADMSG: damaged; -ENOMEM; or what reading
  * returned. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "frame.h"
 #include "memory.h"
 #include "route.h"
 
@@ -76,6 +77,7 @@ void route_install(struct route *route, const struct route_plan *plan)
 	route->room = plan->room;
 	route->receiver_loop = plan->receiver_loop;
 	route->arrived = plan->arrived;
+	route->is_beside_disk = plan->is_beside_disk;
 	if (route->spool)
 		route_install_disk(route, plan);
 	arrived = route->queue.count > 0 || route->spool;
@@ -224,6 +226,37 @@ static int route_enqueue(struct route *route, struct sonde_batch *batch, bool is
 	return queue_push(&route->queue, batch);
 }
 
+/* The same rows, for which nobody waits: written and read again. NULL: no memory. */
+static struct sonde_batch *unawaited(struct sonde_batch *batch)
+{
+	struct sonde_frame frame = { .size = sizeof(frame), .kind = SONDE_FRAME_ROWS, .level = -1 };
+	struct sonde_batch *copy = NULL;
+
+	if (frame_write(&batch, 1, &frame) || frame_read(&frame, &copy, 1))
+		return NULL;
+	batch_finish(copy);
+	return copy;
+}
+
+/* Whoever waits for the batch hears of it from the routes on disk beside this one. */
+static void route_push_beside(struct route *route, struct sonde_batch *batch)
+{
+	struct sonde_batch *copy = unawaited(batch);
+
+	if (copy) {
+		batch_release(batch);
+		route_push(route, copy);
+		return;
+	}
+	memory_count_shed(batch->selected_count);
+	pthread_mutex_lock(&route->mutex);
+	queue_unreserve(&route->queue, batch_bytes(batch));
+	tally_add(&route->account->in, batch->selected_count, batch->event_count);
+	route_lose(route, batch, SONDE_LOST_MEMORY);
+	pthread_mutex_unlock(&route->mutex);
+	batch_release(batch);
+}
+
 void route_push(struct route *route, struct sonde_batch *batch)
 {
 	size_t promised_bytes = batch_bytes(batch);
@@ -232,6 +265,10 @@ void route_push(struct route *route, struct sonde_batch *batch)
 
 	if (route->spool) {
 		spool_push(route->spool, batch);
+		return;
+	}
+	if (route->is_beside_disk && batch_is_awaited(batch)) {
+		route_push_beside(route, batch);
 		return;
 	}
 	batch = compacted(batch);

@@ -27,9 +27,10 @@ struct route_plan {
 	struct loop_task *room, *arrived;
 	bool to_pipeline;
 	struct loop_task
-		*appended;         /* of a sender that commits what it appends; NULL: it does not */
-	bool takes_frames;         /* its receiver wants what lies on disk as it is */
-	struct loop_task *settled; /* of a pipeline that reads from disk: to be told */
+		*appended;   /* of a sender that commits what it appends; NULL: it does not */
+	bool is_beside_disk; /* such a sender, and this route is in memory while others are not */
+	bool takes_frames;   /* its receiver wants what lies on disk as it is */
+	struct loop_task *settled;       /* of a pipeline that reads from disk: to be told */
 	const struct resource *resource; /* of an input that sends there */
 };
 
@@ -41,9 +42,10 @@ struct route {
 	struct tally held; /* popped and not settled */
 	struct account *account;
 	enum when_full when_full;
-	bool final;               /* ends at an output: settling tells the receipts */
-	bool from_input;          /* the sender asks for room before it sends */
-	bool wants_room;          /* the sender stopped and waits */
+	bool final;          /* ends at an output: settling tells the receipts */
+	bool from_input;     /* the sender asks for room before it sends */
+	bool is_beside_disk; /* its sender is done with rows once others of its routes have them */
+	bool wants_room;     /* the sender stopped and waits */
 	struct loop *sender_loop; /* runs `room` when there is room again; may be NULL */
 	struct loop_task *room;
 	struct loop *receiver_loop; /* runs `arrived` when it was empty */

@@ -159,6 +159,11 @@ const struct sonde_option route_options[] = {
 		  .value = when_full_,                                                             \
 		  .choices = when_full_names,                                                      \
 		  .help = "what gives way when the queue is full" },                               \
+		{ .name = "turn_down",                                                             \
+		  .type = SONDE_BOOL,                                                              \
+		  SONDE_MEMBER(struct queue_config, turn_down),                                    \
+		  .value = "true",                                                                 \
+		  .help = "while it is full, inputs that can be are turned down" },                \
 	{                                                                                          \
 		0                                                                                  \
 	}

@@ -10,6 +10,7 @@
 #include "knob.h"
 #include "log.h"
 #include "memory.h"
+#include "pressure.h"
 #include "privilege.h"
 #include "report.h"
 #include "watch.h"
@@ -20,6 +21,7 @@ struct status_sources {
 	struct ledger *ledger;
 	const struct watch *watch;
 	const struct knobs *knobs;
+	const struct pressure *pressure; /* NULL: nothing is turned down */
 	const char *state_path, *host_id;
 	const struct privilege *privilege; /* NULL: not told */
 	int64_t started_ns;                /* monotonic */

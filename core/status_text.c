@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "capability.h"
+#include "clock.h"
 #include "quantity.h"
 #include "push.h"
 #include "status.h"
@@ -267,6 +268,24 @@ static void print_queues(const struct status *status, struct printer *p)
 	}
 }
 
+/* What full queues have done to inputs. */
+static void print_pressure(const struct status *status, struct printer *p)
+{
+	struct pressure_input input;
+	char since[32];
+
+	for (uint32_t i = 0;
+	     status->sources->pressure && pressure_input(status->sources->pressure, i, &input); i++)
+		fprintf(p->file,
+			"%sturned down: %s to one row in %u, for %s%s: queue %s > %s is %.0f %% "
+			"full\n",
+			p->yellow, input.name, input.one_in,
+			duration_print((clock_monotonic_ns() - input.since_ns) / NS_PER_SECOND *
+					       NS_PER_SECOND,
+				       since),
+			p->plain, input.from, input.to, 100 * (input.share < 1 ? input.share : 1));
+}
+
 /* What a reload took out and what could not leave yet. */
 static void print_leaving(const struct status *status, struct printer *p)
 {
@@ -397,6 +416,7 @@ void status_print_text(const struct status *status, FILE *file, uint32_t width, 
 	print_ledger(status, &p);
 	print_reasons(status, &p);
 	print_queues(status, &p);
+	print_pressure(status, &p);
 	print_leaving(status, &p);
 	for (uint32_t i = 0; i < status->instance_count; i++)
 		print_report(&status->instances[i], &p);

@@ -95,9 +95,23 @@ static int load_key(SSL_CTX *context, const char *file)
 	return SSL_CTX_use_PrivateKey_file(context, file, SSL_FILETYPE_PEM) == 1 ? 0 : -EINVAL;
 }
 
+/* What OpenSSL works out of a certificate when it is first asked is worked out here, once, and not
+ * by all the threads at the same time that the first handshakes run on. */
 static int load_authority(SSL_CTX *context, const char *file)
 {
-	return SSL_CTX_load_verify_file(context, file) == 1 ? 0 : -EINVAL;
+	STACK_OF(X509_OBJECT) * objects;
+
+	if (SSL_CTX_load_verify_file(context, file) != 1)
+		return -EINVAL;
+	objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509 *one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+		if (one)
+			(void)X509_check_purpose(one, -1, 0);
+	}
+	ERR_clear_error();
+	return 0;
 }
 
 /* Of the peers' own certificates: an authority between them and ours need not have a list. */

@@ -280,8 +280,66 @@ static int test_set(struct sonde_instance *instance, const char *knob, const cha
 static bool test_is_done(struct sonde_instance *instance, const struct sonde_batch *batch,
 			 uint32_t kind)
 {
-	return kind < 32 && (batch->done >> kind & 1);
+	return kind < BATCH_REPLAYED && (batch->done >> kind & 1);
 }
+
+/* ---- what is remembered ------------------------------------------------------------------ */
+
+static int test_remember(struct sonde_instance *instance, const void *data, size_t length)
+{
+	struct sonde_test *test = caller(instance, "sonde_remember");
+
+	if (!test->is_journalled)
+		return -ENOTSUP;
+	if (length > sizeof(test->remembered))
+		return -EINVAL;
+	memcpy(test->remembered, data, length);
+	test->remembered_length = length;
+	return 0;
+}
+
+static int64_t test_recall(struct sonde_instance *instance, void *buffer, size_t capacity)
+{
+	struct sonde_test *test = caller(instance, "sonde_recall");
+
+	if (!test->recalled_length)
+		return -ENOENT;
+	if (test->recalled_length > capacity)
+		return -ENOSPC;
+	memcpy(buffer, test->recalled, test->recalled_length);
+	return (int64_t)test->recalled_length;
+}
+
+void sonde_test_journal(struct sonde_test *test, const void *recalled, size_t length)
+{
+	if (length > sizeof(test->recalled))
+		test_die("%s cannot have remembered %zu bytes", test->config.name, length);
+	test->is_journalled = true;
+	test->recalled_length = length;
+	if (length)
+		memcpy(test->recalled, recalled, length);
+}
+
+size_t sonde_test_remembered(struct sonde_test *test, void *buffer, size_t capacity)
+{
+	if (test->remembered_length > capacity)
+		test_die("%s remembers more than %zu bytes", test->config.name, capacity);
+	memcpy(buffer, test->remembered, test->remembered_length);
+	return test->remembered_length;
+}
+
+void sonde_test_replay(struct sonde_test *test, struct sonde_batch *batch)
+{
+	(void)test;
+	batch->done |= 1u << BATCH_REPLAYED;
+}
+
+void sonde_test_caught_up(struct sonde_test *test)
+{
+	test->recalled_length = 0;
+}
+
+/* ---- knobs ------------------------------------------------------------------------------- */
 
 static int test_hold_knobs(struct sonde_instance *instance, const struct sonde_hold *hold)
 {
@@ -362,6 +420,8 @@ static void services_fill(struct sonde_host *services)
 	services->tally = test_tally;
 	services->set = test_set;
 	services->hold_knobs = test_hold_knobs;
+	services->remember = test_remember;
+	services->recall = test_recall;
 	services->check_knob = test_check_knob;
 }
 

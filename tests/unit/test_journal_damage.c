@@ -126,9 +126,13 @@ static struct found journal_look_through(void)
 /* At most one record is missing, and it is told. */
 static void damage_check(const struct found *found, bool in_last)
 {
-	const struct journal_loss *damaged = &found->recovery.damaged;
+	struct journal_loss all = found->recovery.damaged, *damaged = &all;
+	const struct journal_loss *torn = &found->recovery.torn;
 	uint64_t missing_rows = RECORDS * (RECORDS + 1) / 2 - found->rows;
 
+	assert_true(!torn->bytes || !damaged->bytes);
+	if (torn->bytes)
+		all = *torn;
 	assert_true(found->count == RECORDS || found->count == RECORDS - 1);
 	if (found->count == RECORDS) {
 		assert_int_equal(found->skipped.records + damaged->records, 0);
