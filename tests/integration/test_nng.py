@@ -13,7 +13,7 @@ import pytest
 from hop_peer import (ACK, ACK_TOO_WEAK, AGAIN, ANSWER, BYE, COMMAND, DAMAGED, FRAME, HEARTBEAT, HELLO, MALFORMED, NOT_ADMITTED,
                       NOT_ALLOWED, OTHER_VERSION, PAUSE, REFUSAL, Listener, Peer, Relay, greeting_write)
 
-from sonde import TREE, Daemon, run, wait_for
+from sonde import SONDE, TREE, Daemon, run, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 QUICK = {"reconnect_first": "20ms", "reconnect_longest": "100ms", "statement": "200ms", "linger": "10ms"}
@@ -148,6 +148,31 @@ def test_a_hop_over_ipc_keeps_its_rows(tmp_path):
         wait_for(lambda: all_of(region.numbers(), 1000), "all rows are written")
         (there,) = region.edges().values()
         assert there["address"].startswith("uid ")
+
+
+def test_the_quick_start_of_the_readme_works(tmp_path):
+    environment = {**os.environ, "TIERS": str(tmp_path), "HOP": f"127.0.0.1:{free_port()}"}
+    examples = os.path.join(TREE, "examples/tiers")
+    started = []
+    try:
+        for name, edge in [("region", ""), ("edge", "edge-1"), ("edge", "edge-2")]:
+            started.append(subprocess.Popen([SONDE, "run", f"{examples}/{name}.conf"], stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**environment, "EDGE": edge}
+                                            if edge else environment))
+
+        def edges():
+            result = run("status", "--json", "--state", tmp_path / "sonde-region")
+            if result.returncode:
+                return False
+            (instance,) = [i for i in json.loads(result.stdout)["instances"] if i["name"] == "edges"]
+            shown = instance["report"].get("edges", {})
+            return set(shown) == {"edge-1", "edge-2"} and all(row["rows"] > 0 for row in shown.values())
+        wait_for(edges, "both edges are shown")
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(timeout=30)
 
 
 # ---- connections and regions that go ------------------------------------------------------------------------------------------
