@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a pipeline that takes rows from queues on disk has done, written down in one piece. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "commit.h"
@@ -20,6 +22,8 @@ static const int64_t commit_patience_ns = 5ll * NS_PER_SECOND;
 struct commit {
 	struct pipeline *pipeline;
 	char *path;
+	const char *name; /* in it, behind the directory */
+	int directory_fd; /* opened while it could be: the user may be another by now */
 	struct loop *disk;
 	struct loop_task look;             /* on the pipeline's loop */
 	struct loop_timer later;           /* there: the next one */
@@ -207,7 +211,7 @@ static int commit_write(struct commit *commit)
 	int result = outputs_sync(commit);
 
 	if (!result)
-		result = commit_file_write(commit->path, &commit->record);
+		result = commit_file_write(commit->directory_fd, commit->name, &commit->record);
 	if (!result)
 		commit_publish(commit);
 	return result;
@@ -313,11 +317,25 @@ void commit_finish(struct commit *commit)
 
 /* ---- begin and end ----------------------------------------------------------------------- */
 
+static int commit_open(struct commit *commit)
+{
+	char *slash = strrchr(commit->path, '/');
+
+	if (!slash)
+		return -EINVAL;
+	commit->name = slash + 1;
+	*slash = '\0';
+	commit->directory_fd = open(commit->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*slash = '/';
+	return commit->directory_fd < 0 ? -errno : 0;
+}
+
 struct commit *commit_create(struct pipeline *pipeline, const char *path, struct loop *disk)
 {
 	struct commit *commit = calloc(1, sizeof(*commit));
 
-	if (!commit || !(commit->path = strdup(path))) {
+	if (!commit || !(commit->path = strdup(path)) || commit_open(commit)) {
+		free(commit ? commit->path : NULL);
 		free(commit);
 		return NULL;
 	}
@@ -337,6 +355,7 @@ void commit_release(struct commit *commit)
 	commit_record_clear(&commit->record);
 	free(commit->sources);
 	free(commit->outputs);
+	close(commit->directory_fd);
 	free(commit->path);
 	free(commit);
 }
@@ -436,7 +455,7 @@ int commit_recover(struct commit *commit, struct route *const *sources, uint32_t
 		   size_t error_size)
 {
 	struct commit_record record = { 0 };
-	int result = commit_file_read(commit->path, &record);
+	int result = commit_file_read(commit->directory_fd, commit->name, &record);
 
 	if (result == -EBADMSG)
 		log_write(

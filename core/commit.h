@@ -19,7 +19,7 @@ struct pipeline;
 struct route;
 
 /* path: of its files, without what stands behind the last dot. disk: where it waits for the disk.
- * NULL: no memory. */
+ * NULL: no memory, or its directory cannot be opened. */
 struct commit *commit_create(struct pipeline *pipeline, const char *path, struct loop *disk);
 
 /* Once neither loop runs. NULL is fine. */

@@ -167,15 +167,16 @@ static int record_read(struct rest rest, struct commit_record *ret_record)
 	return result;
 }
 
-static void file_path(const char *path, uint32_t which, char *buffer, size_t size)
+static void file_name(const char *name, uint32_t which, char *buffer, size_t size)
 {
-	snprintf(buffer, size, "%s.%u", path, which);
+	snprintf(buffer, size, "%s.%u", name, which);
 }
 
 /* A whole file in memory that the caller frees. */
-static int file_load(const char *path, unsigned char **ret_data, size_t *ret_length)
+static int file_load(int directory_fd, const char *name, unsigned char **ret_data,
+		     size_t *ret_length)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), result = 0;
+	int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), result = 0;
 	unsigned char *data = NULL;
 	struct stat status;
 	ssize_t length = 0;
@@ -213,15 +214,16 @@ static size_t record_length(const unsigned char *data, size_t length)
 	return head.length < length ? head.length : length;
 }
 
-static int file_read(const char *path, uint32_t which, struct commit_record *ret_record)
+static int file_read(int directory_fd, const char *name, uint32_t which,
+		     struct commit_record *ret_record)
 {
 	unsigned char *data = NULL;
-	char name[PATH_MAX];
+	char file[NAME_MAX + 1];
 	size_t length = 0;
 	int result;
 
-	file_path(path, which, name, sizeof(name));
-	result = file_load(name, &data, &length);
+	file_name(name, which, file, sizeof(file));
+	result = file_load(directory_fd, file, &data, &length);
 	if (result)
 		return result;
 	result = record_read((struct rest){ .data = data, .length = record_length(data, length) },
@@ -230,13 +232,13 @@ static int file_read(const char *path, uint32_t which, struct commit_record *ret
 	return result;
 }
 
-int commit_file_read(const char *path, struct commit_record *ret_record)
+int commit_file_read(int directory_fd, const char *name, struct commit_record *ret_record)
 {
 	struct commit_record records[2] = { 0 };
 	int results[2];
 
 	for (uint32_t i = 0; i < 2; i++)
-		results[i] = file_read(path, i, &records[i]);
+		results[i] = file_read(directory_fd, name, i, &records[i]);
 	for (uint32_t i = 0; i < 2; i++) {
 		if (results[i] != -EBADMSG && results[i] != -ENOENT && results[i]) {
 			commit_record_clear(&records[!i]);
@@ -321,33 +323,14 @@ static void record_put(const struct commit_record *record, unsigned char *data, 
 	memcpy(data, &head, sizeof(head));
 }
 
-/* That a new file is there is on the disk too. */
-static int directory_sync(const char *path)
+static int file_store(int directory_fd, const char *name, const unsigned char *data, size_t length)
 {
-	char directory[PATH_MAX], *slash;
-	int fd, result = 0;
-
-	snprintf(directory, sizeof(directory), "%s", path);
-	slash = strrchr(directory, '/');
-	if (slash)
-		*slash = '\0';
-	fd = open(slash ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd))
-		result = -errno;
-	close(fd);
-	return result;
-}
-
-static int file_store(const char *path, const unsigned char *data, size_t length)
-{
-	int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC), result = 0;
+	int fd = openat(directory_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC), result = 0;
 	bool is_new = fd < 0 && errno == ENOENT;
 	size_t done = 0;
 
 	if (is_new)
-		fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+		fd = openat(directory_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
 	while (done < length && !result) {
@@ -361,14 +344,16 @@ static int file_store(const char *path, const unsigned char *data, size_t length
 	if (!result && fdatasync(fd))
 		result = -errno;
 	close(fd);
-	return !result && is_new ? directory_sync(path) : result;
+	if (!result && is_new && fsync(directory_fd)) /* that it is there is on the disk too */
+		result = -errno;
+	return result;
 }
 
-int commit_file_write(const char *path, const struct commit_record *record)
+int commit_file_write(int directory_fd, const char *name, const struct commit_record *record)
 {
 	size_t length = record_size(record);
 	unsigned char *data;
-	char name[PATH_MAX];
+	char file[NAME_MAX + 1];
 	int result;
 
 	if (range_count(record) > COMMIT_RANGES_LIMIT || length > COMMIT_BYTES_LIMIT)
@@ -377,8 +362,8 @@ int commit_file_write(const char *path, const struct commit_record *record)
 	if (!data)
 		return -ENOMEM;
 	record_put(record, data, length);
-	file_path(path, (uint32_t)(record->generation & 1), name, sizeof(name));
-	result = file_store(name, data, length);
+	file_name(name, (uint32_t)(record->generation & 1), file, sizeof(file));
+	result = file_store(directory_fd, file, data, length);
 	free(data);
 	return result;
 }

@@ -45,12 +45,13 @@ int commit_record_make(struct commit_record *ret_record, uint32_t source_count,
 		       uint32_t output_count, uint32_t stage_count);
 void commit_record_clear(struct commit_record *record);
 
-/* The last whole record of the two files "PATH.0" and "PATH.1". -ENOENT: there is none; -EBADMSG:
- * there are files, but none is whole; -EPROTONOSUPPORT: of another version; -errno. */
-int commit_file_read(const char *path, struct commit_record *ret_record);
+/* The last whole record of the two files "NAME.0" and "NAME.1" of a directory, which is open.
+ * -ENOENT: there is none; -EBADMSG: there are files, but none is whole; -EPROTONOSUPPORT: of
+ * another version; -errno. */
+int commit_file_read(int directory_fd, const char *name, struct commit_record *ret_record);
 
 /* Writes the record over the older of the two and syncs it: a crash at any point leaves it or the
  * one before. -E2BIG: too many ranges; -errno. */
-int commit_file_write(const char *path, const struct commit_record *record);
+int commit_file_write(int directory_fd, const char *name, const struct commit_record *record);
 
 #endif

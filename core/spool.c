@@ -393,6 +393,8 @@ void spool_close(struct spool *spool)
 {
 	if (!spool)
 		return;
+	if (!spool->commits) /* what was not written down yet */
+		journal_release(spool->journal, spool->settled.below);
 	receipt_release(spool->receipt);
 	waiting_free(spool->waiting.first);
 	queue_clear(&spool->pending);

@@ -68,6 +68,7 @@ struct spool {
 	uint64_t full_bytes;         /* that its files took when there was no room */
 	bool syncing;                /* a sync is posted */
 	bool is_dirty;               /* a look at what is not synced is posted */
+	bool is_reading;             /* the record at `next` is on its way from the disk */
 	bool is_hungry;              /* its receiver found nothing */
 	bool is_short;               /* the disk was full: room is asked for again after a while */
 	bool is_late;                /* the receiver could not read: it looks again after a while */

@@ -84,6 +84,7 @@ static int spool_next(struct spool *spool, struct journal_record *ret_record)
 	sendable = spool->sendable;
 	last = journal_last(spool->journal);
 	spool->is_hungry = number > last || number > sendable;
+	spool->is_reading = !spool->is_hungry;
 	pthread_mutex_unlock(&route->mutex);
 	if (number > last || number > sendable)
 		return -ENOENT;
@@ -132,10 +133,19 @@ static int spool_load(struct spool *spool, const struct journal_record *record,
 			batch_release(batches[i]);
 	}
 	spool->next = record->number + 1;
+	spool->is_reading = false;
 	if (result)
 		spool_rewind(spool, record->number);
 	pthread_mutex_unlock(&spool->route->mutex);
 	return result;
+}
+
+/* Nothing is on its way from the disk any more. */
+static void spool_end_reading(struct spool *spool)
+{
+	pthread_mutex_lock(&spool->route->mutex);
+	spool->is_reading = false;
+	pthread_mutex_unlock(&spool->route->mutex);
 }
 
 /* Reads the next record into the queue. Whether there is something in it now. */
@@ -163,6 +173,7 @@ static bool spool_fill(struct spool *spool)
 			break;
 		return true;
 	}
+	spool_end_reading(spool);
 	if (result != -ENOENT) {
 		log_write(SONDE_WARNING, spool_subject(spool), "cannot read the queue on disk: %s",
 			  strerror(-result));
@@ -301,6 +312,7 @@ uint64_t spool_take(struct spool *spool, struct sonde_frame *ret_frame)
 			break;
 		spool_refuse(spool, &record, result);
 	}
+	spool_end_reading(spool); /* whoever takes frames keeps nothing in memory */
 	if (result) {
 		if (result != -ENOENT)
 			spool_try_later(spool);

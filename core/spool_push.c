@@ -107,8 +107,8 @@ static bool spool_keep(struct spool *spool, struct sonde_batch *batch, uint64_t 
 {
 	struct route *route = spool->route;
 
-	if (spool->takes_frames || batch_is_awaited(batch) || spool->next <= before ||
-	    !queue_fits(&route->queue, batch_bytes(batch)))
+	if (spool->takes_frames || spool->is_reading || batch_is_awaited(batch) ||
+	    spool->next <= before || !queue_fits(&route->queue, batch_bytes(batch)))
 		return false;
 	if (number > spool->next && settled_add(&spool->settled, spool->next, number - 1))
 		return false;

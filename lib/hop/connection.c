@@ -59,12 +59,17 @@ static void connection_bury(struct hop_burial *burial)
 	hop_record_free(&connection->record);
 	pthread_mutex_unlock(&connection->lock);
 	hop_event_buried(connection);
+	hop_wake(connection->hop);
 	hop_connection_release(connection);
 }
 
 static void connection_announce(struct hop_burial *burial)
 {
-	hop_event_ended((struct hop_connection *)burial);
+	struct hop_connection *connection = (struct hop_connection *)burial;
+	struct hop *hop = connection->hop;
+
+	hop_event_ended(connection); /* the janitor's reference keeps it */
+	hop_wake(hop);
 }
 
 void hop_connection_die(struct hop_connection *connection, enum hop_reason reason,
@@ -181,6 +186,7 @@ static void connection_begin(struct hop_connection *connection)
 	if (!hop_connection_is_dead(connection))
 		hop_receive_post(connection);
 	pthread_mutex_unlock(&connection->lock);
+	hop_wake(connection->hop);
 	if (atomic_fetch_or(&connection->fate, FATE_MADE) & FATE_DEAD)
 		hop_janitor_take(&connection->burial);
 }
@@ -197,6 +203,7 @@ void hop_connection_make(struct hop *hop, nng_stream *stream, bool uses_tls,
 			hop_event_failed(dialer, HOP_NO_MEMORY, "");
 		else
 			hop_event_stillborn(hop, HOP_NO_MEMORY);
+		hop_wake(hop);
 		return;
 	}
 	hop_janitor_expect();
@@ -239,6 +246,7 @@ void hop_pause(struct hop_connection *connection, bool paused)
 	connection->paused = paused;
 	hop_event_ready(connection);
 	pthread_mutex_unlock(&connection->hop->lock);
+	hop_wake(connection->hop);
 }
 
 /* Whether it was suspended, and so is to be resumed. */
@@ -257,6 +265,7 @@ static bool abandon(struct hop_connection *connection)
 	hop_event_ready(connection);
 	pthread_mutex_unlock(&hop->lock);
 	hop_inbox_free(inbox);
+	hop_wake(hop);
 	return was_suspended;
 }
 

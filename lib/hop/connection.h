@@ -47,7 +47,8 @@ struct hop_queue {
 	bool busy;                                             /* nng is sending */
 };
 
-/* What has arrived of the message that comes. Guarded by the connection's lock. */
+/* What has arrived of the message that comes. Of whoever has the bytes that came: nng's callback,
+ * or the owner who goes on with a suspended one. */
 struct hop_intake {
 	unsigned char small[SMALL_BYTES];
 	size_t at, length; /* of `small`, what is not looked at yet */
@@ -163,10 +164,13 @@ struct hop_list {
 
 struct hop {
 	pthread_mutex_t lock;
+	pthread_mutex_t wake_lock;     /* of calls of `wake`, and of `silenced` */
 	atomic_uint references;        /* the owner's, each connection's and each dialer's */
 	struct hop_settings settings;  /* strings are copies; what was 0 is filled in */
 	struct hop_listener *listener; /* the owner's thread's */
 	bool stopped, awake /* `wake` was called and hop_next() has not come to an end since */;
+	bool silenced;        /* `wake` must not be called any more */
+	atomic_bool wake_due; /* by whoever has told something, when it has let go of its locks */
 	struct hop_secrets *secrets; /* TLS; NULL: none */
 	struct hop_list half_open;   /* by age */
 	struct hop_list others;
@@ -185,6 +189,10 @@ struct hop {
 };
 
 int64_t hop_now_ns(void);
+
+/* Calls `wake` if that is due: without locks, so that the owner meets none of them; at the end of
+ * everything that may have had something to tell. */
+void hop_wake(struct hop *hop);
 void hop_acquire(struct hop *hop);
 void hop_release(struct hop *hop);
 
@@ -228,7 +236,7 @@ void hop_send_callback(void *connection);
 void hop_send_next(struct hop_connection *connection);
 void hop_send_clear(struct hop_connection *connection);
 
-/* ---- events.c: these take the hop's lock ------------------------------------------------- */
+/* ---- events.c: these take the hop's lock, and hop_wake() is due behind them --------------- */
 
 /* It is new: half open; the oldest one may go for it. False: the hop is stopped, or the dialer is
  * released. */
@@ -238,7 +246,7 @@ bool hop_event_born(struct hop_connection *connection, struct hop_dialer *dialer
 bool hop_event_opened(struct hop_connection *connection);
 
 /* Whether a message of so many bytes (memory) may be received now. If not, the connection is
- * suspended, and nothing of its intake may be touched any more without its lock. */
+ * suspended, and its intake is the owner's from now on. */
 bool hop_event_admit(struct hop_connection *connection, size_t memory_bytes);
 
 /* Takes over a payload. False: the connection had to be opened for it, and could not be. */
@@ -267,7 +275,6 @@ void hop_inbox_free(struct hop_pooled *inbox);
 
 /* With the lock: it may have something to tell. */
 void hop_event_ready(struct hop_connection *connection);
-void hop_event_wake(struct hop *hop);
 
 /* ---- dialer.c, listener.c ---------------------------------------------------------------- */
 

@@ -74,6 +74,7 @@ static void dialer_callback(void *data)
 		dialer_reached(dialer, nng_aio_get_output(dialer->aio, 0));
 	else if (!released)
 		dialer_dial(dialer);
+	hop_wake(dialer->hop);
 }
 
 /* With the hop's lock. */

@@ -91,13 +91,12 @@ static void waiting_append(struct hop_connection *connection)
 	connection->is_waiting = true;
 }
 
-void hop_event_wake(struct hop *hop)
+static void wake_soon(struct hop *hop)
 {
 	if (hop->awake || hop->stopped)
 		return;
 	hop->awake = true;
-	if (hop->settings.wake)
-		hop->settings.wake(hop->settings.data);
+	atomic_store(&hop->wake_due, true);
 }
 
 static bool has_event(const struct hop_connection *connection)
@@ -125,7 +124,7 @@ void hop_event_ready(struct hop_connection *connection)
 	*(hop->ready ? &hop->ready_last->next_ready : &hop->ready) = connection;
 	hop->ready_last = connection;
 	connection->is_ready = true;
-	hop_event_wake(hop);
+	wake_soon(hop);
 }
 
 /* ---- inboxes ----------------------------------------------------------------------------- */
@@ -329,7 +328,7 @@ static void refuse(struct hop *hop, enum hop_reason reason, const char *address,
 	refusal->reason = reason;
 	(void)snprintf(refusal->address, sizeof(refusal->address), "%s", address);
 	(void)snprintf(refusal->detail, sizeof(refusal->detail), "%s", detail);
-	hop_event_wake(hop);
+	wake_soon(hop);
 }
 
 void hop_event_stillborn(struct hop *hop, enum hop_reason reason)
@@ -353,7 +352,7 @@ static void fail(struct hop_dialer *dialer, enum hop_reason reason, const char *
 	dialer->next_failed = NULL;
 	*(hop->failed ? &hop->failed_last->next_failed : &hop->failed) = dialer;
 	hop->failed_last = dialer;
-	hop_event_wake(hop);
+	wake_soon(hop);
 }
 
 void hop_event_failed(struct hop_dialer *dialer, enum hop_reason reason, const char *detail)
@@ -406,7 +405,7 @@ void hop_event_buried(struct hop_connection *connection)
 	hop->counts.received_bytes -= connection->reserved_bytes;
 	connection->reserved_bytes = 0;
 	if (hop->waiting)
-		hop_event_wake(hop);
+		wake_soon(hop);
 	pthread_mutex_unlock(&hop->lock);
 }
 

@@ -21,6 +21,17 @@ int64_t hop_now_ns(void)
 	return now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
+void hop_wake(struct hop *hop)
+{
+	if (!atomic_load_explicit(&hop->wake_due, memory_order_relaxed) ||
+	    !atomic_exchange(&hop->wake_due, false))
+		return;
+	pthread_mutex_lock(&hop->wake_lock);
+	if (!hop->silenced && hop->settings.wake)
+		hop->settings.wake(hop->settings.data);
+	pthread_mutex_unlock(&hop->wake_lock);
+}
+
 void hop_acquire(struct hop *hop)
 {
 	atomic_fetch_add(&hop->references, 1);
@@ -31,6 +42,7 @@ void hop_release(struct hop *hop)
 	if (atomic_fetch_sub(&hop->references, 1) > 1)
 		return;
 	(void)pthread_mutex_destroy(&hop->lock);
+	(void)pthread_mutex_destroy(&hop->wake_lock);
 	hop_secrets_release(hop->secrets);
 	free((char *)hop->settings.name);
 	free((char *)hop->settings.tls.server_name);
@@ -91,7 +103,7 @@ int hop_create(const struct hop_settings *settings, struct hop **ret_hop, char *
 	(void)snprintf(error, error_size, "no memory");
 	if (!hop)
 		return -ENOMEM;
-	if (pthread_mutex_init(&hop->lock, NULL)) {
+	if (pthread_mutex_init(&hop->lock, NULL) || pthread_mutex_init(&hop->wake_lock, NULL)) {
 		free(hop);
 		return -ENOMEM;
 	}
@@ -135,6 +147,9 @@ void hop_stop(struct hop *hop)
 
 	if (!hop)
 		return;
+	pthread_mutex_lock(&hop->wake_lock);
+	hop->silenced = true;
+	pthread_mutex_unlock(&hop->wake_lock);
 	hop_listener_leave(hop, SECOND_NS);
 	while (hop->dialers)
 		hop_dialer_release(hop->dialers);

@@ -266,6 +266,7 @@ static void receive_failed(struct hop_connection *connection, int error)
 		hop_connection_die(connection, HOP_BY_PEER, NULL);
 }
 
+/* Without TLS no lock is taken: to send in the meantime disturbs nothing. */
 void hop_receive_callback(void *data)
 {
 	struct hop_connection *connection = data;
@@ -278,14 +279,19 @@ void hop_receive_callback(void *data)
 		return;
 	}
 	atomic_store_explicit(&connection->heard_ns, hop_now_ns(), memory_order_relaxed);
-	pthread_mutex_lock(&connection->lock);
-	if (!atomic_load(&connection->leaving))
-		result = connection->record.ssl ? tls_received(connection, length)
-						: plain_received(connection, length);
-	hop_send_next(connection);
-	pthread_mutex_unlock(&connection->lock);
+	if (connection->record.ssl) {
+		pthread_mutex_lock(&connection->lock);
+		if (!atomic_load(&connection->leaving))
+			result = tls_received(connection, length);
+		hop_send_next(connection);
+		pthread_mutex_unlock(&connection->lock);
+	} else if (!atomic_load(&connection->leaving)) {
+		result = plain_received(connection, length);
+	}
+	hop_wake(connection->hop);
 	if (result == RECEIVE_MORE)
-		hop_receive_post(connection);
+		hop_receive_post(
+			connection); /* the last: the next callback may come before it returns */
 }
 
 void hop_receive_resume(struct hop_connection *connection)
@@ -302,6 +308,7 @@ void hop_receive_resume(struct hop_connection *connection)
 	if (result == RECEIVE_MORE)
 		hop_receive_post(connection);
 	pthread_mutex_unlock(&connection->lock);
+	hop_wake(connection->hop);
 }
 
 void hop_receive_clear(struct hop_connection *connection)

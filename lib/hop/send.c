@@ -218,6 +218,7 @@ void hop_send_callback(void *data)
 		queue_advance(connection, length);
 	hop_send_next(connection);
 	pthread_mutex_unlock(&connection->lock);
+	hop_wake(connection->hop);
 }
 
 /* ---- the owner's ------------------------------------------------------------------------- */
@@ -263,6 +264,7 @@ int hop_send(struct hop_connection *connection, const struct hop_header *header,
 	result = send_message(connection, header, pieces, count,
 			      connection->hop->settings.send_bytes);
 	pthread_mutex_unlock(&connection->lock);
+	hop_wake(connection->hop);
 	return result;
 }
 
@@ -284,6 +286,7 @@ int hop_send_copy(struct hop_connection *connection, const struct hop_header *he
 	result =
 		send_message(connection, header, &piece, length > 0, limit_bytes + limit_bytes / 4);
 	pthread_mutex_unlock(&connection->lock);
+	hop_wake(connection->hop);
 	if (result < 0)
 		hop_buffer_release(piece.buffer);
 	return result;

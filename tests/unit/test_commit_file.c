@@ -16,13 +16,15 @@
 #include "commit_file.h"
 
 static char directory[64], path[96];
+static int directory_fd;
 
 static int set_up(void **state)
 {
 	snprintf(directory, sizeof(directory), "/tmp/sonde-commit-XXXXXX");
 	assert_non_null(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/commit", directory);
-	return 0;
+	directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return directory_fd < 0;
 }
 
 static const char *file_of(uint32_t which)
@@ -37,6 +39,7 @@ static int tear_down(void **state)
 {
 	unlink(file_of(0));
 	unlink(file_of(1));
+	close(directory_fd);
 	return rmdir(directory);
 }
 
@@ -55,7 +58,7 @@ static void write_generation(uint64_t generation)
 	snprintf(record.stages[0].name, sizeof(record.stages[0].name), "sums");
 	record.stages[0].length = 8;
 	memcpy(record.stages[0].data, &generation, 8);
-	assert_int_equal(commit_file_write(path, &record), 0);
+	assert_int_equal(commit_file_write(directory_fd, "commit", &record), 0);
 	commit_record_clear(&record);
 }
 
@@ -64,7 +67,7 @@ static uint64_t read_generation(void)
 	struct commit_record record;
 	uint64_t generation, remembered;
 
-	assert_int_equal(commit_file_read(path, &record), 0);
+	assert_int_equal(commit_file_read(directory_fd, "commit", &record), 0);
 	generation = record.generation;
 	memcpy(&remembered, record.stages[0].data, 8);
 	assert_int_equal(record.source_count, 2);
@@ -83,7 +86,7 @@ static void the_last_record_is_read(void **state)
 {
 	struct commit_record record;
 
-	assert_int_equal(commit_file_read(path, &record), -ENOENT);
+	assert_int_equal(commit_file_read(directory_fd, "commit", &record), -ENOENT);
 	for (uint64_t generation = 1; generation <= 5; generation++) {
 		write_generation(generation);
 		assert_int_equal(read_generation(), generation);
@@ -96,7 +99,7 @@ static void a_shorter_record_over_a_longer_one_is_read(void **state)
 
 	assert_int_equal(commit_record_make(&record, 50, 50, 50), 0);
 	record.generation = 1;
-	assert_int_equal(commit_file_write(path, &record), 0);
+	assert_int_equal(commit_file_write(directory_fd, "commit", &record), 0);
 	commit_record_clear(&record);
 	write_generation(3);
 	assert_int_equal(read_generation(), 3);
@@ -126,7 +129,7 @@ static void any_damaged_byte_leads_back_to_the_record_before(void **state)
 		int result;
 
 		change_byte(file_of(0), at);
-		result = commit_file_read(path, &record);
+		result = commit_file_read(directory_fd, "commit", &record);
 		if (at >= 8 && at < 12) { /* the version: it may be the newer one */
 			assert_int_equal(result, -EPROTONOSUPPORT);
 		} else {
@@ -160,7 +163,7 @@ static void two_damaged_files_are_no_record(void **state)
 	write_generation(2);
 	change_byte(file_of(0), 40);
 	change_byte(file_of(1), 40);
-	assert_int_equal(commit_file_read(path, &record), -EBADMSG);
+	assert_int_equal(commit_file_read(directory_fd, "commit", &record), -EBADMSG);
 }
 
 int main(void)

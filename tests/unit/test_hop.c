@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -70,6 +71,7 @@ static void messages_of_all_lengths_arrive_in_order_over_tcp(void **state)
 static void messages_arrive_over_a_socket_in_a_path_that_says_whose_they_are(void **state)
 {
 	char url[160], path[128];
+	struct stat status;
 	struct pair pair;
 
 	(void)state;
@@ -77,6 +79,8 @@ static void messages_arrive_over_a_socket_in_a_path_that_says_whose_they_are(voi
 	(void)snprintf(url, sizeof(url), "ipc://%s", path);
 	pair_open(&pair, url, end_settings(), end_settings());
 	assert_int_equal(hop_peer(pair.accepted)->user, getuid());
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0660);
 	exchange(&pair);
 	pair_close(&pair);
 	assert_int_not_equal(access(path, F_OK), 0);
@@ -241,6 +245,58 @@ static void what_came_before_the_peer_closed_is_handed_out_before_its_end(void *
 	pair_close(&pair);
 }
 
+/* Messages that nobody has taken. */
+static void fill_inbox(struct pair *pair, uint32_t count)
+{
+	struct hop_counts counts;
+
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(send_letters(pair->dialed, i + 1, 'x', 10), 0);
+	do {
+		hop_counts(pair->listener.hop, &counts);
+		(void)usleep(1000);
+	} while (counts.messages_in < count + 1);
+}
+
+static void what_waits_is_kept_by_a_pause_and_thrown_away_by_a_close(void **state)
+{
+	struct hop_event event;
+	struct pair pair;
+
+	(void)state;
+	open_plain(&pair);
+	fill_inbox(&pair, 3);
+	hop_pause(pair.accepted, true);
+	end_is_quiet(&pair.listener, 20 * MS_NS);
+	hop_pause(pair.accepted, false);
+	event = end_expect(&pair.listener, HOP_MESSAGE);
+	assert_int_equal(event.header.sequence, 1);
+	hop_buffer_release(event.payload);
+	hop_close(pair.accepted, 20000 * MS_NS); /* it leaves, and is not closed yet */
+	end_is_quiet(&pair.listener, 20 * MS_NS);
+	hop_close(pair.dialed, 0);
+	event = end_expect(&pair.listener, HOP_CLOSED);
+	assert_int_equal(event.reason, HOP_BY_OWNER);
+	pair_close(&pair);
+}
+
+static void a_connection_that_ends_while_paused_keeps_its_messages_and_its_end(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	open_plain(&pair);
+	fill_inbox(&pair, 2);
+	hop_pause(pair.accepted, true);
+	hop_close(pair.dialed, 0);
+	end_is_quiet(&pair.listener, 50 * MS_NS);
+	hop_pause(pair.accepted, false);
+	for (int i = 0; i < 2; i++)
+		hop_buffer_release(end_expect(&pair.listener, HOP_MESSAGE).payload);
+	assert_int_equal(end_expect(&pair.listener, HOP_CLOSED).reason, HOP_BY_PEER);
+	pair_close(&pair);
+}
+
 static void a_dialer_dials_again_when_it_is_told_to(void **state)
 {
 	struct hop_event event;
@@ -396,6 +452,9 @@ int main(void)
 			what_all_connections_have_received_is_bounded_and_each_has_its_turn),
 		cmocka_unit_test(an_oversized_message_closes_its_connection_at_once),
 		cmocka_unit_test(what_came_before_the_peer_closed_is_handed_out_before_its_end),
+		cmocka_unit_test(what_waits_is_kept_by_a_pause_and_thrown_away_by_a_close),
+		cmocka_unit_test(
+			a_connection_that_ends_while_paused_keeps_its_messages_and_its_end),
 		cmocka_unit_test(a_dialer_dials_again_when_it_is_told_to),
 		cmocka_unit_test(who_says_nothing_is_closed_but_not_while_it_is_not_heard),
 		cmocka_unit_test(replicas_share_a_listener_and_its_connections),
