@@ -368,7 +368,7 @@ int batch_adopt(struct sonde_batch *head, struct sonde_batch *child)
 
 void batch_done(struct sonde_batch *head, uint32_t kind)
 {
-	if (!batch_of(head)->finished && kind < BATCH_REPLAYED)
+	if (!batch_of(head)->finished && kind < BATCH_REPLAYED_BIT)
 		head->done |= 1u << kind;
 }
 
@@ -464,7 +464,7 @@ static bool is_shared(const struct batch *batch)
 
 void batch_mark_replayed(struct sonde_batch *head)
 {
-	head->done |= UINT32_C(1) << BATCH_REPLAYED;
+	head->done |= UINT32_C(1) << BATCH_REPLAYED_BIT;
 }
 
 bool batch_is_awaited(struct sonde_batch *head)

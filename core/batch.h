@@ -36,9 +36,6 @@ int batch_adopt(struct sonde_batch *batch, struct sonde_batch *child);
 struct sonde_text *batch_originals(struct sonde_batch *batch, uint32_t format,
 				   struct sonde_dictionary *dictionary);
 
-/* The bit of `done` that says that rows are read again; see sonde_is_replayed(). */
-enum { BATCH_REPLAYED = 31 };
-
 /* See sonde_batch_done(). */
 void batch_done(struct sonde_batch *batch, uint32_t kind);
 
@@ -46,7 +43,9 @@ void batch_done(struct sonde_batch *batch, uint32_t kind);
  * counts. Idempotent. From here on the batch is read-only. */
 void batch_finish(struct sonde_batch *batch);
 
-/* Rows that were read again after a crash: see sonde_is_replayed(). Before batch_finish(). */
+/* Rows that were read again after a crash: see sonde_is_replayed(). Before batch_finish(). The bit
+ * of `done` that says so. */
+enum { BATCH_REPLAYED_BIT = 31 };
 void batch_mark_replayed(struct sonde_batch *batch);
 
 /* Whether somebody waits for its rows, or for those that it keeps in memory by being derived. */

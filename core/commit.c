@@ -69,7 +69,8 @@ static int source_put(struct commit_source *source, struct route *route)
 
 	memcpy(source->stream, journal_stream(spool->journal), sizeof(source->stream));
 	pthread_mutex_lock(&route->mutex);
-	source->taken = spool->taken;
+	/* Those that a crash while they are read again finds not yet read were taken before. */
+	source->taken = spool->taken > spool->replayed ? spool->taken : spool->replayed;
 	result = settled_copy(&source->settled, &spool->settled);
 	pthread_mutex_unlock(&route->mutex);
 	return result;

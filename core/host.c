@@ -414,8 +414,9 @@ static int64_t host_recall(struct sonde_instance *base, void *buffer, size_t cap
 	struct instance *instance = instance_of(base);
 	size_t length = instance->remembered.length;
 
-	if (!length)
-		return -ENOENT;
+	if (!length ||
+	    (instance_is_running(instance) && !pipeline_is_replaying(instance->owner)))
+		return -ENOENT; /* or all that it is about has been given again */
 	if (length > capacity)
 		return -ENOSPC;
 	memcpy(buffer, instance->remembered.data, length);
@@ -424,7 +425,7 @@ static int64_t host_recall(struct sonde_instance *base, void *buffer, size_t cap
 
 static bool host_is_replayed(const struct sonde_batch *batch)
 {
-	return batch->done >> BATCH_REPLAYED & 1;
+	return batch->done >> BATCH_REPLAYED_BIT & 1;
 }
 
 static const struct sonde_host services = {

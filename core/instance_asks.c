@@ -31,7 +31,7 @@ bool instance_is_done(const struct instance *instance, const struct sonde_batch 
 {
 	const struct pipeline *pipeline = instance->owner;
 
-	return kind < BATCH_REPLAYED && (batch->done >> kind & 1) &&
+	return kind < BATCH_REPLAYED_BIT && (batch->done >> kind & 1) &&
 	       stage_is_first(pipeline->config, instance->position, kind);
 }
 

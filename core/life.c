@@ -217,6 +217,13 @@ static void drain_instance(struct instance *instance, int64_t deadline_ns)
 		clock_sleep_ns(POLL_NS);
 }
 
+/* What is held by one that remembers stays in the queue before it, for the next start. */
+static void stage_drain(struct instance *stage, int64_t deadline_ns)
+{
+	if (!stage->remembered.length)
+		drain_instance(stage, deadline_ns);
+}
+
 static void drain_routes(const struct sources *sources, int64_t deadline_ns)
 {
 	for (uint32_t i = 0; i < sources->count; i++) {
@@ -240,7 +247,7 @@ static void graph_drain_pipelines(struct graph *graph, int64_t deadline_ns)
 
 				drain_routes(&at->sources, deadline_ns);
 				for (uint32_t s = 0; s < at->stage_count; s++)
-					drain_instance(at->stages[s], deadline_ns);
+					stage_drain(at->stages[s], deadline_ns);
 			}
 		}
 	}

@@ -230,6 +230,17 @@ static void pipeline_turn(void *data)
 		commit_look(pipeline->commit);
 }
 
+bool pipeline_is_replaying(const struct pipeline *pipeline)
+{
+	for (uint32_t i = 0; i < pipeline->sources.count; i++) {
+		struct spool *spool = pipeline->sources.routes[i]->spool;
+
+		if (spool && spool_is_replaying(spool))
+			return true;
+	}
+	return false;
+}
+
 void pipeline_init(struct pipeline *pipeline, const struct pipeline_config *config,
 		   struct loop *loop)
 {

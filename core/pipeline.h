@@ -45,6 +45,9 @@ bool fan_is_full(struct fan *fan);
 int fan_reserve(struct fan *fan, size_t bytes);
 void fan_unreserve(struct fan *fan, size_t bytes);
 
+/* On its loop: whether rows are still to come that it had been given when the daemon died. */
+bool pipeline_is_replaying(const struct pipeline *pipeline);
+
 /* The emit function of inputs: their owner is a fan. */
 void input_emit(struct instance *instance, struct sonde_batch *batch);
 

@@ -134,6 +134,9 @@ void spool_returned(struct spool *spool, const struct sonde_batch *batch, uint64
 /* Locked: lets go of the newest batch in memory. Whether there was one. */
 bool spool_forget(struct spool *spool);
 
+/* Whether records are still to be popped that had been when the daemon died. */
+bool spool_is_replaying(struct spool *spool);
+
 /* Rows and events that are its own: unread and not settled. */
 struct tally spool_kept(struct spool *spool);
 

@@ -339,3 +339,15 @@ uint64_t spool_take(struct spool *spool, struct sonde_frame *ret_frame)
 	*ret_frame = frame;
 	return record.number;
 }
+
+bool spool_is_replaying(struct spool *spool)
+{
+	struct route *route = spool->route;
+	uint64_t number;
+
+	pthread_mutex_lock(&route->mutex);
+	number = spool->entry_count ? spool->entries[spool->entry_head].number
+				    : settled_next(&spool->settled, spool->next);
+	pthread_mutex_unlock(&route->mutex);
+	return number <= spool->replayed && number <= journal_last(spool->journal);
+}

@@ -280,7 +280,7 @@ static int test_set(struct sonde_instance *instance, const char *knob, const cha
 static bool test_is_done(struct sonde_instance *instance, const struct sonde_batch *batch,
 			 uint32_t kind)
 {
-	return kind < BATCH_REPLAYED && (batch->done >> kind & 1);
+	return kind < BATCH_REPLAYED_BIT && (batch->done >> kind & 1);
 }
 
 /* ---- what is remembered ------------------------------------------------------------------ */
@@ -331,7 +331,7 @@ size_t sonde_test_remembered(struct sonde_test *test, void *buffer, size_t capac
 void sonde_test_replay(struct sonde_test *test, struct sonde_batch *batch)
 {
 	(void)test;
-	batch->done |= 1u << BATCH_REPLAYED;
+	batch->done |= 1u << BATCH_REPLAYED_BIT;
 }
 
 void sonde_test_caught_up(struct sonde_test *test)
@@ -443,6 +443,11 @@ void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch
 		test_keep((struct sonde_test *)pipeline, batch);
 	else
 		batch_release(batch);
+}
+
+bool pipeline_is_replaying(const struct pipeline *pipeline)
+{
+	return false;
 }
 
 int fan_reserve(struct fan *fan, size_t bytes)

@@ -281,7 +281,7 @@ static void a_frame_that_came_before_is_taken_once_also_after_a_restart(void **s
 	edge = sonde_text_at(column_named(batch, "sonde.edge"), 0);
 	assert_int_equal(edge.length, 6);
 	assert_memory_equal(edge.data, "edge-7", 6);
-	assert_false(batch->done >> BATCH_REPLAYED);
+	assert_false(batch->done >> BATCH_REPLAYED_BIT);
 	route_settle(&bench->at.route, batch, 0, SONDE_LOST_FAILED, NULL, false);
 	assert_null(route_pop(&bench->at.route));
 	bench_close(bench);
@@ -328,7 +328,7 @@ static void after_a_crash_a_pipeline_gets_what_was_not_settled_and_knows_what_it
 
 		batch = route_pop(&bench->at.route);
 		assert_int_equal(first_number(batch), (numbers[i] - 1) * ROWS);
-		assert_int_equal(batch->done >> BATCH_REPLAYED, numbers[i] <= 4);
+		assert_int_equal(batch->done >> BATCH_REPLAYED_BIT, numbers[i] <= 4);
 		route_settle(&bench->at.route, batch, 0, SONDE_LOST_FAILED, NULL, false);
 	}
 	assert_null(route_pop(&bench->at.route));

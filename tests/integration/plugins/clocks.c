@@ -7,6 +7,7 @@
 struct clocks {
 	const char *host;
 	int64_t ahead_s, interval_ns; /* options */
+	uint32_t reading_count;       /* option: then it is silent; 0: it never is */
 	uint64_t sent;                /* rows so far; counter */
 	int64_t before_ns;            /* time of the last rows */
 };
@@ -40,6 +41,11 @@ static const struct sonde_option clocks_options[] = {
 	  SONDE_MEMBER(struct clocks, interval_ns),
 	  .value = "50ms",
 	  .help = "time between two readings" },
+	{ .name = "readings",
+	  .type = SONDE_U32,
+	  SONDE_MEMBER(struct clocks, reading_count),
+	  .value = "0",
+	  .help = "how often it reads; 0: for ever" },
 	{ 0 },
 };
 
@@ -112,6 +118,8 @@ static int clocks_timer(struct sonde_instance *instance, int timer)
 	int64_t time_ns = now_ns(instance);
 	struct clocks_failure *failure;
 
+	if (clocks->reading_count && clocks->sent >= 3 * clocks->reading_count)
+		return 0;
 	for (uint32_t i = 0; i < 2; i++) {
 		struct clocks_row *row = sonde_row(instance, 0);
 
