@@ -13,7 +13,7 @@ import pytest
 from hop_peer import (ACK, ACK_TOO_WEAK, AGAIN, ANSWER, BYE, COMMAND, DAMAGED, FRAME, HEARTBEAT, HELLO, MALFORMED, NOT_ADMITTED,
                       NOT_ALLOWED, OTHER_VERSION, PAUSE, REFUSAL, Listener, Peer, Relay, greeting_write)
 
-from sonde import TREE, Daemon, run, wait_for
+from sonde import SONDE, TREE, Daemon, run, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 QUICK = {"reconnect_first": "20ms", "reconnect_longest": "100ms", "statement": "200ms", "linger": "10ms"}
@@ -64,12 +64,13 @@ class Region(Daemon):
 class Edge(Daemon):
     """An edge with numbered rows."""
 
-    def __init__(self, directory, urls, name="edge", rows=5000, rate=0, options="", source="batch = 100;", pipeline=""):
+    def __init__(self, directory, urls, name="edge", rows=5000, rate=0, options="", source="batch = 100;", pipeline="",
+                 queue='when_full = "wait";'):
         urls = ", ".join(f'"{url}"' for url in ([urls] if isinstance(urls, str) else urls))
         super().__init__(directory, f'''
             inputs:    {{ gen: {{ plugin = "generate"; rows = {rows}; rate = {rate}; {source} }}; }};
             outputs:   {{ up: {{ plugin = "nng"; url = [{urls}]; name = "{name}"; {quick(options)}
-                                queue: {{ when_full = "wait"; }}; }}; }};
+                                queue: {{ {queue} }}; }}; }};
             pipelines: {{ main: {{ from = ["gen"]; to = ["up"]; {pipeline} }}; }};''', state=name, name=name)
 
     def sent(self):
@@ -149,6 +150,31 @@ def test_a_hop_over_ipc_keeps_its_rows(tmp_path):
         assert there["address"].startswith("uid ")
 
 
+def test_the_quick_start_of_the_readme_works(tmp_path):
+    environment = {**os.environ, "TIERS": str(tmp_path), "HOP": f"127.0.0.1:{free_port()}"}
+    examples = os.path.join(TREE, "examples/tiers")
+    started = []
+    try:
+        for name, edge in [("region", ""), ("edge", "edge-1"), ("edge", "edge-2")]:
+            started.append(subprocess.Popen([SONDE, "run", f"{examples}/{name}.conf"], stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**environment, "EDGE": edge}
+                                            if edge else environment))
+
+        def edges():
+            result = run("status", "--json", "--state", tmp_path / "sonde-region")
+            if result.returncode:
+                return False
+            (instance,) = [i for i in json.loads(result.stdout)["instances"] if i["name"] == "edges"]
+            shown = instance["report"].get("edges", {})
+            return set(shown) == {"edge-1", "edge-2"} and all(row["rows"] > 0 for row in shown.values())
+        wait_for(edges, "both edges are shown")
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(timeout=30)
+
+
 # ---- connections and regions that go ------------------------------------------------------------------------------------------
 
 def test_frames_that_come_again_are_recognised(tmp_path):
@@ -186,6 +212,28 @@ def test_a_region_that_is_killed_loses_nothing_of_its_edges(tmp_path):
         repeats = len(region.numbers()) - 20000
         assert repeats <= edge.repeated(), "what came twice is said to be possibly so"
         edge.status().assert_closes()
+
+
+def test_with_queues_on_disk_kills_of_either_side_cost_and_repeat_nothing(tmp_path):
+    with Region(tmp_path, options='ack = "durable";', pipeline='queue: { disk = "64MiB"; when_full = "wait"; };') as region, \
+            Edge(tmp_path, region.url, rows=20000, rate=10000, options='ack = "durable";', queue='disk = "64MiB";') as edge:
+        region.start()
+        edge.start()
+        for victim in (region, edge, region):
+            wait_for(lambda: region.counter("rows") > 300, "rows come")
+            victim.send(signal.SIGKILL)
+            victim.wait()
+            victim.start()
+
+        wait_for(lambda: set(region.numbers()) == set(range(20000)), "no row is missing")
+
+        def each_is_there_once():
+            sent, taken = edge.status().route("main > up"), region.status().route("edges > main")
+            return sent.rows("in") == sent.rows("out") == taken.rows("in")
+        wait_for(each_is_there_once, "each frame of the edge's disk is on the region's disk once")
+        assert edge.repeated() == 0
+        edge.status().assert_closes()
+        region.status().assert_closes()
 
 
 def test_rows_go_to_the_next_region_when_one_dies(tmp_path):

@@ -224,6 +224,7 @@ static int open_hop(struct sonde_instance *instance)
 		.wake = wake,
 		.data = instance,
 		.inbox_bytes = (size_t)1 << 20,
+		.message_bytes = ((size_t)64 << 20) + MESSAGE_LIMIT,
 		.connect_ns = nng->settings.connect_ns,
 		.open_ns = nng->settings.connect_ns,
 		.silence_ns = nng->settings.silence_ns,
