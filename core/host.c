@@ -414,8 +414,7 @@ static int64_t host_recall(struct sonde_instance *base, void *buffer, size_t cap
 	struct instance *instance = instance_of(base);
 	size_t length = instance->remembered.length;
 
-	if (!length ||
-	    (instance_is_running(instance) && !pipeline_is_replaying(instance->owner)))
+	if (!length || (instance_is_running(instance) && !pipeline_is_replaying(instance->owner)))
 		return -ENOENT; /* or all that it is about has been given again */
 	if (length > capacity)
 		return -ENOSPC;

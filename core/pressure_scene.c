@@ -126,13 +126,15 @@ void scene_make(struct scene *scene, struct graph *graph)
 
 /* ---- the state of queues and inputs ------------------------------------------------------ */
 
-/* How much of a queue is in use: of memory. */
+/* How much of a queue is in use: of the disk where it has one, since its memory is full before. */
 struct fill {
 	uint64_t used, limit;
 };
 
 static struct fill fill_of(const struct route_snapshot *snapshot)
 {
+	if (snapshot->disk_limit_bytes)
+		return (struct fill){ snapshot->disk_bytes, snapshot->disk_limit_bytes };
 	return (struct fill){ snapshot->bytes, snapshot->limit_bytes };
 }
 
