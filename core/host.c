@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "clock.h"
 #include "dictionary.h"
+#include "ending.h"
 #include "frame.h"
 #include "host.h"
 #include "insight.h"
@@ -301,7 +302,7 @@ static void host_settle(struct sonde_instance *base, struct sonde_delivery *deli
 
 static void host_drained(struct sonde_instance *base)
 {
-	__atomic_store_n(&instance_of(base)->drained, true, __ATOMIC_RELEASE);
+	ending_note(instance_of(base));
 }
 
 /* An input's row that never became one came in and went. */
