@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Arrays of numbers out of frames. */
+#include <errno.h>
+
+#include "frame_reader.h"
+
+enum { CHUNK = 512 }; /* values that are on their way at once: they stay in the nearest cache */
+
+/* ---- bytes ------------------------------------------------------------------------------- */
+
+int frame_take(struct frame_reader *reader, uint32_t part, uint64_t bytes,
+	       const unsigned char **ret_bytes)
+{
+	struct message_reader *from = &reader->parts[part];
+
+	if (bytes > (uint64_t)(from->end - from->at))
+		return -EBADMSG;
+	*ret_bytes = from->at;
+	from->at += bytes;
+	return 0;
+}
+
+int frame_take_byte(struct frame_reader *reader, uint32_t part, uint32_t *ret_byte)
+{
+	const unsigned char *byte;
+	int error = frame_take(reader, part, 1, &byte);
+
+	if (!error)
+		*ret_byte = *byte;
+	return error;
+}
+
+int frame_take_varint(struct frame_reader *reader, uint32_t part, uint64_t limit,
+		      uint32_t *ret_value)
+{
+	uint64_t value;
+
+	if (message_read_varint(&reader->parts[part], &value) || value > limit)
+		return -EBADMSG;
+	*ret_value = (uint32_t)value;
+	return 0;
+}
+
+int frame_take_bytes(struct frame_reader *reader, uint64_t bytes, const unsigned char **ret_bytes)
+{
+	uint32_t part;
+
+	if (frame_take_byte(reader, FRAME_TABLES, &part) || part < FRAME_FEW || part >= FRAME_PARTS)
+		return -EBADMSG;
+	return frame_take(reader, part, bytes, ret_bytes);
+}
+
+bool frame_is_constant(const struct frame_reader *reader)
+{
+	const struct message_reader *from = &reader->parts[FRAME_TABLES];
+
+	return from->at < from->end && *from->at == FRAME_CONSTANT;
+}
+
+/* ---- words ------------------------------------------------------------------------------- */
+
+/* Words of their lowest bytes, from `first` on. Numbers of planes that the compiler knows become
+ * loops without branches. */
+static inline __attribute__((always_inline)) void join(const unsigned char *const *planes,
+						       uint32_t plane_count, uint32_t first,
+						       uint32_t count, uint64_t *words)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t word = planes[0][first + i];
+
+		for (uint32_t plane = 1; plane < plane_count; plane++)
+			word |= (uint64_t)planes[plane][first + i] << plane * 8;
+		words[i] = word;
+	}
+}
+
+static void planes_join(const unsigned char *const *planes, uint32_t plane_count, uint32_t first,
+			uint32_t count, uint64_t *words)
+{
+	switch (plane_count) {
+	case 1:
+		join(planes, 1, first, count, words);
+		break;
+	case 2:
+		join(planes, 2, first, count, words);
+		break;
+	case 3:
+		join(planes, 3, first, count, words);
+		break;
+	case 4:
+		join(planes, 4, first, count, words);
+		break;
+	default:
+		join(planes, plane_count, first, count, words);
+		break;
+	}
+}
+
+/* Sizes that the compiler knows become single stores. */
+static inline __attribute__((always_inline)) void store(const uint64_t *words, uint32_t count,
+							uint32_t width, unsigned char *values)
+{
+	for (uint32_t i = 0; i < count; i++)
+		memcpy(values + (size_t)i * width, &words[i], width);
+}
+
+static void words_store(const uint64_t *words, uint32_t count, uint32_t width,
+			unsigned char *values)
+{
+	if (width == 8)
+		store(words, count, 8, values);
+	else if (width == 4)
+		store(words, count, 4, values);
+	else if (width == 2)
+		store(words, count, 2, values);
+	else
+		store(words, count, 1, values);
+}
+
+static int take_planes(struct frame_reader *reader, uint32_t plane_count, uint32_t count,
+		       uint32_t width, const unsigned char *planes[8])
+{
+	if (!plane_count || plane_count > width || width > 8)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < plane_count; i++) {
+		if (frame_take_bytes(reader, count, &planes[i]))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int take_word(struct frame_reader *reader, uint32_t width, uint64_t *ret_word)
+{
+	const unsigned char *bytes;
+
+	*ret_word = 0;
+	if (width > 8 || frame_take(reader, FRAME_TABLES, width, &bytes))
+		return -EBADMSG;
+	memcpy(ret_word, bytes, width);
+	return 0;
+}
+
+static int unpack_range(struct frame_reader *reader, uint32_t count, uint32_t width,
+			unsigned char *values)
+{
+	const unsigned char *planes[8];
+	uint64_t words[CHUNK], lowest;
+	uint32_t plane_count;
+
+	if (take_word(reader, width, &lowest) ||
+	    frame_take_byte(reader, FRAME_TABLES, &plane_count) ||
+	    take_planes(reader, plane_count, count, width, planes))
+		return -EBADMSG;
+	for (uint32_t first = 0; first < count; first += CHUNK) {
+		uint32_t some = count - first < CHUNK ? count - first : CHUNK;
+
+		planes_join(planes, plane_count, first, some, words);
+		for (uint32_t i = 0; i < some; i++)
+			words[i] += lowest;
+		words_store(words, some, width, values + (size_t)first * width);
+	}
+	return 0;
+}
+
+static int unpack_delta(struct frame_reader *reader, uint32_t count, uint32_t width,
+			unsigned char *values)
+{
+	const unsigned char *planes[8];
+	uint64_t words[CHUNK], word;
+	uint32_t planes_and_sign, plane_count, shift;
+	bool has_sign;
+
+	if (!count || take_word(reader, width, &word) ||
+	    frame_take_byte(reader, FRAME_TABLES, &planes_and_sign))
+		return -EBADMSG;
+	plane_count = planes_and_sign & ~(uint32_t)FRAME_DELTA_SIGNED;
+	has_sign = planes_and_sign & FRAME_DELTA_SIGNED;
+	if (take_planes(reader, plane_count, count - 1, width, planes))
+		return -EBADMSG;
+	shift = has_sign ? 64 - plane_count * 8 : 0;
+	memcpy(values, &word, width);
+	for (uint32_t first = 0; first < count - 1; first += CHUNK) {
+		uint32_t some = count - 1 - first < CHUNK ? count - 1 - first : CHUNK;
+
+		planes_join(planes, plane_count, first, some, words);
+		for (uint32_t i = 0; i < some; i++) {
+			word += (uint64_t)((int64_t)(words[i] << shift) >> shift);
+			words[i] = word;
+		}
+		words_store(words, some, width, values + (size_t)(first + 1) * width);
+	}
+	return 0;
+}
+
+/* ---- arrays ------------------------------------------------------------------------------ */
+
+static uint32_t highest_of(const unsigned char *bytes, uint32_t count)
+{
+	unsigned char highest = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		highest = bytes[i] > highest ? bytes[i] : highest;
+	return highest;
+}
+
+static inline __attribute__((always_inline)) void look_up(const unsigned char *palette,
+							  const unsigned char *codes,
+							  uint32_t count, uint32_t width,
+							  unsigned char *values)
+{
+	for (uint32_t i = 0; i < count; i++)
+		memcpy(values + (size_t)i * width, palette + (size_t)codes[i] * width, width);
+}
+
+static int unpack_other(struct frame_reader *reader, uint32_t encoding, uint32_t count,
+			uint32_t width, unsigned char *values);
+
+static int unpack_palette(struct frame_reader *reader, uint32_t count, uint32_t width,
+			  unsigned char *values)
+{
+	unsigned char palette[FRAME_PALETTE_LIMIT * 8];
+	const unsigned char *codes;
+	uint32_t found, encoding;
+	int error;
+
+	if (width > 8 || frame_take_varint(reader, FRAME_TABLES, FRAME_PALETTE_LIMIT, &found) ||
+	    !found || frame_take_bytes(reader, count, &codes) ||
+	    frame_take_byte(reader, FRAME_TABLES, &encoding) || encoding == FRAME_PALETTE ||
+	    highest_of(codes, count) >= found)
+		return -EBADMSG;
+	error = unpack_other(reader, encoding, found, width, palette);
+	if (error)
+		return error;
+	if (width == 8)
+		look_up(palette, codes, count, 8, values);
+	else if (width == 4)
+		look_up(palette, codes, count, 4, values);
+	else
+		look_up(palette, codes, count, width, values);
+	return 0;
+}
+
+static int unpack_bits(struct frame_reader *reader, uint32_t count, uint32_t width,
+		       unsigned char *values)
+{
+	const unsigned char *bits;
+
+	if (width != 1 || frame_take_bytes(reader, ((uint64_t)count + 7) / 8, &bits))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < count; i++)
+		values[i] = bits[i >> 3] >> (i & 7) & 1;
+	return 0;
+}
+
+static int unpack_constant(struct frame_reader *reader, uint32_t count, uint32_t width,
+			   unsigned char *values)
+{
+	const unsigned char *value;
+
+	if (frame_take(reader, FRAME_TABLES, width, &value))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < count; i++)
+		memcpy(values + (size_t)i * width, value, width);
+	return 0;
+}
+
+static int unpack_plain(struct frame_reader *reader, uint32_t count, uint32_t width,
+			unsigned char *values)
+{
+	size_t size = (size_t)count * width;
+	const unsigned char *bytes;
+
+	if (frame_take_bytes(reader, size, &bytes))
+		return -EBADMSG;
+	if (size)
+		memcpy(values, bytes, size);
+	return 0;
+}
+
+/* Any but a palette. */
+static int unpack_other(struct frame_reader *reader, uint32_t encoding, uint32_t count,
+			uint32_t width, unsigned char *values)
+{
+	switch (encoding) {
+	case FRAME_PLAIN:
+		return unpack_plain(reader, count, width, values);
+	case FRAME_CONSTANT:
+		return unpack_constant(reader, count, width, values);
+	case FRAME_PLANES:
+		return unpack_range(reader, count, width, values);
+	case FRAME_DELTA:
+		return unpack_delta(reader, count, width, values);
+	case FRAME_BITS:
+		return unpack_bits(reader, count, width, values);
+	default:
+		return -EBADMSG;
+	}
+}
+
+int frame_take_array(struct frame_reader *reader, uint32_t count, uint32_t width,
+		     unsigned char *values)
+{
+	uint32_t encoding;
+
+	if (frame_take_byte(reader, FRAME_TABLES, &encoding))
+		return -EBADMSG;
+	return encoding == FRAME_PALETTE ? unpack_palette(reader, count, width, values)
+					 : unpack_other(reader, encoding, count, width, values);
+}
