@@ -34,7 +34,7 @@ const struct command_option command_options[COMMAND_OPTION_COUNT] = {
 	{ OPTION_AFTER, "after", "PROCESSOR",
 	  "rows that leave this processor of the pipeline, rather than its last" },
 	{ OPTION_INTERVAL, "interval", "DURATION", "time between two looks (1s)" },
-	{ OPTION_SHOW, "show", NULL, "the first rows of each output, `--limit` of them (10)" },
+	{ OPTION_SHOW, "show", NULL, "the first rows of each output, `--limit` of them (5)" },
 };
 
 const struct command commands[] = {

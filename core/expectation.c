@@ -116,6 +116,7 @@ static void amount_read(struct setting_reader *reader, const config_setting_t *g
 		return;
 	(void)snprintf(path, sizeof(path), "%s.%s", group_path, key);
 	text = scalar_text(reader, setting, path);
+	amount->comparison = AMOUNT_EQUAL; /* something is expected, whatever is wrong with it */
 	if (text && amount_parse(text, amount, error, sizeof(error)))
 		setting_complain(reader, setting_place(setting), path, "%s", error);
 }

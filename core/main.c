@@ -367,7 +367,7 @@ static int trial_view(const struct arguments *arguments, struct tap_request *ret
 	char *end;
 
 	*ret_view = (struct tap_request){ .columns = arguments->columns,
-					  .limit = 10,
+					  .limit = 5,
 					  .width = isatty(STDOUT_FILENO) ? terminal_width() : 160,
 					  .json = !strcmp(format, "json"),
 					  .colour = colour,

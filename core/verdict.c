@@ -168,7 +168,7 @@ static void tell_table(struct telling *telling, const struct judgement *judgemen
 			judgement->mismatch[0] ? ";" : ":", expectation->row_count,
 			(unsigned long long)judgement->row_count);
 	else if (!judgement->mismatch[0])
-		fprintf(telling->file, ": %llu rows are not in it",
+		fprintf(telling->file, ": rows that are not in it: %llu",
 			(unsigned long long)judgement->mismatch_count);
 	fputc('\n', telling->file);
 	tell_sample(telling, &judgement->mismatched, judgement->mismatch_count);
