@@ -92,8 +92,8 @@ static int load_config(struct trial *trial, struct catalog *catalog)
 	struct problems *problems;
 
 	set_environment(trial->script);
-	trial->config = config_open(trial->script->config, catalog, trial->messages,
-				    trial->request->colour, true);
+	trial->config = config_open_middle(trial->script->config, catalog, trial->messages,
+					   trial->request->colour);
 	if (!trial->config)
 		return -EINVAL;
 	problems = problems_create();
