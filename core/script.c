@@ -17,7 +17,6 @@ static const struct sonde_option script_options[] = {
 	{ .name = "config",
 	  .type = SONDE_TEXT,
 	  SONDE_MEMBER(struct script, config),
-	  .required = true,
 	  .help = "which config is tried: a file, or a directory" },
 	{ .name = "without",
 	  .type = SONDE_TEXTS,
@@ -114,7 +113,10 @@ static void script_read(struct setting_reader *reader, const config_setting_t *r
 	const struct setting_given *without;
 
 	settings_read(reader, root, root_path, tables, script_parts);
-	settings_require(reader, root, root_path, script_options);
+	if (!config_setting_get_member(root, "config"))
+		setting_complain(reader, (struct place){ .file = script->path }, root_path,
+				 "config is missing: which config is tried: a file, or a "
+				 "directory");
 	script->config = resolve(reader, script->config);
 	environment_check(reader, script);
 	without = setting_find(reader->given, "test.without");

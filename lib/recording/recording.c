@@ -309,6 +309,13 @@ static int read_batches(struct recording *recording, const struct sonde_frame *f
 	return 1;
 }
 
+/* Accounts of a ledger, which only tell what had happened elsewhere. */
+static void release_batches(struct recording *recording, uint32_t count)
+{
+	for (uint32_t at = 0; at < count; at++)
+		sonde_batch_release(recording->instance, recording->batches[at]);
+}
+
 /* The next frame of the file: 1; 0: the file is over; or a negative errno. */
 static int next_of_file(struct recording *recording, uint32_t *ret_count)
 {
@@ -320,13 +327,11 @@ static int next_of_file(struct recording *recording, uint32_t *ret_count)
 		result = read_frame(recording, &frame);
 		if (result <= 0)
 			continue;
-		if (frame.kind != SONDE_FRAME_ROWS || !frame.batch_count) {
-			recording->offset += (int64_t)frame.length;
-			recording->has_frames = true;
-			result = 0;
-			continue;
-		}
 		result = read_batches(recording, &frame);
+		if (result > 0 && frame.kind != SONDE_FRAME_ROWS) {
+			release_batches(recording, frame.batch_count);
+			result = 0;
+		}
 		*ret_count = frame.batch_count;
 	}
 	return result;

@@ -183,7 +183,7 @@ int archive_end(struct sonde_instance *instance, int fd, int64_t size, int64_t *
 	*ret_end = place;
 	if (result == -EAGAIN)
 		return 0;
-	if (result == -EBADMSG) {
+	if (result == -EBADMSG || result == -EMSGSIZE || result == -EPROTONOSUPPORT) {
 		int zeros = is_zeros(fd, size, place);
 
 		return zeros < 0 ? zeros : zeros ? 0 : -EBADMSG;
