@@ -50,8 +50,9 @@ struct frame_head {
 	uint64_t memory_bytes;
 	uint64_t raw_bytes;     /* of the payload when it is expanded */
 	uint64_t payload_bytes; /* behind the head */
+	uint64_t packed_bytes;  /* of the payload: one stream of zstd; the rest lies as it is */
 	uint32_t batch_count;
-	uint32_t reserved[3]; /* zero when written, not looked at when read */
+	uint32_t reserved; /* zero when written, not looked at when read */
 };
 
 _Static_assert(sizeof(struct frame_head) == SONDE_FRAME_HEAD_BYTES, "the head has no holes");
@@ -59,15 +60,21 @@ _Static_assert(sizeof(struct frame_head) == SONDE_FRAME_HEAD_BYTES, "the head ha
 enum frame_codec { FRAME_AS_IT_IS = 0, FRAME_ZSTD = 1 };
 
 /* The payload is the lengths of these parts, and the parts. Bytes lie together with those that are
- * like them, since a block of zstd has one code for all that is in it. */
+ * like them, since a block of zstd has one code for all that is in it; what nothing can be said of
+ * is not given to it at all. */
 enum frame_part {
 	FRAME_TEXTS,  /* dictionaries */
 	FRAME_TABLES, /* what there is: batches, columns, and how their values lie in the rest */
 	FRAME_FEW,    /* bytes of few different values */
 	FRAME_SOME,
+	FRAME_IDS,   /* values of which nothing is known but that some may be equal */
 	FRAME_NOISE, /* bytes that nothing can be said of */
 	FRAME_PARTS,
+	FRAME_PARTS_PACKED = FRAME_NOISE, /* the parts before it go through zstd */
 };
+
+/* Instead of a part in front of bytes: they are those of an array before, so many arrays back. */
+enum { FRAME_AGAIN = 0x80, FRAME_RECENT = 16 };
 
 /* How an array of numbers lies in the parts. */
 enum frame_encoding {
@@ -80,7 +87,13 @@ enum frame_encoding {
 	FRAME_ENCODINGS,
 };
 
-enum { FRAME_DELTA_SIGNED = 0x80 }; /* beside the number of planes: the highest has a sign */
+/* Beside the number of planes. */
+enum {
+	FRAME_PLANES_SIGNED = 0x80, /* the highest bit of the last is a sign */
+	FRAME_PLANES_PATCHED =
+		0x40, /* some words are larger: their places and they themselves follow */
+	FRAME_PLANES_MASK = 0x0f,
+};
 
 /* Of a column, in its table. */
 enum { FRAME_MONOTONIC = 1, FRAME_NULLS = 2, FRAME_SHARED = 4 };

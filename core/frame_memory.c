@@ -9,7 +9,7 @@
 enum {
 	KEPT_BYTES = 4 << 20,  /* of a buffer, from one frame to the next */
 	STEP_BYTES = 16 << 10, /* that buffers grow by at the least */
-	BUFFERS = FRAME_PARTS + 7,
+	BUFFERS = FRAME_PARTS + 8,
 };
 
 static pthread_key_t key;
@@ -18,9 +18,9 @@ static bool key_made;
 
 static uint32_t buffers_of(struct frame_memory *memory, struct buffer *ret_buffers[BUFFERS])
 {
-	struct buffer *others[] = { &memory->frame,       &memory->raw,    &memory->values,
-				    &memory->rest,        &memory->places, &memory->entries,
-				    &memory->dictionaries };
+	struct buffer *others[] = { &memory->frame,   &memory->raw,         &memory->values,
+				    &memory->rest,    &memory->patches,     &memory->places,
+				    &memory->entries, &memory->dictionaries };
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < FRAME_PARTS; i++)

@@ -16,6 +16,7 @@ struct frame_memory {
 	struct buffer parts[FRAME_PARTS]; /* being written */
 	struct buffer values;             /* of a column: words, or what becomes of them */
 	struct buffer rest;               /* the same again */
+	struct buffer patches;            /* words that are set apart */
 	struct buffer places;       /* of entries in dictionaries that are written: uint64_t */
 	struct buffer entries;      /* which entries those are: uint32_t */
 	struct buffer dictionaries; /* that are written or read */

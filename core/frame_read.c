@@ -250,18 +250,16 @@ static int take_batch(struct frame_reader *reader, uint32_t depth, struct batch 
 
 /* ---- frames ------------------------------------------------------------------------------ */
 
-/* The payload as it was before it was packed. */
+/* The part of the payload that is packed, as it was before. */
 static int expand(struct frame_memory *memory, const struct frame_head *head,
-		  const unsigned char *payload, const unsigned char **ret_raw)
+		  const unsigned char *payload, size_t size, const unsigned char **ret_raw)
 {
-	size_t size = (size_t)head->raw_bytes;
-
 	if (head->codec == FRAME_AS_IT_IS) {
 		*ret_raw = payload;
-		return head->payload_bytes == size ? 0 : -EBADMSG;
+		return head->packed_bytes == size ? 0 : -EBADMSG;
 	}
 	if (head->codec != FRAME_ZSTD ||
-	    ZSTD_getFrameContentSize(payload, head->payload_bytes) != size)
+	    ZSTD_getFrameContentSize(payload, head->packed_bytes) != size)
 		return -EBADMSG;
 	if (!memory->expander)
 		memory->expander = ZSTD_createDCtx();
@@ -269,28 +267,37 @@ static int expand(struct frame_memory *memory, const struct frame_head *head,
 		return -ENOMEM;
 	*ret_raw = memory->raw.data;
 	return ZSTD_decompressDCtx(memory->expander, memory->raw.data, size, payload,
-				   head->payload_bytes) == size
+				   head->packed_bytes) == size
 		       ? 0
 		       : -EBADMSG;
 }
 
-static int take_parts(struct frame_reader *reader, const unsigned char *raw, uint64_t size)
+static int take_parts(struct frame_reader *reader, const struct frame_head *head,
+		      const unsigned char *payload)
 {
+	uint64_t noise = head->payload_bytes - head->packed_bytes, left;
 	uint32_t lengths[FRAME_PARTS];
-	uint64_t left = size - sizeof(lengths);
+	const unsigned char *raw;
+	int error;
 
-	if (size < sizeof(lengths))
+	if (head->packed_bytes > head->payload_bytes || head->raw_bytes < noise + sizeof(lengths))
 		return -EBADMSG;
+	left = head->raw_bytes - noise;
+	error = expand(reader->memory, head, payload, (size_t)left, &raw);
+	if (error)
+		return error;
 	memcpy(lengths, raw, sizeof(lengths));
 	raw += sizeof(lengths);
-	for (uint32_t i = 0; i < FRAME_PARTS; i++) {
+	left -= sizeof(lengths);
+	for (uint32_t i = 0; i < FRAME_PARTS_PACKED; i++) {
 		if (lengths[i] > left)
 			return -EBADMSG;
 		reader->parts[i] = message_read(raw, lengths[i]);
 		raw += lengths[i];
 		left -= lengths[i];
 	}
-	return left ? -EBADMSG : 0;
+	reader->parts[FRAME_NOISE] = message_read(payload + head->packed_bytes, noise);
+	return left || lengths[FRAME_NOISE] != noise ? -EBADMSG : 0;
 }
 
 static uint64_t events_of(struct batch *batch)
@@ -333,7 +340,6 @@ int frame_read(const struct sonde_frame *frame, struct sonde_batch **ret_batches
 	struct frame_reader reader = { .memory = frame_memory(false),
 				       .rows_left = FRAME_ROWS_LIMIT };
 	struct frame_head head;
-	const unsigned char *raw;
 	uint32_t count = 0;
 	int error = frame_check(frame);
 
@@ -345,9 +351,7 @@ int frame_read(const struct sonde_frame *frame, struct sonde_batch **ret_batches
 	if (head.batch_count > capacity)
 		return -EINVAL;
 	reader.memory_left = head.memory_bytes;
-	error = expand(reader.memory, &head, (const unsigned char *)frame->data + head.head_bytes,
-		       &raw);
-	error = error ? error : take_parts(&reader, raw, head.raw_bytes);
+	error = take_parts(&reader, &head, (const unsigned char *)frame->data + head.head_bytes);
 	error = error ? error : take_batches(&reader, &head, batches, &count);
 	for (uint32_t i = 0; i < reader.dictionary_count; i++)
 		dictionary_release(reader.dictionaries[i].dictionary);

@@ -21,6 +21,11 @@ struct frame_reader {
 	uint32_t rows_left;   /* of FRAME_ROWS_LIMIT */
 	struct frame_dictionary *dictionaries;
 	uint32_t dictionary_count;
+	struct frame_bytes {
+		const unsigned char *bytes;
+		uint64_t count;
+	} recent[FRAME_RECENT];
+	uint32_t recent_count; /* of all that there were */
 };
 
 /* All of these return 0, -EBADMSG or -ENOMEM. */
@@ -41,7 +46,7 @@ int frame_take_byte(struct frame_reader *reader, uint32_t part, uint32_t *ret_by
 int frame_take_varint(struct frame_reader *reader, uint32_t part, uint64_t limit,
 		      uint32_t *ret_value);
 
-/* Bytes of the part that the table names next. */
+/* Bytes of the part that the table names next, or those of an array before. */
 int frame_take_bytes(struct frame_reader *reader, uint64_t bytes, const unsigned char **ret_bytes);
 
 /* Whether the next array is one value for all, in as many bytes as a value has. */

@@ -43,11 +43,27 @@ int frame_take_varint(struct frame_reader *reader, uint32_t part, uint64_t limit
 
 int frame_take_bytes(struct frame_reader *reader, uint64_t bytes, const unsigned char **ret_bytes)
 {
-	uint32_t part;
+	const struct frame_bytes *before;
+	uint32_t part, back;
 
-	if (frame_take_byte(reader, FRAME_TABLES, &part) || part < FRAME_FEW || part >= FRAME_PARTS)
+	if (frame_take_byte(reader, FRAME_TABLES, &part))
 		return -EBADMSG;
-	return frame_take(reader, part, bytes, ret_bytes);
+	if (part < FRAME_AGAIN) {
+		if (part < FRAME_FEW || part >= FRAME_PARTS ||
+		    frame_take(reader, part, bytes, ret_bytes))
+			return -EBADMSG;
+		reader->recent[reader->recent_count++ % FRAME_RECENT] =
+			(struct frame_bytes){ *ret_bytes, bytes };
+		return 0;
+	}
+	back = part - FRAME_AGAIN + 1;
+	if (back > FRAME_RECENT || back > reader->recent_count)
+		return -EBADMSG;
+	before = &reader->recent[(reader->recent_count - back) % FRAME_RECENT];
+	if (before->count != bytes)
+		return -EBADMSG;
+	*ret_bytes = before->bytes;
+	return 0;
 }
 
 bool frame_is_constant(const struct frame_reader *reader)
@@ -58,6 +74,9 @@ bool frame_is_constant(const struct frame_reader *reader)
 }
 
 /* ---- words ------------------------------------------------------------------------------- */
+
+static int unpack_nested(struct frame_reader *reader, uint32_t encoding, uint32_t count,
+			 uint32_t width, unsigned char *values);
 
 /* Words of their lowest bytes, from `first` on. Numbers of planes that the compiler knows become
  * loops without branches. */
@@ -117,16 +136,84 @@ static void words_store(const uint64_t *words, uint32_t count, uint32_t width,
 		store(words, count, 1, values);
 }
 
-static int take_planes(struct frame_reader *reader, uint32_t plane_count, uint32_t count,
-		       uint32_t width, const unsigned char *planes[8])
+/* Words as they lie in a frame: planes of their lowest bytes, and those that are larger. */
+struct planes {
+	const unsigned char *bytes[8];
+	uint32_t count;      /* of planes */
+	uint32_t shift;      /* up and down again, for the sign */
+	uint32_t patch_next; /* of those below */
+	uint32_t patch_count;
+	const unsigned char *patches; /* words */
+	const uint32_t *places;       /* and which ones they are, rising */
+	uint32_t width;
+};
+
+/* Those that are larger: each has a place of its own, in order. */
+static int take_patches(struct frame_reader *reader, uint32_t count, struct planes *planes)
 {
-	if (!plane_count || plane_count > width || width > 8)
+	uint32_t found, *places, encodings[2], width = planes->width;
+	unsigned char *patches;
+
+	if (frame_take_varint(reader, FRAME_TABLES, count, &found) || !found)
 		return -EBADMSG;
-	for (uint32_t i = 0; i < plane_count; i++) {
-		if (frame_take_bytes(reader, count, &planes[i]))
+	if (frame_scratch(&reader->memory->patches, (size_t)found * (sizeof(*places) + width)))
+		return -ENOMEM;
+	places = (uint32_t *)(void *)reader->memory->patches.data;
+	patches = (unsigned char *)(places + found);
+	if (frame_take_byte(reader, FRAME_TABLES, &encodings[0]) ||
+	    unpack_nested(reader, encodings[0], found, sizeof(*places), (unsigned char *)places) ||
+	    frame_take_byte(reader, FRAME_TABLES, &encodings[1]) ||
+	    unpack_nested(reader, encodings[1], found, width, patches))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < found; i++) {
+		if (places[i] >= count || (i && places[i] <= places[i - 1]))
 			return -EBADMSG;
 	}
+	planes->patch_count = found;
+	planes->patches = patches;
+	planes->places = places;
 	return 0;
+}
+
+static int take_planes(struct frame_reader *reader, uint32_t count, uint32_t width, bool nested,
+		       struct planes *planes)
+{
+	uint32_t number;
+
+	if (frame_take_byte(reader, FRAME_TABLES, &number) || width > 8)
+		return -EBADMSG;
+	planes->width = width;
+	planes->count = number & FRAME_PLANES_MASK;
+	if (!planes->count || planes->count > width ||
+	    number & ~(uint32_t)(FRAME_PLANES_SIGNED | FRAME_PLANES_PATCHED | FRAME_PLANES_MASK))
+		return -EBADMSG;
+	if (number & FRAME_PLANES_SIGNED)
+		planes->shift = 64 - planes->count * 8;
+	for (uint32_t i = 0; i < planes->count; i++) {
+		if (frame_take_bytes(reader, count, &planes->bytes[i]))
+			return -EBADMSG;
+	}
+	if (!(number & FRAME_PLANES_PATCHED))
+		return 0;
+	return nested ? -EBADMSG : take_patches(reader, count, planes);
+}
+
+/* Some of the words, each call those that follow. */
+static void planes_words(struct planes *planes, uint32_t first, uint32_t count, uint64_t *words)
+{
+	uint32_t shift = planes->shift;
+
+	planes_join(planes->bytes, planes->count, first, count, words);
+	for (uint32_t i = 0; shift && i < count; i++)
+		words[i] = (uint64_t)((int64_t)(words[i] << shift) >> shift);
+	while (planes->patch_next < planes->patch_count &&
+	       planes->places[planes->patch_next] - first < count) {
+		uint64_t *word = &words[planes->places[planes->patch_next] - first];
+
+		*word = 0;
+		memcpy(word, planes->patches + (size_t)planes->patch_next++ * planes->width,
+		       planes->width);
+	}
 }
 
 static int take_word(struct frame_reader *reader, uint32_t width, uint64_t *ret_word)
@@ -140,56 +227,50 @@ static int take_word(struct frame_reader *reader, uint32_t width, uint64_t *ret_
 	return 0;
 }
 
-static int unpack_range(struct frame_reader *reader, uint32_t count, uint32_t width,
+static int unpack_range(struct frame_reader *reader, uint32_t count, uint32_t width, bool nested,
 			unsigned char *values)
 {
-	const unsigned char *planes[8];
+	struct planes planes = { 0 };
 	uint64_t words[CHUNK], lowest;
-	uint32_t plane_count;
+	int error;
 
-	if (take_word(reader, width, &lowest) ||
-	    frame_take_byte(reader, FRAME_TABLES, &plane_count) ||
-	    take_planes(reader, plane_count, count, width, planes))
+	if (take_word(reader, width, &lowest))
 		return -EBADMSG;
-	for (uint32_t first = 0; first < count; first += CHUNK) {
+	error = take_planes(reader, count, width, nested, &planes);
+	for (uint32_t first = 0; !error && first < count; first += CHUNK) {
 		uint32_t some = count - first < CHUNK ? count - first : CHUNK;
 
-		planes_join(planes, plane_count, first, some, words);
+		planes_words(&planes, first, some, words);
 		for (uint32_t i = 0; i < some; i++)
 			words[i] += lowest;
 		words_store(words, some, width, values + (size_t)first * width);
 	}
-	return 0;
+	return error;
 }
 
-static int unpack_delta(struct frame_reader *reader, uint32_t count, uint32_t width,
+static int unpack_delta(struct frame_reader *reader, uint32_t count, uint32_t width, bool nested,
 			unsigned char *values)
 {
-	const unsigned char *planes[8];
+	struct planes planes = { 0 };
 	uint64_t words[CHUNK], word;
-	uint32_t planes_and_sign, plane_count, shift;
-	bool has_sign;
+	int error;
 
-	if (!count || take_word(reader, width, &word) ||
-	    frame_take_byte(reader, FRAME_TABLES, &planes_and_sign))
+	if (!count || take_word(reader, width, &word))
 		return -EBADMSG;
-	plane_count = planes_and_sign & ~(uint32_t)FRAME_DELTA_SIGNED;
-	has_sign = planes_and_sign & FRAME_DELTA_SIGNED;
-	if (take_planes(reader, plane_count, count - 1, width, planes))
-		return -EBADMSG;
-	shift = has_sign ? 64 - plane_count * 8 : 0;
-	memcpy(values, &word, width);
-	for (uint32_t first = 0; first < count - 1; first += CHUNK) {
+	error = take_planes(reader, count - 1, width, nested, &planes);
+	if (!error)
+		memcpy(values, &word, width);
+	for (uint32_t first = 0; !error && first < count - 1; first += CHUNK) {
 		uint32_t some = count - 1 - first < CHUNK ? count - 1 - first : CHUNK;
 
-		planes_join(planes, plane_count, first, some, words);
+		planes_words(&planes, first, some, words);
 		for (uint32_t i = 0; i < some; i++) {
-			word += (uint64_t)((int64_t)(words[i] << shift) >> shift);
+			word += words[i];
 			words[i] = word;
 		}
 		words_store(words, some, width, values + (size_t)(first + 1) * width);
 	}
-	return 0;
+	return error;
 }
 
 /* ---- arrays ------------------------------------------------------------------------------ */
@@ -212,9 +293,6 @@ static inline __attribute__((always_inline)) void look_up(const unsigned char *p
 		memcpy(values + (size_t)i * width, palette + (size_t)codes[i] * width, width);
 }
 
-static int unpack_other(struct frame_reader *reader, uint32_t encoding, uint32_t count,
-			uint32_t width, unsigned char *values);
-
 static int unpack_palette(struct frame_reader *reader, uint32_t count, uint32_t width,
 			  unsigned char *values)
 {
@@ -225,10 +303,9 @@ static int unpack_palette(struct frame_reader *reader, uint32_t count, uint32_t 
 
 	if (width > 8 || frame_take_varint(reader, FRAME_TABLES, FRAME_PALETTE_LIMIT, &found) ||
 	    !found || frame_take_bytes(reader, count, &codes) ||
-	    frame_take_byte(reader, FRAME_TABLES, &encoding) || encoding == FRAME_PALETTE ||
-	    highest_of(codes, count) >= found)
+	    frame_take_byte(reader, FRAME_TABLES, &encoding) || highest_of(codes, count) >= found)
 		return -EBADMSG;
-	error = unpack_other(reader, encoding, found, width, palette);
+	error = unpack_nested(reader, encoding, found, width, palette);
 	if (error)
 		return error;
 	if (width == 8)
@@ -277,9 +354,9 @@ static int unpack_plain(struct frame_reader *reader, uint32_t count, uint32_t wi
 	return 0;
 }
 
-/* Any but a palette. */
-static int unpack_other(struct frame_reader *reader, uint32_t encoding, uint32_t count,
-			uint32_t width, unsigned char *values)
+/* What belongs to another array, and holds no such again. */
+static int unpack_nested(struct frame_reader *reader, uint32_t encoding, uint32_t count,
+			 uint32_t width, unsigned char *values)
 {
 	switch (encoding) {
 	case FRAME_PLAIN:
@@ -287,11 +364,9 @@ static int unpack_other(struct frame_reader *reader, uint32_t encoding, uint32_t
 	case FRAME_CONSTANT:
 		return unpack_constant(reader, count, width, values);
 	case FRAME_PLANES:
-		return unpack_range(reader, count, width, values);
+		return unpack_range(reader, count, width, true, values);
 	case FRAME_DELTA:
-		return unpack_delta(reader, count, width, values);
-	case FRAME_BITS:
-		return unpack_bits(reader, count, width, values);
+		return unpack_delta(reader, count, width, true, values);
 	default:
 		return -EBADMSG;
 	}
@@ -304,6 +379,16 @@ int frame_take_array(struct frame_reader *reader, uint32_t count, uint32_t width
 
 	if (frame_take_byte(reader, FRAME_TABLES, &encoding))
 		return -EBADMSG;
-	return encoding == FRAME_PALETTE ? unpack_palette(reader, count, width, values)
-					 : unpack_other(reader, encoding, count, width, values);
+	switch (encoding) {
+	case FRAME_PLANES:
+		return unpack_range(reader, count, width, false, values);
+	case FRAME_DELTA:
+		return unpack_delta(reader, count, width, false, values);
+	case FRAME_PALETTE:
+		return unpack_palette(reader, count, width, values);
+	case FRAME_BITS:
+		return unpack_bits(reader, count, width, values);
+	default:
+		return unpack_nested(reader, encoding, count, width, values);
+	}
 }

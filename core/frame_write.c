@@ -10,7 +10,8 @@
 enum {
 	LEVEL_USUAL = 1,
 	LEVEL_LAST = 19,
-	BLOCK_BYTES = 1024, /* a part that is worth a code of its own */
+	BLOCK_BYTES = 512, /* on both sides: they are worth codes of their own */
+	MATCH_BYTES = 6,   /* that repeat: shorter ones cost more than they save */
 };
 
 /* ---- batches ----------------------------------------------------------------------------- */
@@ -85,22 +86,31 @@ static uint64_t parts_bytes(const struct frame_memory *memory)
 	return bytes;
 }
 
-static size_t copy_parts(const struct frame_memory *memory, const uint32_t *lengths,
-			 unsigned char *to)
+/* Some parts, one after the other, behind what is there. */
+static void copy_parts(const struct frame_memory *memory, uint32_t first, uint32_t end,
+		       ZSTD_outBuffer *out)
 {
-	unsigned char *at = to;
-
-	memcpy(at, lengths, FRAME_PARTS * sizeof(*lengths));
-	at += FRAME_PARTS * sizeof(*lengths);
-	for (uint32_t i = 0; i < FRAME_PARTS; i++) {
-		if (lengths[i])
-			memcpy(at, memory->parts[i].data, lengths[i]);
-		at += lengths[i];
+	for (uint32_t i = first; i < end; i++) {
+		if (memory->parts[i].length)
+			memcpy((unsigned char *)out->dst + out->pos, memory->parts[i].data,
+			       memory->parts[i].length);
+		out->pos += memory->parts[i].length;
 	}
-	return (size_t)(at - to);
 }
 
-/* One stream over all parts; each that is worth it begins a block. */
+/* Whether what follows a part is so unlike it that it had better have a code of its own: texts and
+ * tables before numbers, and ids behind them. */
+static bool ends_block(const uint32_t *lengths, uint32_t part)
+{
+	uint32_t words = lengths[FRAME_TEXTS] + lengths[FRAME_TABLES];
+	uint32_t numbers = lengths[FRAME_FEW] + lengths[FRAME_SOME];
+
+	if (part == FRAME_TABLES)
+		return words >= BLOCK_BYTES && numbers >= BLOCK_BYTES * 4;
+	return part == FRAME_SOME && lengths[FRAME_IDS] >= BLOCK_BYTES;
+}
+
+/* One stream of the lengths and the parts. */
 static int pack_parts(struct frame_memory *memory, const uint32_t *lengths, uint64_t raw_bytes,
 		      int level, ZSTD_outBuffer *out)
 {
@@ -111,13 +121,15 @@ static int pack_parts(struct frame_memory *memory, const uint32_t *lengths, uint
 		memory->compressor = ZSTD_createCCtx();
 	if (!memory->compressor)
 		return -ENOMEM;
-	ZSTD_CCtx_reset(memory->compressor, ZSTD_reset_session_only);
+	ZSTD_CCtx_reset(memory->compressor, ZSTD_reset_session_and_parameters);
 	ZSTD_CCtx_setParameter(memory->compressor, ZSTD_c_compressionLevel, level);
-	ZSTD_CCtx_setPledgedSrcSize(memory->compressor, raw_bytes);
+	if (level == LEVEL_USUAL)
+		ZSTD_CCtx_setParameter(memory->compressor, ZSTD_c_minMatch, MATCH_BYTES);
+	ZSTD_CCtx_setPledgedSrcSize(memory->compressor, raw_bytes - lengths[FRAME_NOISE]);
 	left = ZSTD_compressStream2(memory->compressor, out, &in, ZSTD_e_continue);
-	for (uint32_t i = 0; i < FRAME_PARTS && !ZSTD_isError(left); i++) {
-		bool last = i == FRAME_PARTS - 1;
-		bool ends = !last && lengths[i] >= BLOCK_BYTES && lengths[i + 1] >= BLOCK_BYTES;
+	for (uint32_t i = 0; i < FRAME_PARTS_PACKED && !ZSTD_isError(left); i++) {
+		bool last = i == FRAME_PARTS_PACKED - 1;
+		bool ends = !last && ends_block(lengths, i);
 
 		in = (ZSTD_inBuffer){ .src = memory->parts[i].data, .size = lengths[i] };
 		left = ZSTD_compressStream2(memory->compressor, out, &in,
@@ -136,22 +148,26 @@ static int write_payload(struct frame_memory *memory, int level, struct frame_he
 	int error;
 
 	head->raw_bytes = parts_bytes(memory);
-	if (head->raw_bytes > FRAME_LENGTH_LIMIT - sizeof(*head))
+	if (head->raw_bytes > FRAME_LENGTH_LIMIT - FRAME_HEAD_BYTES)
 		return -EMSGSIZE;
 	for (uint32_t i = 0; i < FRAME_PARTS; i++)
 		lengths[i] = (uint32_t)memory->parts[i].length;
-	room = ZSTD_compressBound(head->raw_bytes) + FRAME_PARTS * 16; /* blocks that are begun */
+	room = ZSTD_compressBound(head->raw_bytes) + 1024; /* for a block that is begun */
 	error = frame_scratch(&memory->frame, FRAME_HEAD_BYTES + room);
 	if (error)
 		return error;
 	out.dst = memory->frame.data + FRAME_HEAD_BYTES;
 	out.size = room;
 	if (level < 0) {
-		out.pos = copy_parts(memory, lengths, out.dst);
+		memcpy(out.dst, lengths, sizeof(lengths));
+		out.pos = sizeof(lengths);
+		copy_parts(memory, 0, FRAME_PARTS_PACKED, &out);
 	} else {
 		head->codec = FRAME_ZSTD;
 		error = pack_parts(memory, lengths, head->raw_bytes, level, &out);
 	}
+	head->packed_bytes = out.pos;
+	copy_parts(memory, FRAME_PARTS_PACKED, FRAME_PARTS, &out);
 	head->payload_bytes = out.pos;
 	if (!error && out.pos > FRAME_LENGTH_LIMIT - FRAME_HEAD_BYTES)
 		error = -EMSGSIZE;

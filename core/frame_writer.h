@@ -14,6 +14,12 @@ struct frame_entries {
 	uint32_t empty;  /* the code that an empty text is written as, and 1; 0: none yet */
 };
 
+/* Bytes that have been put into a part. */
+struct frame_bytes {
+	uint32_t part, count;
+	size_t at;
+};
+
 struct frame_writer {
 	struct frame_memory *memory;
 	int error;             /* the first there was; what follows it is not done */
@@ -22,7 +28,9 @@ struct frame_writer {
 	struct frame_entries *dictionaries;
 	uint32_t dictionary_count;
 	size_t place_count; /* of all dictionaries together */
-	struct buffer held; /* batches that were made for this frame */
+	struct frame_bytes recent[FRAME_RECENT];
+	uint32_t recent_count; /* of all that there were */
+	struct buffer held;    /* batches that were made for this frame */
 };
 
 /* Room at the end of a part, which counts as written. NULL: writer->error says why. */
@@ -40,7 +48,7 @@ void frame_put_plain(struct frame_writer *writer, const unsigned char *values, u
 		     uint32_t width);
 /* For zeros and ones. */
 void frame_put_bits(struct frame_writer *writer, const unsigned char *bytes, uint32_t count);
-/* For bits as they lie in `valid` of a column: the section and the bytes alone. */
+/* For bits as they lie in `valid` of a column, without the number of an encoding. */
 void frame_put_valid(struct frame_writer *writer, const unsigned char *bits, uint32_t count);
 
 /* The column's table, and its values. */
