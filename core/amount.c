@@ -16,9 +16,9 @@ static const struct {
 	const char *sign;
 	enum amount_comparison comparison;
 } signs[] = {
-	{ "==", AMOUNT_EQUAL },  { "!=", AMOUNT_NOT_EQUAL },     { "<=", AMOUNT_LESS_OR_EQUAL },
+	{ "==", AMOUNT_EQUAL },     { "!=", AMOUNT_NOT_EQUAL },     { "<=", AMOUNT_LESS_OR_EQUAL },
 	{ "<>", AMOUNT_NOT_EQUAL }, { ">=", AMOUNT_MORE_OR_EQUAL }, { "=", AMOUNT_EQUAL },
-	{ "<", AMOUNT_LESS },    { ">", AMOUNT_MORE },
+	{ "<", AMOUNT_LESS },       { ">", AMOUNT_MORE },
 };
 
 /* A number without what strtold() takes besides: blanks, hexadecimal, "inf" and "nan". */
@@ -57,9 +57,10 @@ static int number_parse(const char *text, size_t length, long double *ret_number
 			return 0;
 		}
 	}
-	(void)snprintf(error, error_size,
-		       "\"%.*s\" is no number, duration or size (try \">= 3\", \"10ms\" or \"1..5\")",
-		       length < NUMBER_BYTES ? (int)length : NUMBER_BYTES, text);
+	(void)snprintf(
+		error, error_size,
+		"\"%.*s\" is no number, duration or size (try \">= 3\", \"10ms\" or \"1..5\")",
+		length < NUMBER_BYTES ? (int)length : NUMBER_BYTES, text);
 	return -EINVAL;
 }
 

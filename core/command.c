@@ -112,8 +112,9 @@ struct meaning {
 
 static const struct meaning exit_codes[] = {
 	{ "0", "all is well" },
-	{ "1", "the machine refused something: memory, a file, a thread; `test`: an expectation does "
-	       "not hold" },
+	{ "1",
+	  "the machine refused something: memory, a file, a thread; `test`: an expectation does "
+	  "not hold" },
 	{ "2", "usage, config or argument: mend what the message names" },
 	{ "3", "no daemon answers on the control socket" },
 	{ "4", "the daemon said no" },

@@ -179,8 +179,8 @@ static void table_read(struct setting_reader *reader, const config_setting_t *gr
 		return;
 	}
 	expectation->cells = setting_memory(
-		reader, arena_zero(reader->arena, ((size_t)count * columns + 1) *
-							  sizeof(*expectation->cells)));
+		reader, arena_zero(reader->arena,
+				   ((size_t)count * columns + 1) * sizeof(*expectation->cells)));
 	for (int row = 0; expectation->cells && columns && row < count; row++) {
 		const config_setting_t *line = config_setting_get_elem(table, (unsigned)row);
 		struct cell *cells = expectation->cells + (size_t)row * columns;
@@ -294,8 +294,8 @@ static void expectation_check(struct setting_reader *reader, struct expectation 
 static struct section_part *parts_make(struct setting_reader *reader)
 {
 	struct section_part *parts = setting_memory(
-		reader, arena_zero(reader->arena,
-				   (PARTS_OF_OUTPUT + TALLY_COUNT + 1) * sizeof(*parts)));
+		reader,
+		arena_zero(reader->arena, (PARTS_OF_OUTPUT + TALLY_COUNT + 1) * sizeof(*parts)));
 	char key[KEY_BYTES];
 	uint32_t count = PARTS_OF_OUTPUT;
 
@@ -326,20 +326,18 @@ static void expectation_read(struct setting_reader *reader, const config_setting
 			amount_read(reader, group, key, expectation->path,
 				    &expectation->tallies[tally]);
 	table_read(reader, group, expectation->path, expectation);
-	expectation->condition =
-		condition_parse(reader, expectation, "where", expectation->where);
+	expectation->condition = condition_parse(reader, expectation, "where", expectation->where);
 	expectation->every_condition =
 		condition_parse(reader, expectation, "every", expectation->every);
-	expectation->names =
-		names_parse(reader, expectation, "columns", &expectation->columns);
+	expectation->names = names_parse(reader, expectation, "columns", &expectation->columns);
 	expectation->absent_names =
 		names_parse(reader, expectation, "absent", &expectation->absent);
-	measured = expectation->sum	? expectation->sum
+	measured = expectation->sum     ? expectation->sum
 		   : expectation->least ? expectation->least
 					: expectation->most;
 	if (measured)
 		name_parse(reader, expectation,
-			   expectation->sum	? "sum"
+			   expectation->sum     ? "sum"
 			   : expectation->least ? "min"
 						: "max",
 			   measured, &expectation->measured);
@@ -347,8 +345,7 @@ static void expectation_read(struct setting_reader *reader, const config_setting
 }
 
 void expectations_read(struct setting_reader *reader, const config_setting_t *list,
-		       const char *path, struct expectation **ret_expectations,
-		       uint32_t *ret_count)
+		       const char *path, struct expectation **ret_expectations, uint32_t *ret_count)
 {
 	bool single = config_setting_is_group(list);
 	uint32_t count = single ? 1 : (uint32_t)config_setting_length(list);

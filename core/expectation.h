@@ -34,9 +34,9 @@ struct expectation {
 	struct place place;
 	const char *path; /* "expect[2]", for messages */
 
-	const char *output; /* NULL: of the ledger */
-	const char *where;  /* of which rows; NULL: of all */
-	const char *every;  /* condition that holds for each of them; NULL: none */
+	const char *output;             /* NULL: of the ledger */
+	const char *where;              /* of which rows; NULL: of all */
+	const char *every;              /* condition that holds for each of them; NULL: none */
 	const char *sum, *least, *most; /* column of which `is` tells; at most one of them */
 	struct sonde_texts columns, absent;
 	bool in_order;

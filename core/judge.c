@@ -58,8 +58,7 @@ static void condition_missing(struct condition *condition, const struct sonde_ba
 						   .scope = column->scope };
 	}
 	if (expression_check(condition->expression, fields, &error) < 0)
-		(void)snprintf(condition->problem, sizeof(condition->problem),
-			       "%s, in rows of %s",
+		(void)snprintf(condition->problem, sizeof(condition->problem), "%s, in rows of %s",
 			       expression_explain(&error, explained, sizeof(explained)),
 			       batch->schema);
 	free(fields);
@@ -107,8 +106,7 @@ static int take_values(struct judgement *judgement, const struct sonde_batch *ba
 						: UINT32_MAX;
 	long double number;
 
-	if (found != UINT32_MAX &&
-	    value_number(sonde_column(batch, found), row, &number)) {
+	if (found != UINT32_MAX && value_number(sonde_column(batch, found), row, &number)) {
 		judgement->sum += number;
 		if (!judgement->measured_count || number < judgement->least)
 			judgement->least = number;

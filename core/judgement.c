@@ -148,8 +148,7 @@ static void mismatch_say(struct judgement *judgement, uint64_t place, uint32_t n
 			 const struct sonde_batch *batch, struct lines *lines, uint32_t row)
 {
 	const struct expectation *expectation = judgement->expectation;
-	const struct cell *cell =
-		&expectation->cells[place * expectation->columns.count + number];
+	const struct cell *cell = &expectation->cells[place * expectation->columns.count + number];
 	const struct sonde_column *column = column_of(judgement, batch, number);
 	struct json found = { 0 };
 
@@ -184,8 +183,8 @@ static bool row_holds(struct judgement *judgement, const struct sonde_batch *bat
 		return false;
 	}
 	for (uint32_t at = 0; at < expectation->row_count; at++) {
-		if (judgement->taken[at] || row_differs(judgement, at, batch, lines, row) <
-						    expectation->columns.count)
+		if (judgement->taken[at] ||
+		    row_differs(judgement, at, batch, lines, row) < expectation->columns.count)
 			continue;
 		judgement->taken[at] = true;
 		return true;

@@ -22,7 +22,7 @@ struct condition {
 	struct matcher *matcher;
 	unsigned char *bits; /* of the batch at hand */
 	size_t bits_size;
-	bool has_met;                    /* a table with all of the columns */
+	bool has_met;                       /* a table with all of the columns */
 	char problem[JUDGEMENT_TEXT_BYTES]; /* of the first that lacked one; "": none did */
 };
 

@@ -360,7 +360,7 @@ static int command_top(const struct arguments *arguments)
 /* The first rows of each output, as `tap` would show them. */
 static int trial_view(const struct arguments *arguments, struct tap_request *ret_view)
 {
-	const char *format = arguments->format ? arguments->format
+	const char *format = arguments->format       ? arguments->format
 			     : isatty(STDOUT_FILENO) ? "table"
 						     : "json";
 	const char *colour = colours();
@@ -388,8 +388,7 @@ static int trial_view(const struct arguments *arguments, struct tap_request *ret
 /* The code of several tests is that of the worst of them. */
 static int command_test(const struct arguments *arguments)
 {
-	struct trial_request request = { .shows = arguments->show,
-					 .colour = on_terminal(stderr) };
+	struct trial_request request = { .shows = arguments->show, .colour = on_terminal(stderr) };
 	struct catalog *catalog;
 	int worst = trial_view(arguments, &request.view);
 
@@ -562,8 +561,7 @@ static int run_command(const struct command *command, const struct arguments *ar
 		{ "status", command_status }, { "set", command_set },
 		{ "reload", command_reload }, { "drop", command_drop },
 		{ "tap", command_tap },       { "top", command_top },
-		{ "test", command_test },
-		{ "help", command_help },
+		{ "test", command_test },     { "help", command_help },
 	};
 	struct markup markup = markup_open(arguments);
 

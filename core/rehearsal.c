@@ -292,8 +292,7 @@ static int play(struct rehearsal *rehearsal, struct part *part)
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
-static int rehearsal_open(struct rehearsal *rehearsal, struct config *config,
-			  struct ledger *ledger)
+static int rehearsal_open(struct rehearsal *rehearsal, struct config *config, struct ledger *ledger)
 {
 	int result;
 

@@ -62,8 +62,8 @@ static void inputs_read(struct setting_reader *reader, const config_setting_t *g
 			struct script *script)
 {
 	uint32_t count = (uint32_t)config_setting_length(group);
-	struct sonde_option *options = setting_memory(
-		reader, arena_zero(reader->arena, (count + 1) * sizeof(*options)));
+	struct sonde_option *options =
+		setting_memory(reader, arena_zero(reader->arena, (count + 1) * sizeof(*options)));
 	struct sonde_texts *texts =
 		setting_memory(reader, arena_zero(reader->arena, (count + 1) * sizeof(*texts)));
 	struct setting_table tables[] = { { options, texts }, { NULL, NULL } };

@@ -16,8 +16,8 @@ struct script_input {
 struct script {
 	struct arena *arena; /* owns everything below, but for what expectations release */
 	const char *path;
-	const char *config;         /* path */
-	struct sonde_texts without; /* processors that are left out */
+	const char *config;             /* path */
+	struct sonde_texts without;     /* processors that are left out */
 	struct sonde_texts environment; /* "NAME=value" */
 	struct place without_place;
 	struct script_input *inputs;

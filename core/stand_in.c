@@ -7,7 +7,8 @@
 #include "instance.h"
 #include "stand_in.h"
 
-static const uint64_t queue_bytes = 256 << 20; /* more than any frame, whose batches go one by one */
+static const uint64_t queue_bytes = 256
+				    << 20; /* more than any frame, whose batches go one by one */
 
 /* Lies behind the private struct of an output's plugin, whose options and knobs stay. */
 struct capture {

@@ -189,9 +189,8 @@ static int prepare(struct trial *trial, struct catalog *catalog)
 			script->path);
 		return -EINVAL;
 	}
-	trial->judge =
-		judge_create(script->expectations, script->expectation_count, trial->outputs,
-			     trial->output_count, (uint32_t)trial->request->view.limit);
+	trial->judge = judge_create(script->expectations, script->expectation_count, trial->outputs,
+				    trial->output_count, (uint32_t)trial->request->view.limit);
 	trial->inputs = calloc(script->input_count + 1, sizeof(*trial->inputs));
 	if (!trial->judge || !trial->inputs)
 		return lack_memory(trial);

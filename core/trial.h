@@ -10,9 +10,9 @@
 struct catalog;
 
 struct trial_request {
-	const char *path; /* of the test file */
-	bool shows;       /* the first rows of each output */
-	bool colour;      /* of messages */
+	const char *path;        /* of the test file */
+	bool shows;              /* the first rows of each output */
+	bool colour;             /* of messages */
 	struct tap_request view; /* what is shown, and how; `limit` rows of each output, and of each
 				  * thing that does not hold */
 };

@@ -20,8 +20,7 @@ static void begin_line(struct telling *telling)
 	const struct place *place = &telling->expectation->place;
 
 	telling->said_count++;
-	fprintf(telling->file, "%s:%u: %s: ", place->file, place->line,
-		telling->expectation->path);
+	fprintf(telling->file, "%s:%u: %s: ", place->file, place->line, telling->expectation->path);
 }
 
 static const char *number_print(long double number, char buffer[32])
@@ -85,7 +84,7 @@ static void tell_condition(struct telling *telling, const struct condition *cond
 static void tell_columns(struct telling *telling, const struct judgement *judgement)
 {
 	const struct expectation *expectation = telling->expectation;
-	const char *measured = expectation->sum	    ? expectation->sum
+	const char *measured = expectation->sum     ? expectation->sum
 			       : expectation->least ? expectation->least
 						    : expectation->most;
 
@@ -109,10 +108,10 @@ static void tell_measure(struct telling *telling, const struct judgement *judgem
 {
 	const struct expectation *expectation = telling->expectation;
 	const char *word = expectation->sum ? "sum" : expectation->least ? "least" : "greatest";
-	const char *column = expectation->sum	  ? expectation->sum
+	const char *column = expectation->sum     ? expectation->sum
 			     : expectation->least ? expectation->least
 						  : expectation->most;
-	long double found = expectation->sum	 ? judgement->sum
+	long double found = expectation->sum     ? judgement->sum
 			    : expectation->least ? judgement->least
 						 : judgement->most;
 	bool none = !judgement->measured_count && !expectation->sum;

@@ -201,8 +201,7 @@ static int look_at(const struct recording *recording, int64_t place, struct sond
 	int result = read_at(recording, head, count, place);
 
 	ret_frame->size = sizeof(*ret_frame);
-	return result ? result
-		      : sonde_frame_look(recording->instance, head, count, ret_frame);
+	return result ? result : sonde_frame_look(recording->instance, head, count, ret_frame);
 }
 
 /* Whether the file ends there, or a frame seems to begin. */
@@ -276,8 +275,8 @@ static int read_frame(struct recording *recording, struct sonde_frame *ret_frame
 	if (!result)
 		result = reserve(recording, ret_frame->length);
 	if (!result)
-		result = read_at(recording, recording->buffer, ret_frame->length,
-				 recording->offset);
+		result =
+			read_at(recording, recording->buffer, ret_frame->length, recording->offset);
 	ret_frame->data = recording->buffer;
 	return result ? result : 1;
 }
@@ -288,8 +287,8 @@ static int read_batches(struct recording *recording, const struct sonde_frame *f
 	int result;
 
 	if (frame->batch_count > recording->batch_capacity) {
-		struct sonde_batch **batches = reallocarray(
-			recording->batches, frame->batch_count, sizeof(*recording->batches));
+		struct sonde_batch **batches = reallocarray(recording->batches, frame->batch_count,
+							    sizeof(*recording->batches));
 
 		if (!batches)
 			return -ENOMEM;
@@ -348,8 +347,8 @@ int recording_next(struct recording *recording, struct sonde_batch ***ret_batche
 		if (result > 0 || result == -ENOMEM)
 			return result;
 		if (result < 0)
-			recording->news->failed(recording->data,
-						recording->paths[recording->file], -result);
+			recording->news->failed(recording->data, recording->paths[recording->file],
+						-result);
 		end_file(recording);
 		recording->file++;
 	}

@@ -114,7 +114,7 @@ def test_all_signals_of_otlp_come_again_with_their_child_tables_and_histograms(p
 
 
 def test_closed_files_are_played_in_the_order_of_their_names(place):
-    record(place, rows=3000, options='rotate_size = "2KiB"; level = 1;')
+    record(place, rows=3000, options='rotate_size = "600B"; level = 1;')
     files = sorted(glob.glob(str(place / "rows*.frame")))
     assert len(files) > 2
     assert numbers(play(place, place / "rows~*.frame") + play(place, place / "rows.frame")) == list(range(3000))
@@ -241,7 +241,7 @@ def test_another_file_is_left_alone(place):
     inputs:    {{ gen: {{ plugin = "generate"; rows = 10; }}; }};
     outputs:   {{ out: {{ plugin = "file"; path = "{place}/rows.frame"; format = "frame"; }}; }};
     pipelines: {{ main: {{ from = ["gen"]; to = ["out"]; }}; }};
-    ''') as daemon:
+    ''', settings='drain = "100ms";') as daemon:
         daemon.start()
         wait_for(lambda: "does not hold rows of this format" in daemon.log(), "it is said")
         daemon.stop()

@@ -79,9 +79,10 @@ static void too_few_rows_are_counted(void **state)
 
 static void rows_for_which_a_condition_is_not_true_are_shown(void **state)
 {
-	assert_told("{ every = \"number != 6\"; }", 1,
-		    "edge.test:2: expect[0]: 1 rows of out for which this is not true: number != 6\n"
-		    "    {\"schema\":\"made\",\"number\":6,\"events\":3,\"text\":\"\"}\n");
+	assert_told(
+		"{ every = \"number != 6\"; }", 1,
+		"edge.test:2: expect[0]: 1 rows of out for which this is not true: number != 6\n"
+		"    {\"schema\":\"made\",\"number\":6,\"events\":3,\"text\":\"\"}\n");
 }
 
 static void sums_and_extremes_say_what_they_are(void **state)
@@ -188,9 +189,10 @@ static void the_ledger_is_judged_by_account_and_reason(void **state)
 {
 	struct ledger *ledger = ledger_of_losses();
 	int64_t failed;
-	char *said = told("{ ledger = \"main / some\"; in = 10; out = 3; filtered = 5; reduced = 5; "
-			  "queue_full = 2; lost = 2; }, { lost = 2; }",
-			  ledger, &failed);
+	char *said =
+		told("{ ledger = \"main / some\"; in = 10; out = 3; filtered = 5; reduced = 5; "
+		     "queue_full = 2; lost = 2; }, { lost = 2; }",
+		     ledger, &failed);
 
 	assert_string_equal(said, "");
 	assert_int_equal(failed, 0);

@@ -25,7 +25,7 @@ static void a_pace_is_a_word_or_a_factor(void **state)
 
 static void anything_else_is_no_pace(void **state)
 {
-	const char *const wrong[] = { "",    "x",	  "10",	  "-1x",	 "0x", "1e3x",
+	const char *const wrong[] = { "",     "x",    "10",    "-1x",      "0x",  "1e3x",
 				      "10 x", "fast", "1..5x", "2000000x", "nanx" };
 
 	for (size_t at = 0; at < sizeof(wrong) / sizeof(*wrong); at++)
@@ -54,6 +54,22 @@ static void a_factor_shortens_and_lengthens_the_wait(void **state)
 	assert_int_equal(pace_wait(&pace, 6000, 100), 2000);
 }
 
+static void another_factor_goes_on_from_where_it_is(void **state)
+{
+	struct pace pace;
+
+	pace_begin(&pace, 1, 5000, 100);
+	pace_change(&pace, 1, 6000, 400); /* 700 are left */
+	assert_int_equal(pace_wait(&pace, 6000, 400), 700);
+	pace_change(&pace, 10, 6000, 400);
+	assert_int_equal(pace_wait(&pace, 6000, 400), 70);
+	pace_change(&pace, 0, 6000, 400);
+	assert_int_equal(pace_wait(&pace, 9000, 400), 0);
+	pace_change(&pace, 2, 9000, 500);
+	assert_int_equal(pace_wait(&pace, 9000, 500), 0);
+	assert_int_equal(pace_wait(&pace, 9100, 500), 50);
+}
+
 static void at_full_speed_nothing_waits(void **state)
 {
 	struct pace pace;
@@ -77,6 +93,7 @@ int main(void)
 		cmocka_unit_test(anything_else_is_no_pace),
 		cmocka_unit_test(what_was_recorded_later_is_due_later),
 		cmocka_unit_test(a_factor_shortens_and_lengthens_the_wait),
+		cmocka_unit_test(another_factor_goes_on_from_where_it_is),
 		cmocka_unit_test(at_full_speed_nothing_waits),
 		cmocka_unit_test(the_longest_wait_is_still_a_number),
 	};

@@ -126,8 +126,7 @@ static void assert_rest(struct place *place, const char *numbers, const char *ne
 		for (uint32_t at = 0; at < count; at++) {
 			size_t used = strlen(text);
 
-			(void)snprintf(text + used, sizeof(text) - used, "%s%llu",
-				       used ? " " : "",
+			(void)snprintf(text + used, sizeof(text) - used, "%s%llu", used ? " " : "",
 				       (unsigned long long)first_number(batches[at]));
 			batch_release(batches[at]);
 		}
@@ -345,7 +344,9 @@ static int64_t value_of(const struct sonde_batch *batch, uint32_t column, uint32
 
 static void a_batch_is_of_the_time_of_its_first_row(void **state)
 {
-	const struct timed_row rows[] = { { 500, 100, 7, 1 }, { 900, 100, 7, 2 }, { 700, 1, 7, 3 } };
+	const struct timed_row rows[] = { { 500, 100, 7, 1 },
+					  { 900, 100, 7, 2 },
+					  { 700, 1, 7, 3 } };
 	struct sonde_batch *batch = timed_batch(rows, 3);
 
 	assert_int_equal(recording_time(batch), 500);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What core/script.h and core/expectation.h promise: test files as structs, every problem at once. */
+/* What core/script.h and core/expectation.h promise: test files as structs, every problem at once.
+ */
 #include "trial_fixture.h"
 
 static void assert_said(struct scripted scripted, const char *messages)
@@ -11,12 +12,13 @@ static void assert_said(struct scripted scripted, const char *messages)
 
 static void a_test_names_a_config_recordings_and_what_is_expected(void **state)
 {
-	struct scripted scripted = script_of(
-		"config = \"conf/edge.conf\";\n"
-		"inputs: { calls = [\"a.frame\", \"/b-*.frame\"]; };\n"
-		"without = [\"who\"]; environment = [\"A=b\"];\n"
-		"expect: ( { output = \"out\"; where = \"a = 1\"; rows = 12; sum = \"b\"; is = \">= 2\"; },\n"
-		"  { ledger = \"main / who\"; lost = 0; queue_full = 1; } );\n");
+	struct scripted scripted =
+		script_of("config = \"conf/edge.conf\";\n"
+			  "inputs: { calls = [\"a.frame\", \"/b-*.frame\"]; };\n"
+			  "without = [\"who\"]; environment = [\"A=b\"];\n"
+			  "expect: ( { output = \"out\"; where = \"a = 1\"; rows = 12; sum = "
+			  "\"b\"; is = \">= 2\"; },\n"
+			  "  { ledger = \"main / who\"; lost = 0; queue_full = 1; } );\n");
 	const struct script *script = scripted.script;
 
 	assert_int_equal(scripted.result, 0);
@@ -76,11 +78,12 @@ static void unknown_keys_get_the_nearest_name(void **state)
 
 static void conditions_and_names_are_checked_with_their_place(void **state)
 {
-	assert_said(script_expecting("{ where = \"a = = 1\"; rows = 1; },\n"
-				     "{ every = \"a >\"; },\n{ sum = \"a b\"; is = 1; }"),
-		    "edge.test:2: expect[0].where: at 5: a name or a value is expected, not =\n"
-		    "edge.test:3: expect[1].every: at 4: a name or a value is missing at the end\n"
-		    "edge.test:4: expect[2].sum: at 3: an operator or the end is expected, not b\n");
+	assert_said(
+		script_expecting("{ where = \"a = = 1\"; rows = 1; },\n"
+				 "{ every = \"a >\"; },\n{ sum = \"a b\"; is = 1; }"),
+		"edge.test:2: expect[0].where: at 5: a name or a value is expected, not =\n"
+		"edge.test:3: expect[1].every: at 4: a name or a value is missing at the end\n"
+		"edge.test:4: expect[2].sum: at 3: an operator or the end is expected, not b\n");
 }
 
 static void amounts_are_checked(void **state)
@@ -93,23 +96,23 @@ static void amounts_are_checked(void **state)
 
 static void keys_that_do_not_go_together_are_refused(void **state)
 {
-	assert_said(
-		script_expecting("{ output = \"out\"; },\n{ rows = 1; lost = 1; },\n"
-				 "{ sum = \"a\"; min = \"a\"; is = 1; },\n{ sum = \"a\"; },\n"
-				 "{ is = 1; rows = 1; },\n{ table = (); },\n"
-				 "{ columns = [\"a\"]; rows = 1; },\n{ others = 0; where = \"a\"; }"),
-		"edge.test:2: expect[0]: expects nothing: say `rows`, `every`, `sum`, `table`, "
-		"`others`, `absent` or `lost`\n"
-		"edge.test:3: expect[1]: tells of rows and of the ledger: make two of it\n"
-		"edge.test:4: expect[2]: names several of `sum`, `min` and `max`: make an "
-		"expectation of each\n"
-		"edge.test:5: expect[3]: does not say what it `is`\n"
-		"edge.test:6: expect[4]: does not say of what it `is`: name a column as `sum`, "
-		"`min` or `max`\n"
-		"edge.test:7: expect[5]: has a `table`, but does not say of which `columns`\n"
-		"edge.test:8: expect[6]: names `columns`, but no `table` of what they hold\n"
-		"edge.test:9: expect[7]: has `others` and `where`: others are those that no "
-		"`where` takes\n");
+	assert_said(script_expecting(
+			    "{ output = \"out\"; },\n{ rows = 1; lost = 1; },\n"
+			    "{ sum = \"a\"; min = \"a\"; is = 1; },\n{ sum = \"a\"; },\n"
+			    "{ is = 1; rows = 1; },\n{ table = (); },\n"
+			    "{ columns = [\"a\"]; rows = 1; },\n{ others = 0; where = \"a\"; }"),
+		    "edge.test:2: expect[0]: expects nothing: say `rows`, `every`, `sum`, `table`, "
+		    "`others`, `absent` or `lost`\n"
+		    "edge.test:3: expect[1]: tells of rows and of the ledger: make two of it\n"
+		    "edge.test:4: expect[2]: names several of `sum`, `min` and `max`: make an "
+		    "expectation of each\n"
+		    "edge.test:5: expect[3]: does not say what it `is`\n"
+		    "edge.test:6: expect[4]: does not say of what it `is`: name a column as `sum`, "
+		    "`min` or `max`\n"
+		    "edge.test:7: expect[5]: has a `table`, but does not say of which `columns`\n"
+		    "edge.test:8: expect[6]: names `columns`, but no `table` of what they hold\n"
+		    "edge.test:9: expect[7]: has `others` and `where`: others are those that no "
+		    "`where` takes\n");
 }
 
 static void rows_of_a_table_have_a_value_for_each_column(void **state)
@@ -183,10 +186,11 @@ static void names_that_the_config_does_not_have_are_found(void **state)
 
 static void of_several_outputs_one_is_to_be_named(void **state)
 {
-	assert_beside(*state,
-		      "config = \"edge.conf\"; inputs: { calls = \"a\"; };\n"
-		      "expect: ( { rows = 1; }, { lost = 0; }, { output = \"more\"; rows = 1; } );\n",
-		      "edge.test:2: expect[0]: say of which output, as the config has several\n");
+	assert_beside(
+		*state,
+		"config = \"edge.conf\"; inputs: { calls = \"a\"; };\n"
+		"expect: ( { rows = 1; }, { lost = 0; }, { output = \"more\"; rows = 1; } );\n",
+		"edge.test:2: expect[0]: say of which output, as the config has several\n");
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Test files for tests of what reads and judges them: a directory of their own, and what is said. */
+/* Test files for tests of what reads and judges them: a directory of their own, and what is said.
+ */
 #ifndef SONDE_TEST_TRIAL_FIXTURE_H
 #define SONDE_TEST_TRIAL_FIXTURE_H
 

@@ -35,6 +35,16 @@ void pace_begin(struct pace *pace, double factor, int64_t recorded_ns, int64_t n
 	pace->played_ns = now_ns;
 }
 
+void pace_change(struct pace *pace, double factor, int64_t next_ns, int64_t now_ns)
+{
+	double played_ns = (double)(now_ns - pace->played_ns) * pace->factor;
+	double left_ns = (double)next_ns - (double)pace->recorded_ns - played_ns;
+
+	if (pace->factor > 0 && left_ns > 0 && left_ns < wait_most_ns)
+		next_ns -= (int64_t)left_ns;
+	pace_begin(pace, factor, next_ns, now_ns);
+}
+
 int64_t pace_wait(const struct pace *pace, int64_t recorded_ns, int64_t now_ns)
 {
 	double wait_ns;

@@ -17,6 +17,9 @@ int pace_parse(const char *text, double *ret_factor);
 /* From now on: what was recorded at `recorded_ns` is due at `now_ns`. */
 void pace_begin(struct pace *pace, double factor, int64_t recorded_ns, int64_t now_ns);
 
+/* Another factor from now on, without a jump: what is due next was recorded at `next_ns`. */
+void pace_change(struct pace *pace, double factor, int64_t next_ns, int64_t now_ns);
+
 /* How long to wait until what was recorded then is due; 0: it is. */
 int64_t pace_wait(const struct pace *pace, int64_t recorded_ns, int64_t now_ns);
 

@@ -184,8 +184,8 @@ static int select_rows(struct sonde_instance *instance, struct sonde_batch *batc
 	if (!bits)
 		return -ENOMEM;
 	for (uint32_t row = 0; row < batch->row_count; row++) {
-		int64_t time_ns = sonde_selected(batch, row) ? recording_row_time(batch, row)
-							     : INT64_MAX;
+		int64_t time_ns =
+			sonde_selected(batch, row) ? recording_row_time(batch, row) : INT64_MAX;
 
 		if (time_ns == INT64_MIN || (time_ns >= from_ns && time_ns < until_ns))
 			bits[row >> 3] |= (unsigned char)(1u << (row & 7));
@@ -372,7 +372,8 @@ static int replay_check(struct sonde_instance *instance)
 	if (pace_parse(replay->pace_text, &factor) < 0)
 		sonde_problem(instance, "pace", pace_hint, replay->pace_text);
 	if (replay->until_ns && replay->until_ns <= replay->from_ns)
-		sonde_problem(instance, "until", "is not behind `from`, so nothing would be played");
+		sonde_problem(instance, "until",
+			      "is not behind `from`, so nothing would be played");
 	return 0;
 }
 
@@ -398,7 +399,7 @@ static int replay_set(struct sonde_instance *instance)
 
 	if (pace_parse(replay->pace_text, &factor) < 0)
 		return sonde_fail(instance, EINVAL, pace_hint, replay->pace_text);
-	pace_begin(&replay->pace, factor, replay->pending_ns, monotonic_ns());
+	pace_change(&replay->pace, factor, replay->pending_ns, monotonic_ns());
 	sonde_wake(instance);
 	return 0;
 }
@@ -463,17 +464,23 @@ static const struct sonde_plugin replay_plugin = {
 	.name = "replay",
 	.summary = "recordings, played at their own pace or faster",
 	.manual =
-		"Plays what the output `file` with format = \"frame\" has recorded: the same batches, "
-		"with the same columns, types, roles and times. Files are read one frame at a time, "
+		"Plays what the output `file` with format = \"frame\" has recorded: the same "
+		"batches, "
+		"with the same columns, types, roles and times. Files are read one frame at a "
+		"time, "
 		"and as long as they are when their turn comes; they are not followed as they "
 		"grow.\n\n"
 		"A batch is due when its first row would be, counted from the first row of the "
-		"recording. With \"full\" nothing is waited for but room in the queues. At every pace "
+		"recording. With \"full\" nothing is waited for but room in the queues. At every "
+		"pace "
 		"it waits for that room, so that no row is lost on the way into the pipelines.\n\n"
-		"A frame that is damaged is left out, counted, and named in the log with its file and "
-		"place; so is one that a killed daemon left cut short at the end of a file. The next "
+		"A frame that is damaged is left out, counted, and named in the log with its file "
+		"and "
+		"place; so is one that a killed daemon left cut short at the end of a file. The "
+		"next "
 		"whole one is looked for.\n\n"
-		"With `shift_time` everything that is a time is moved by the same amount: when rows "
+		"With `shift_time` everything that is a time is moved by the same amount: when "
+		"rows "
 		"happened, when they began, when their processes were started.",
 	.self_size = sizeof(struct replay),
 	.waits = 1,

@@ -25,7 +25,8 @@ const struct sonde_option settings_options[] = {
 	  .value = "json",
 	  .choices = format_choices,
 	  .help = "json: a line of JSON a row; csv: a header and a record a row; otlp_json: a "
-		  "line of OTLP/JSON an export request; frame: sonde's own, which the input `replay` "
+		  "line of OTLP/JSON an export request; frame: sonde's own, which the input "
+		  "`replay` "
 		  "reads" },
 	{ .name = "schema",
 	  .type = SONDE_BOOL,
@@ -136,8 +137,10 @@ const char settings_manual[] =
 	"{\"resourceLogs\":[..]}, {\"resourceSpans\":[..]} or {\"resourceMetrics\":[..]}, with "
 	"1,000 rows or about 4 MiB of protobuf at most. A file holds one signal, so the path names "
 	"\"%{signal}\"; on standard output lines of all signals may follow each other.\n\n"
-	"Frames: batches as sonde sends and stores them, with all of their columns, types and roles, "
-	"compressed at `level`. A file is one frame after the other, each whole in itself; the input "
+	"Frames: batches as sonde sends and stores them, with all of their columns, types and "
+	"roles, "
+	"compressed at `level`. A file is one frame after the other, each whole in itself; the "
+	"input "
 	"`replay` plays it back.\n\n"
 	"Paths: \"%{signal}\" stands for logs, traces or metrics, \"%{schema}\" for the name of "
 	"the row's schema, \"%{NAME}\" for its value "

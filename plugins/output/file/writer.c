@@ -135,8 +135,7 @@ static int put_frame(void *data, const struct sonde_frame *frame)
 	uint64_t bytes = limit(writer);
 	int result = 0;
 
-	if (bytes && writer->target->size &&
-	    (uint64_t)writer->target->size + frame->length > bytes)
+	if (bytes && writer->target->size && (uint64_t)writer->target->size + frame->length > bytes)
 		result = store_rotate(writer->store, &writer->target, writer->now_ns);
 	if (result < 0)
 		return result;

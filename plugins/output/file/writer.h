@@ -30,12 +30,12 @@ struct writer {
 	struct requests *requests; /* OTLP/JSON */
 	struct archive archive;    /* frames: batches of the file that `target` is */
 	struct header header;      /* CSV: of a stream */
-	struct frames *frames; /* of zstd */
-	struct target *target; /* that `rows` belong to */
-	struct json rows;      /* not written yet */
-	struct json packed;    /* the same, compressed */
-	struct json tail;      /* a row that goes to the next file */
-	bool has_rows;         /* `rows` holds more than a header */
+	struct frames *frames;     /* of zstd */
+	struct target *target;     /* that `rows` belong to */
+	struct json rows;          /* not written yet */
+	struct json packed;        /* the same, compressed */
+	struct json tail;          /* a row that goes to the next file */
+	bool has_rows;             /* `rows` holds more than a header */
 	/* of this delivery */
 	uint64_t bytes, row_count; /* as they were written */
 	struct shortfall shortfall;
