@@ -364,10 +364,9 @@ static int trial_view(const struct arguments *arguments, struct tap_request *ret
 			     : isatty(STDOUT_FILENO) ? "table"
 						     : "json";
 	const char *colour = colours();
-	char *end;
 
 	*ret_view = (struct tap_request){ .columns = arguments->columns,
-					  .limit = 5,
+					  .limit = TRIAL_ROWS,
 					  .width = isatty(STDOUT_FILENO) ? terminal_width() : 160,
 					  .json = !strcmp(format, "json"),
 					  .colour = colour,
@@ -375,11 +374,7 @@ static int trial_view(const struct arguments *arguments, struct tap_request *ret
 					  .ascii = !is_utf8() };
 	if (strcmp(format, "json") && strcmp(format, "table"))
 		return usage_error("a format is `table` or `json`", format);
-	if (!arguments->limit)
-		return EXIT_CODE_OK;
-	ret_view->limit = strtoul(arguments->limit, &end, 10);
-	if (*end || end == arguments->limit || *arguments->limit == '-' || !ret_view->limit ||
-	    ret_view->limit > 1000000)
+	if (arguments->limit && trial_limit(arguments->limit, &ret_view->limit))
 		return usage_error("--limit is a number of rows from 1 to 1,000,000",
 				   arguments->limit);
 	return EXIT_CODE_OK;

@@ -14,6 +14,8 @@
 #include "stand_in.h"
 #include "trial.h"
 
+enum { ROWS_LIMIT = 1000000 };
+
 /* What is shown of an output. */
 struct shown {
 	struct tap_view *view;
@@ -35,6 +37,17 @@ struct trial {
 	struct rehearsal_input *inputs;
 	uint64_t row_count; /* that came in */
 };
+
+int trial_limit(const char *text, uint64_t *ret_limit)
+{
+	char *end;
+	unsigned long limit = strtoul(text, &end, 10);
+
+	if (*end || *text < '0' || *text > '9' || !limit || limit > ROWS_LIMIT)
+		return -EINVAL;
+	*ret_limit = limit;
+	return 0;
+}
 
 /* ---- files ------------------------------------------------------------------------------- */
 

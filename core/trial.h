@@ -17,6 +17,11 @@ struct trial_request {
 				  * thing that does not hold */
 };
 
+enum { TRIAL_ROWS = 5 /* that are shown, unless others are asked for */ };
+
+/* Reads how many rows to show. -EINVAL. */
+int trial_limit(const char *text, uint64_t *ret_limit);
+
 /* Returns an exit code: of 0 everything held; FAILED: something did not; INPUT: the test, the
  * config or a recording is wrong. What was found goes to `file`, problems of files to `messages`.
  */
