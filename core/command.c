@@ -56,7 +56,7 @@ const struct command commands[] = {
 	  "Lists the plugins with a line each, and says why one is refused; with a name, or the "
 	  "path of a `.so`, prints the manual of that one, made from its tables.",
 	  OPTION_MARKDOWN | OPTION_MAN, WORDS_PLUGIN },
-	{ "test", "FILE... [--show] [--columns NAMES] [--limit ROWS]",
+	{ "test", "FILE... [--show]",
 	  "try a config on recordings, and check what comes of it",
 	  "A test file names a config, recordings that are played in the places of its inputs, and "
 	  "what is expected of the rows that come to its outputs; `docs/testing.md` is its "
@@ -191,8 +191,7 @@ void commands_usage(FILE *file)
 	fputs("\n"
 	      "  CONFIG is a file, or a directory whose *.conf are read together.\n"
 	      "  status, set, tap, top, reload and drop find the daemon by --socket PATH, or by\n"
-	      "  --state DIRECTORY as in its config.\n"
-	      "  --version, --help; COMMAND --help\n"
+	      "  --state DIRECTORY as in its config. Others: --version, --help; COMMAND --help\n"
 	      "\n"
 	      "exit codes: 0 all is well; 1 the machine refused something; 2 usage or config: mend "
 	      "it;\n"
