@@ -56,8 +56,7 @@ const struct command commands[] = {
 	  "Lists the plugins with a line each, and says why one is refused; with a name, or the "
 	  "path of a `.so`, prints the manual of that one, made from its tables.",
 	  OPTION_MARKDOWN | OPTION_MAN, WORDS_PLUGIN },
-	{ "test", "FILE... [--show]",
-	  "try a config on recordings, and check what comes of it",
+	{ "test", "FILE... [--show]", "try a config on recordings, and check what comes of it",
 	  "A test file names a config, recordings that are played in the places of its inputs, and "
 	  "what is expected of the rows that come to its outputs; `docs/testing.md` is its "
 	  "language. Nothing comes from this machine and nothing leaves it, and time goes as it "
