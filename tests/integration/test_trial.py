@@ -147,13 +147,13 @@ def log_line(host, second):
                                              {"timeUnixNano": str((BEGIN_S + second) * 1000000000)}]}]}]}) + "\n"
 
 
-def recording_of(place, lines):
+def recording_of(place, lines, name="rows.frame"):
     """Each line a batch of its own."""
     place.chmod(0o777)
     (place / "in.json").write_text("".join(lines))
     with Daemon(str(place), f'''
     inputs:    {{ in: {{ plugin = "file"; path = "{place}/in.json"; }}; }};
-    outputs:   {{ out: {{ plugin = "file"; path = "{place}/rows.frame"; format = "frame"; }}; }};
+    outputs:   {{ out: {{ plugin = "file"; path = "{place}/{name}"; format = "frame"; }}; }};
     pipelines: {{ main: {{ from = ["in"]; to = ["out"]; }}; }};
     ''') as daemon:
         daemon.start()
@@ -183,6 +183,21 @@ def test_windows_close_in_the_time_of_the_recording(tmp_path):
     {{ lost = 1; rejected = 1; }}''', config=WINDOWS % "drop", recording="rows.frame")
     assert result.returncode == 0, result.stdout + result.stderr
     result = attempt(tmp_path, '{ rows = 5; sum = "count"; is = 32; }', config=WINDOWS % "own", recording="rows.frame")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_rows_of_several_inputs_come_in_the_order_of_their_times(tmp_path):
+    recording_of(tmp_path, [log_line("even", second) for second in range(0, 10, 2)], "even.frame")
+    recording_of(tmp_path, [log_line("odd", second) for second in range(1, 10, 2)], "odd.frame")
+    (tmp_path / "edge.conf").write_text('''
+    inputs:    { even: { plugin = "otlp"; }; odd: { plugin = "otlp"; }; silent: { plugin = "self"; }; };
+    outputs:   { out: { plugin = "null"; }; };
+    pipelines: { main: { from = ["even", "odd", "silent"]; to = ["out"]; }; };
+    ''')
+    rows = ", ".join(f'("2023-11-14T22:13:2{second}.000000000Z", "{["even", "odd"][second % 2]}")' for second in range(10))
+    (tmp_path / "edge.test").write_text(f'''config = "edge.conf"; inputs: {{ even = "even.frame"; odd = "odd.frame"; }};
+    expect: ( {{ columns = ["time", "host.name"]; table = ({rows}); }} );''')
+    result = run("test", tmp_path / "edge.test")
     assert result.returncode == 0, result.stdout + result.stderr
 
 
