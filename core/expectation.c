@@ -178,6 +178,12 @@ static void table_read(struct setting_reader *reader, const config_setting_t *gr
 				 EXPECTATION_ROWS_LIMIT);
 		return;
 	}
+	if ((size_t)count * columns > FRAGMENT_BYTES_LIMIT) { /* no file has that many values */
+		setting_complain(reader, setting_place(table), path,
+				 "has fewer values than %d rows of %u `columns` have", count,
+				 columns);
+		return;
+	}
 	expectation->cells = setting_memory(
 		reader, arena_zero(reader->arena,
 				   ((size_t)count * columns + 1) * sizeof(*expectation->cells)));
