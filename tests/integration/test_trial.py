@@ -9,6 +9,8 @@ import pytest
 
 from sonde import TREE, Daemon, run, wait_for
 
+pytestmark = pytest.mark.sanitizers
+
 CONF = os.path.join(TREE, "conf")
 CALLS = os.path.join(CONF, "test/calls.frame")      # 156 rows
 
