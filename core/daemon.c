@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "daemon.h"
 #include "ending.h"
+#include "graph_disk.h"
 #include "insight.h"
 #include "leave.h"
 #include "log.h"
@@ -240,10 +241,13 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 			  state_ledger_path(daemon->state));
 	if (result)
 		return daemon_fail(result, "cannot build the pipelines");
+	graph_book_crash(daemon->graph);
 	daemon->knobs = knobs_create(daemon->graph, daemon->loop);
 	daemon->watch =
 		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);
-	if (!daemon->knobs || !daemon->watch)
+	if (daemon->knobs)
+		daemon->pressure = pressure_create(daemon->graph, daemon->knobs, daemon->loop);
+	if (!daemon->knobs || !daemon->watch || !daemon->pressure)
 		return daemon_fail(-ENOMEM, "cannot start");
 	wishes_open(daemon->knobs, daemon->loop);
 	result = daemon_open_control(daemon, config);
@@ -257,6 +261,7 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 static void daemon_release_graph(struct daemon *daemon)
 {
 	wishes_close();
+	pressure_release(daemon->pressure);
 	knobs_release(daemon->knobs);
 	watch_release(daemon->watch);
 	for (struct graph *graph = daemon->graph; graph; graph = graph->older)
@@ -267,6 +272,7 @@ static void daemon_release_graph(struct daemon *daemon)
 		graph_release(daemon->graph);
 		daemon->graph = older;
 	}
+	daemon->pressure = NULL;
 	daemon->knobs = NULL;
 	daemon->watch = NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "graph.h"
+#include "graph_disk.h"
 #include "log.h"
 #include "processor.h"
 #include "succession.h"
@@ -314,6 +315,7 @@ int graph_stop(struct graph *graph, int64_t deadline_ns)
 	graph_drain_pipelines(graph, deadline_ns);
 	graph_drain_outputs(graph, deadline_ns);
 	graph_end_pipelines(graph);
+	graph_finish_commits(graph, deadline_ns);
 	graph_stop_kind(graph, SONDE_PROCESSOR, deadline_ns);
 	graph_stop_kind(graph, SONDE_OUTPUT, deadline_ns);
 	graph_stop_kind(graph, SONDE_INPUT,
@@ -327,6 +329,8 @@ int graph_stop(struct graph *graph, int64_t deadline_ns)
 
 void graph_freeze(struct graph *graph)
 {
-	for (uint32_t i = 0; i < graph->route_count; i++)
+	for (uint32_t i = 0; i < graph->route_count; i++) {
 		pthread_mutex_lock(&graph->routes[i].route->mutex); /* and never unlocked */
+		route_keep(graph->routes[i].route);
+	}
 }

@@ -27,6 +27,7 @@ struct pipeline {
 	struct instance **stages;
 	uint32_t stage_count;
 	struct fan fan;
+	struct commit *commit; /* of one that takes rows from queues on disk; NULL */
 	bool ended;            /* atomic: takes no more batches */
 	struct loop_task task; /* takes batches from the sources; posted by them and by `room` */
 };

@@ -6,6 +6,7 @@
 #include "control.h"
 #include "graph.h"
 #include "knob.h"
+#include "pressure.h"
 #include "privilege.h"
 #include "state.h"
 #include "taps.h"
@@ -19,6 +20,7 @@ struct daemon {
 	struct graph *graph;
 	struct watch *watch;
 	struct knobs *knobs;
+	struct pressure *pressure;
 	struct control *control;
 	struct taps *taps; /* NULL: none was asked for yet */
 	struct loop_fd *signals;
