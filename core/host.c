@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "commit.h"
 #include "dictionary.h"
+#include "ending.h"
 #include "frame.h"
 #include "frame_emit.h"
 #include "host.h"
@@ -303,7 +304,7 @@ static void host_settle(struct sonde_instance *base, struct sonde_delivery *deli
 
 static void host_drained(struct sonde_instance *base)
 {
-	__atomic_store_n(&instance_of(base)->drained, true, __ATOMIC_RELEASE);
+	ending_note(instance_of(base));
 }
 
 /* An input's row that never became one came in and went. */

@@ -28,6 +28,7 @@ struct daemon {
 	struct loop_timer leaving; /* while something leaves */
 	int64_t reloaded_ns;       /* monotonic */
 	struct loop_task ready;    /* every start() has returned */
+	struct loop_task ending;   /* an input has come to its end */
 	struct privilege privilege;
 	struct loop_timer drop; /* of privileges, where some start() does not return */
 	int signal_fd;
