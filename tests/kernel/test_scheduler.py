@@ -174,19 +174,22 @@ def test_a_task_that_is_never_put_off_its_cpu_is_seen_to_run(begin, cgroup, turn
 
 
 @pytest.fixture
-def shares():
-    """Makes a cgroup of the v1 hierarchy that divides CPU time, with that many shares."""
+def make_cpu_cgroup():
+    """Makes a cgroup of the v1 hierarchy that divides CPU time, with those settings: shares=256, cfs_quota_us=20000."""
     root = "/sys/fs/cgroup/cpu"
     if not os.path.exists(f"{root}/cpu.shares"):
         pytest.skip("CPU time is not divided by a v1 hierarchy here")
     made = []
 
-    def make(count):
+    def make(**settings):
         directory = f"{root}/sonde-test-{os.getpid()}-{len(made)}"
         os.mkdir(directory)
         made.append(directory)
-        with open(f"{directory}/cpu.shares", "w") as file:
-            file.write(str(count))
+        for name, value in settings.items():
+            if not os.path.exists(f"{directory}/cpu.{name}"):
+                pytest.skip(f"this kernel has no cpu.{name}")
+            with open(f"{directory}/cpu.{name}", "w") as file:
+                file.write(str(value))
         return directory
     yield make
     for each in made:
@@ -198,12 +201,19 @@ def shares():
                 time.sleep(0.1)
 
 
-def test_a_noisy_neighbour_is_named_by_cgroup_and_process(begin, make_cgroup, turns, shares):
+def throttling(directory):
+    """How often the quota of a CPU cgroup was used up, and for how long in all, ns."""
+    with open(f"{directory}/cpu.stat") as file:
+        stat = dict(line.split() for line in file)
+    return int(stat["nr_throttled"]), int(stat["throttled_time"])
+
+
+def test_a_noisy_neighbour_is_named_by_cgroup_and_process(begin, make_cgroup, turns, make_cpu_cgroup):
     victim, neighbour = make_cgroup(), make_cgroup()
     daemon = begin(f'mode = "both"; minimum_delay = "1ms"; interval = "300ms"; {only(victim)}',
                    more=[f'group_by = "process"; interval = "300ms"; {only(victim)}'])
-    noise = turns(neighbour, "hog", more=[shares(8192)])
-    suffering = turns(victim, "burns", 100, more=[shares(256)])
+    noise = turns(neighbour, "hog", more=[make_cpu_cgroup(shares=8192)])
+    suffering = turns(victim, "burns", 50, more=[make_cpu_cgroup(shares=256)])
     waited = suffering.result()
     culprit = noise.end()
     rows = daemon.stop()
@@ -230,6 +240,47 @@ def test_a_noisy_neighbour_is_named_by_cgroup_and_process(begin, make_cgroup, tu
             commands.add((row["culprit.process.pid"], row.get("culprit.process.command")))
     assert by_process.most_common(1)[0][0] == culprit["pid"]
     assert (culprit["pid"], "turns") in commands
+
+
+@pytest.mark.parametrize("hooks", ["tp_btf", "tracepoint"])
+def test_what_a_quota_holds_back_is_laid_to_the_quota_not_to_the_neighbour(begin, make_cgroup, turns, make_cpu_cgroup,
+                                                                           hooks):
+    victim, neighbour, limited = make_cgroup(), make_cgroup(), make_cpu_cgroup(cfs_quota_us=20_000)
+    prefix = TRACEFS if hooks == "tracepoint" and not os.path.exists("/sys/kernel/tracing/events") else []
+    daemon = begin(f'mode = "both"; minimum_delay = "0s"; interval = "300ms"; hooks = "{hooks}"; {only(victim)}',
+                   prefix=prefix)
+    noise = turns(neighbour, "hog")
+    turns(victim, "burns", 100, more=[limited]).result()
+    noise.end()
+    rows = daemon.stop()
+    times, throttled_ns = throttling(limited)
+    waits = select(rows, "scheduler.waits", victim)
+    held = [row for row in waits if row["culprit.kind"] == "quota"]
+    assert times > 1 and abs(total(held, "scheduler.wait.turns") - times) <= 1
+    assert total(held, "scheduler.wait.preemptions") == total(held, "scheduler.wait.turns")
+    assert total(held, "scheduler.wait.time") >= 0.8 * throttled_ns     # and until it had the CPU, after that
+    assert not any("culprit.cgroup.id" in row for row in held)
+    assert total(waits, "scheduler.wait.time") == delay_of(groups_of(rows, victim))[1]
+    blamed = [row for row in waits if row.get("culprit.cgroup.id") == neighbour.id]
+    assert 0 < total(blamed, "scheduler.wait.time") < throttled_ns
+    events = [row for row in select(rows, "scheduler.event", victim) if row["scheduler.throttled"]]
+    assert len(events) == total(held, "scheduler.wait.turns") and all(row["scheduler.preempted"] for row in events)
+    assert sum(row["scheduler.delay"] for row in events) == total(held, "scheduler.wait.time")
+
+
+def test_a_neighbour_with_a_quota_is_named_while_it_runs(begin, make_cgroup, turns, make_cpu_cgroup):
+    victim, neighbour, limited = make_cgroup(), make_cgroup(), make_cpu_cgroup(shares=8192, cfs_quota_us=50_000)
+    daemon = begin(f'group_by = "process"; interval = "300ms"; {only(victim)}')
+    noise = turns(neighbour, "hog", more=[limited])
+    waited = turns(victim, "burns", 200).result()
+    culprit = noise.end()
+    times, throttled_ns = throttling(limited)
+    waits = select(daemon.stop(), "scheduler.waits", victim)
+    named = [row for row in waits if row.get("culprit.cgroup.path") == neighbour.path]
+    assert {row["culprit.process.pid"] for row in named} == {culprit["pid"]}
+    assert total(named, "scheduler.wait.time") > 0.5 * waited["delay_ns"]
+    assert "quota" not in {row["culprit.kind"] for row in waits}     # of the victim, which has none
+    assert times and throttled_ns       # in which the victim had the CPU to itself
 
 
 def perf_delays(path, pid):
