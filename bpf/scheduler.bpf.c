@@ -92,7 +92,9 @@ static __always_inline void task_woken(struct sonde_scheduler_cpu *cpu, struct t
 		return;
 	now_ns = sonde_hub_time();
 	state->slept = SONDE_SCHEDULER_UNSEEN;
-	if (likely(state->now) && likely(state->since_ns >= control.attached_ns)) {
+	/* Of one that was woken already nobody told that it ran meanwhile, nor when it slept. */
+	if (likely(state->now) && likely(state->now != SONDE_SCHEDULER_WOKEN) &&
+	    likely(state->since_ns >= control.attached_ns)) {
 		state->slept = state->now;
 		state->slept_ns = now_ns - state->since_ns;
 	}
