@@ -111,10 +111,33 @@ static void source_check(const struct config *config, const struct pipeline_conf
 	pipeline_check(config, pipeline, input, problems);
 }
 
+/* What the first is done with, the second may still hold: what is read again is not the same. */
+static void holders_check(const struct pipeline_config *pipeline, struct problems *problems)
+{
+	const struct config_reference *first = NULL;
+
+	for (uint32_t i = 0; pipeline->queue.disk_bytes && i < pipeline->through_count; i++) {
+		const struct config_reference *stage = &pipeline->through[i];
+
+		if (!holds_back(stage->instance))
+			continue;
+		if (first)
+			problems_add(
+				problems, PROBLEM_ERROR, stage->place,
+				"pipelines.%s.through: behind a queue on disk only one processor "
+				"may hold rows back, and \"%s\" does before \"%s\" (give "
+				"that a pipeline of its own, with a queue on disk)",
+				pipeline->name, first->instance->name, stage->instance->name);
+		first = stage;
+	}
+}
+
 void durable_check(const struct config *config, struct problems *problems)
 {
 	for (uint32_t i = 0; i < config->pipeline_count; i++) {
 		const struct pipeline_config *pipeline = &config->pipelines[i];
+
+		holders_check(pipeline, problems);
 
 		for (uint32_t j = 0; j < pipeline->from_count; j++) {
 			const struct config_reference *from = &pipeline->from[j];

@@ -1339,8 +1339,9 @@ static inline int sonde_remember(struct sonde_instance *instance, const void *da
 
 enum { SONDE_REMEMBERED_BYTES = 64 };
 
-/* In start(): what it remembered before the daemon died or was ended. Returns its length. Since
- * 1.1. -ENOENT: nothing; -ENOSPC: it is longer than capacity. */
+/* In start(): what it remembered before the daemon died or was ended. Returns its length. Later:
+ * the same, for as long as rows are on their way that are read again. Since 1.1. -ENOENT: nothing,
+ * or all has been given again; -ENOSPC: it is longer than capacity. */
 static inline int64_t sonde_recall(struct sonde_instance *instance, void *buffer, size_t capacity)
 {
 	return instance->host->recall(instance, buffer, capacity);
@@ -1440,7 +1441,8 @@ static inline void sonde_settle_batch(struct sonde_instance *instance,
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 
-/* After drain() returned SONDE_LATER: it is done now. */
+/* After drain() returned SONDE_LATER: it is done now. Input: unasked, too, where its source has
+ * come to an end: it emits no more. Once no input does, the daemon ends. */
 static inline void sonde_drained(struct sonde_instance *instance)
 {
 	instance->host->drained(instance);
