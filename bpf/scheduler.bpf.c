@@ -27,6 +27,19 @@ static __always_inline __u32 waits_for_device(struct task_struct *task, bool kno
 		     : BPF_CORE_READ_BITFIELD_PROBED(more, in_iowait);
 }
 
+/* Whether the task that could go on is kept from it by a CPU quota: it is on no queue then. */
+static __always_inline bool is_throttled(struct task_struct *task, bool known)
+{
+	struct task_struct___scheduler *more = (void *)task;
+
+	if (bpf_core_field_exists(more->throttled))
+		return FIELD(known, more, throttled);
+	if (!bpf_core_field_exists(struct cfs_rq, throttle_count) ||
+	    !bpf_core_field_exists(more->se.cfs_rq))
+		return false;
+	return BPF_CORE_READ(more, se.cfs_rq, throttle_count) > 0;
+}
+
 /* What the task that leaves the CPU does from now on. */
 static __always_inline void change_judge(struct change *change, bool preempted, __u64 state)
 {
@@ -79,7 +92,9 @@ static __always_inline void task_woken(struct sonde_scheduler_cpu *cpu, struct t
 		return;
 	now_ns = sonde_hub_time();
 	state->slept = SONDE_SCHEDULER_UNSEEN;
-	if (likely(state->now) && likely(state->since_ns >= control.attached_ns)) {
+	/* Of one that was woken already nobody told that it ran meanwhile, nor when it slept. */
+	if (likely(state->now) && likely(state->now != SONDE_SCHEDULER_WOKEN) &&
+	    likely(state->since_ns >= control.attached_ns)) {
 		state->slept = state->now;
 		state->slept_ns = now_ns - state->since_ns;
 	}
@@ -171,6 +186,8 @@ static __always_inline void task_leaves(struct change *change)
 		bpf_map_delete_elem(&tasks_by_id, &id);
 		return;
 	}
+	if (unlikely(change->left == SONDE_SCHEDULER_PREEMPTED))
+		state->throttled = is_throttled(change->previous, change->known);
 	state->now = change->left;
 	state->since_ns = change->now_ns;
 	state->cpu = change->cpu_index;
@@ -228,6 +245,7 @@ static __always_inline void wait_time(struct change *change, struct wait *wait)
 	    unlikely(state->since_ns < control.attached_ns))
 		return;
 	wait->forced = state->now == SONDE_SCHEDULER_PREEMPTED;
+	wait->throttled = wait->forced && state->throttled;
 	if (unlikely(one_in != 1) && wait->forced &&
 	    (!one_in || !sonde_choose(&change->cpu->timed, one_in)))
 		return;

@@ -13,7 +13,8 @@ struct wait {
 	__u64 delay_ns;
 	__u32 group;
 	bool timed;
-	bool forced; /* it had been made to leave a CPU */
+	bool forced;    /* it had been made to leave a CPU */
+	bool throttled; /* by a quota */
 };
 
 /* ---- who had the CPU --------------------------------------------------------------------- */
@@ -121,6 +122,10 @@ static __always_inline void wait_explain(const struct change *change, const stru
 	struct sonde_scheduler_turn turn;
 	struct sonde_scheduler_cpu *cpu;
 
+	if (unlikely(wait->throttled)) { /* whoever had the CPU meanwhile took nothing from it */
+		wait_lay(&wait->slot->by[SONDE_SCHEDULER_QUOTA], wait->delay_ns, true);
+		return;
+	}
 	cpu = bpf_map_lookup_elem(&cpus, &cpu_index);
 	if (!cpu)
 		cpu = change->cpu;
@@ -203,7 +208,8 @@ static __always_inline void event_fill(struct sonde_scheduler_event *event,
 	event->header.tid = change->next_id;
 	event->header.type = SONDE_EVENT_WAIT;
 	event->header.version = SONDE_EVENT_VERSION;
-	event->header.flags = wait->forced ? SONDE_EVENT_PREEMPTED : 0;
+	event->header.flags = (wait->forced ? SONDE_EVENT_PREEMPTED : 0) |
+			      (wait->throttled ? SONDE_EVENT_THROTTLED : 0);
 	event->delay_ns = wait->delay_ns;
 	event->previous_cgroup_id = change->previous_id ? turn->cgroup_id : 0;
 	event->previous_tgid = change->previous_id ? turn->tgid : 0;

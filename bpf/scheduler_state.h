@@ -24,10 +24,20 @@ volatile struct sonde_scheduler_control control SEC(".data.control");
 /* What the scheduler's hooks need of a task beside the usual. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct cfs_rq {
+	int throttle_count; /* of it and those above it, how many have used up their quota */
+};
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq; /* of the task's cgroup on its CPU */
+};
+
 struct task_struct___scheduler {
 	unsigned int __state; /* 5.14 and later */
 	unsigned int in_iowait : 1;
 	int wake_cpu; /* where it was queued last */
+	struct sched_entity se;
+	bool throttled; /* 6.18 and later: quotas hold tasks back one by one */
 };
 
 struct task_struct___before_5_14 {
@@ -68,7 +78,8 @@ struct task_state {
 	__u8 now;         /* enum sonde_scheduler_state */
 	__u8 slept;       /* likewise; SONDE_SCHEDULER_UNSEEN: not known */
 	__u8 rejection;   /* enum sonde_scheduler_rejection */
-	__u8 reserved[5];
+	__u8 throttled;   /* PREEMPTED by the quota of its CPU cgroup */
+	__u8 reserved[4];
 };
 
 struct {

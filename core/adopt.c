@@ -197,6 +197,8 @@ static int graph_inherit(struct graph *graph, struct route *route)
 		.room = route->room,
 		.receiver_loop = end.loop,
 		.arrived = end.task,
+		.to_pipeline = !end.final,
+		.takes_frames = end.takes_frames,
 	};
 	return sources_add(&end.links->sources, route);
 }

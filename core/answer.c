@@ -30,6 +30,7 @@ static uint16_t answer_status(struct daemon *daemon, char *const *words, uint32_
 		.ledger = daemon->ledger,
 		.watch = daemon->watch,
 		.knobs = daemon->knobs,
+		.pressure = daemon->pressure,
 		.state_path = state_path(daemon->state),
 		.host_id = state_host_id(daemon->state),
 		.privilege = &daemon->privilege,
@@ -108,6 +109,7 @@ static int daemon_take_config(struct daemon *daemon, struct config *config, FILE
 
 	daemon->graph = reload.graph;
 	taps_follow(daemon->taps, daemon->graph);
+	pressure_follow(daemon->pressure, daemon->graph);
 	daemon->reloaded_ns = clock_monotonic_ns();
 	daemon_leave(daemon);
 	if (!result) {

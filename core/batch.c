@@ -368,7 +368,7 @@ int batch_adopt(struct sonde_batch *head, struct sonde_batch *child)
 
 void batch_done(struct sonde_batch *head, uint32_t kind)
 {
-	if (!batch_of(head)->finished && kind < 32)
+	if (!batch_of(head)->finished && kind < BATCH_REPLAYED_BIT)
 		head->done |= 1u << kind;
 }
 
@@ -460,6 +460,32 @@ void batch_finish(struct sonde_batch *head)
 static bool is_shared(const struct batch *batch)
 {
 	return __atomic_load_n(&batch->references, __ATOMIC_ACQUIRE) > 1;
+}
+
+void batch_mark_replayed(struct sonde_batch *head)
+{
+	head->done |= UINT32_C(1) << BATCH_REPLAYED_BIT;
+}
+
+bool batch_is_awaited(struct sonde_batch *head)
+{
+	for (const struct batch *batch = batch_of(head); batch; batch = batch->parent) {
+		if (batch->receipts.count)
+			return true;
+	}
+	return false;
+}
+
+struct sonde_batch *batch_alone(struct sonde_batch *head)
+{
+	struct sonde_batch *derived;
+
+	if (!is_shared(batch_of(head)))
+		return head;
+	derived = batch_derive(head);
+	if (derived)
+		batch_finish(derived);
+	return derived;
 }
 
 int batch_describe(struct sonde_batch *head, const struct sonde_field *field,

@@ -43,6 +43,18 @@ void batch_done(struct sonde_batch *batch, uint32_t kind);
  * counts. Idempotent. From here on the batch is read-only. */
 void batch_finish(struct sonde_batch *batch);
 
+/* Rows that were read again after a crash: see sonde_is_replayed(). Before batch_finish(). The bit
+ * of `done` that says so. */
+enum { BATCH_REPLAYED_BIT = 31 };
+void batch_mark_replayed(struct sonde_batch *batch);
+
+/* Whether somebody waits for its rows, or for those that it keeps in memory by being derived. */
+bool batch_is_awaited(struct sonde_batch *batch);
+
+/* A finished batch that nobody else holds: this one, without another reference, or one derived from
+ * it, finished too. NULL: no memory. */
+struct sonde_batch *batch_alone(struct sonde_batch *batch);
+
 /* Adds a constant to a batch that only its sender has, even if it is finished, for the rows whose
  * bits are set (NULL: all); batch_bytes() stays what it was, as its sender may have asked for that
  * much room. Nothing is added where others hold the batch too. -ENOMEM. */

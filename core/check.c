@@ -8,16 +8,17 @@
 #include "instance.h"
 #include "reach.h"
 
-/* Looks at the bounds of all, runs check() of every instance that a pipeline names, and notes what
- * it needs. */
-static void config_check(struct config *config, struct problems *problems)
+/* Looks at the bounds of all, runs check() of every instance that a pipeline names (without `ends`
+ * of processors alone), and notes what it needs. */
+static void config_check(struct config *config, bool ends, struct problems *problems)
 {
 	bounds_check(config, problems);
 	reach_check(config, problems);
 	for (uint32_t i = 0; i < config->instance_count; i++) {
 		struct instance *instance;
 
-		if (!config->instances[i].routed)
+		if (!config->instances[i].routed ||
+		    (!ends && config->instances[i].kind != SONDE_PROCESSOR))
 			continue;
 		instance = instance_create(&config->instances[i], 0, 1, NULL);
 		if (instance)
@@ -29,8 +30,8 @@ static void config_check(struct config *config, struct problems *problems)
 	}
 }
 
-struct config *config_open(const char *path, struct catalog *catalog, FILE *messages, bool colour,
-			   bool quiet)
+static struct config *open_checked(const char *path, struct catalog *catalog, FILE *messages,
+				   bool colour, bool quiet, bool ends)
 {
 	struct problems *problems = problems_create();
 	struct config *config = NULL;
@@ -42,7 +43,7 @@ struct config *config_open(const char *path, struct catalog *catalog, FILE *mess
 	}
 	result = config_load(path, catalog, problems, &config);
 	if (!result)
-		config_check(config, problems);
+		config_check(config, ends, problems);
 	if (!quiet || problems_count(problems, PROBLEM_ERROR) ||
 	    problems_count(problems, PROBLEM_WARNING))
 		problems_print(problems, messages, colour);
@@ -54,4 +55,16 @@ struct config *config_open(const char *path, struct catalog *catalog, FILE *mess
 	}
 	problems_release(problems);
 	return config;
+}
+
+struct config *config_open(const char *path, struct catalog *catalog, FILE *messages, bool colour,
+			   bool quiet)
+{
+	return open_checked(path, catalog, messages, colour, quiet, true);
+}
+
+struct config *config_open_middle(const char *path, struct catalog *catalog, FILE *messages,
+				  bool colour)
+{
+	return open_checked(path, catalog, messages, colour, true, false);
 }

@@ -12,4 +12,8 @@
 struct config *config_open(const char *path, struct catalog *catalog, FILE *messages, bool colour,
 			   bool quiet);
 
+/* The same quietly, without asking inputs and outputs what they would find on this machine. */
+struct config *config_open_middle(const char *path, struct catalog *catalog, FILE *messages,
+				  bool colour);
+
 #endif

@@ -5,6 +5,8 @@
 
 #include "clock.h"
 
+static int64_t pretended_ns; /* atomic; 0: none */
+
 static int64_t clock_read_ns(clockid_t id)
 {
 	struct timespec now;
@@ -20,7 +22,21 @@ int64_t clock_monotonic_ns(void)
 
 int64_t clock_wall_ns(void)
 {
-	return clock_read_ns(CLOCK_REALTIME);
+	int64_t pretended = __atomic_load_n(&pretended_ns, __ATOMIC_ACQUIRE);
+
+	return pretended ? pretended : clock_read_ns(CLOCK_REALTIME);
+}
+
+int64_t clock_timer_ns(void)
+{
+	int64_t pretended = __atomic_load_n(&pretended_ns, __ATOMIC_ACQUIRE);
+
+	return pretended ? pretended : clock_monotonic_ns();
+}
+
+void clock_pretend(int64_t wall_ns)
+{
+	__atomic_store_n(&pretended_ns, wall_ns, __ATOMIC_RELEASE);
 }
 
 struct timespec clock_timespec(int64_t ns)

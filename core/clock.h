@@ -12,6 +12,14 @@ enum { NS_PER_US = 1000, NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000 };
 int64_t clock_monotonic_ns(void);
 int64_t clock_wall_ns(void);
 
+/* What the timers of loops go by: monotonic. */
+int64_t clock_timer_ns(void);
+
+/* From now on the wall clock and the one of timers show this time and stand still, which is how
+ * recorded rows are taken as they were when they came. 0: they go on as they are. Loops see it in
+ * their next turn. */
+void clock_pretend(int64_t wall_ns);
+
 /* The same as the system calls take it. */
 struct timespec clock_timespec(int64_t ns);
 

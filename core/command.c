@@ -23,7 +23,9 @@ const struct command_option command_options[COMMAND_OPTION_COUNT] = {
 	{ OPTION_COLUMNS, "columns", "NAMES",
 	  "only columns of these names, with commas between; `*` and `?` stand for others: "
 	  "\"time,http.*\"" },
-	{ OPTION_LIMIT, "limit", "ROWS", "end after so many rows" },
+	{ OPTION_LIMIT, "limit", "ROWS",
+	  "end after so many rows; of `test`: show so many of each output, and of each thing that "
+	  "does not hold" },
 	{ OPTION_RATE, "rate", "ROWS", "at most so many rows a second (100)" },
 	{ OPTION_FORMAT, "format", "FORMAT",
 	  "`table`: rows in columns; `json`: an object a row, as the output `file` writes them; "
@@ -32,6 +34,7 @@ const struct command_option command_options[COMMAND_OPTION_COUNT] = {
 	{ OPTION_AFTER, "after", "PROCESSOR",
 	  "rows that leave this processor of the pipeline, rather than its last" },
 	{ OPTION_INTERVAL, "interval", "DURATION", "time between two looks (1s)" },
+	{ OPTION_SHOW, "show", NULL, "the first rows of each output, `--limit` of them (5)" },
 };
 
 const struct command commands[] = {
@@ -53,6 +56,14 @@ const struct command commands[] = {
 	  "Lists the plugins with a line each, and says why one is refused; with a name, or the "
 	  "path of a `.so`, prints the manual of that one, made from its tables.",
 	  OPTION_MARKDOWN | OPTION_MAN, WORDS_PLUGIN },
+	{ "test", "FILE... [--show]", "try a config on recordings, and check what comes of it",
+	  "A test file names a config, recordings that are played in the places of its inputs, and "
+	  "what is expected of the rows that come to its outputs; `docs/testing.md` is its "
+	  "language. Nothing comes from this machine and nothing leaves it, and time goes as it "
+	  "did when the rows were recorded. What does not hold is printed with its place, what "
+	  "was expected and what was found. Ends with 0 if everything holds, with 1 if something "
+	  "does not, with 2 if a test, config or recording is wrong.",
+	  OPTION_SHOW | OPTION_COLUMNS | OPTION_LIMIT | OPTION_FORMAT, WORDS_TEST },
 	{ "status", "[--json]", "what a running sonde does, loses and costs",
 	  "Asks a running sonde for its instances, its ledger and what it costs.",
 	  OPTION_JSON | OPTION_SOCKET | OPTION_STATE, WORDS_NONE },
@@ -100,7 +111,9 @@ struct meaning {
 
 static const struct meaning exit_codes[] = {
 	{ "0", "all is well" },
-	{ "1", "the machine refused something: memory, a file, a thread" },
+	{ "1",
+	  "the machine refused something: memory, a file, a thread; `test`: an expectation does "
+	  "not hold" },
 	{ "2", "usage, config or argument: mend what the message names" },
 	{ "3", "no daemon answers on the control socket" },
 	{ "4", "the daemon said no" },
@@ -177,8 +190,7 @@ void commands_usage(FILE *file)
 	fputs("\n"
 	      "  CONFIG is a file, or a directory whose *.conf are read together.\n"
 	      "  status, set, tap, top, reload and drop find the daemon by --socket PATH, or by\n"
-	      "  --state DIRECTORY as in its config.\n"
-	      "  --version, --help; COMMAND --help\n"
+	      "  --state DIRECTORY as in its config. Others: --version, --help; COMMAND --help\n"
 	      "\n"
 	      "exit codes: 0 all is well; 1 the machine refused something; 2 usage or config: mend "
 	      "it;\n"

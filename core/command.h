@@ -23,9 +23,10 @@ enum command_option_bit {
 	OPTION_FORMAT = 1 << 11,
 	OPTION_AFTER = 1 << 12,
 	OPTION_INTERVAL = 1 << 13,
+	OPTION_SHOW = 1 << 14,
 };
 
-enum { COMMAND_OPTION_COUNT = 14 };
+enum { COMMAND_OPTION_COUNT = 15 };
 
 struct command_option {
 	uint32_t bit;
@@ -42,6 +43,7 @@ enum command_words {
 	WORDS_KNOB,
 	WORDS_LEAVING,
 	WORDS_PLACE,
+	WORDS_TEST,
 	WORDS_TOPIC
 };
 

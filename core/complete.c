@@ -220,6 +220,8 @@ static void word_complete(struct completion *completion)
 
 	if (takes == WORDS_KNOB && completion->position < 2)
 		knobs_complete(completion);
+	if (takes == WORDS_TEST) /* any number of them */
+		fputs(":files\n", completion->file);
 	if (completion->position)
 		return;
 	if (takes == WORDS_LEAVING)

@@ -21,6 +21,7 @@ struct queue_config {
 	uint64_t memory_bytes;
 	uint64_t disk_bytes; /* 0: none */
 	uint32_t when_full;  /* enum when_full */
+	bool turn_down;      /* inputs are, when it is full for long; see pressure.h */
 };
 
 /* The `retry` group of an output: backoff between offers of a delivery. */

@@ -13,6 +13,8 @@
 #include "chronicle.h"
 #include "clock.h"
 #include "daemon.h"
+#include "ending.h"
+#include "graph_disk.h"
 #include "insight.h"
 #include "leave.h"
 #include "log.h"
@@ -84,6 +86,17 @@ static void daemon_drop(void *data)
 		daemon_dropped(daemon, result);
 }
 
+/* Where every input has come to its end by itself there is nothing left to do but to hand over. */
+static void daemon_input_ended(void *data)
+{
+	struct daemon *daemon = data;
+
+	if (!daemon->all_started || !ending_is_reached(daemon->graph))
+		return;
+	log_write(SONDE_INFO, NULL, "all inputs have come to their end: ending");
+	loop_end(daemon->loop);
+}
+
 static void daemon_ready(void *data)
 {
 	struct daemon *daemon = data;
@@ -92,6 +105,7 @@ static void daemon_ready(void *data)
 	push_run(daemon->graph);
 	daemon_drop(daemon);
 	daemon_announce(daemon);
+	daemon_input_ended(daemon);
 }
 
 static void daemon_end(void *data)
@@ -227,10 +241,13 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 			  state_ledger_path(daemon->state));
 	if (result)
 		return daemon_fail(result, "cannot build the pipelines");
+	graph_book_crash(daemon->graph);
 	daemon->knobs = knobs_create(daemon->graph, daemon->loop);
 	daemon->watch =
 		watch_create(daemon->graph, daemon->ledger, daemon->loop, config->daemon.slow_ns);
-	if (!daemon->knobs || !daemon->watch)
+	if (daemon->knobs)
+		daemon->pressure = pressure_create(daemon->graph, daemon->knobs, daemon->loop);
+	if (!daemon->knobs || !daemon->watch || !daemon->pressure)
 		return daemon_fail(-ENOMEM, "cannot start");
 	wishes_open(daemon->knobs, daemon->loop);
 	result = daemon_open_control(daemon, config);
@@ -244,6 +261,7 @@ static int daemon_open(struct daemon *daemon, struct config *config)
 static void daemon_release_graph(struct daemon *daemon)
 {
 	wishes_close();
+	pressure_release(daemon->pressure);
 	knobs_release(daemon->knobs);
 	watch_release(daemon->watch);
 	for (struct graph *graph = daemon->graph; graph; graph = graph->older)
@@ -254,6 +272,7 @@ static void daemon_release_graph(struct daemon *daemon)
 		graph_release(daemon->graph);
 		daemon->graph = older;
 	}
+	daemon->pressure = NULL;
 	daemon->knobs = NULL;
 	daemon->watch = NULL;
 }
@@ -367,8 +386,11 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 		log_write(SONDE_WARNING, NULL, "no thread for the log: its reader may hold us up");
 	daemon.lost_before = ledger_lost_rows(daemon.ledger, SONDE_LOST_SHUTDOWN);
 	daemon.ready = (struct loop_task){ .run = daemon_ready, .data = &daemon };
+	daemon.ending = (struct loop_task){ .run = daemon_input_ended, .data = &daemon };
+	ending_watch(daemon.loop, &daemon.ending);
 	if (graph_start(daemon.graph, daemon.loop, &daemon.ready)) {
 		log_write(SONDE_ERROR, NULL, "cannot start threads: %s", strerror(errno));
+		ending_watch(NULL, NULL);
 		daemon_stop(&daemon);
 		daemon_close(&daemon);
 		return code;
@@ -377,6 +399,7 @@ int daemon_run(struct config *config, struct catalog *catalog, int64_t for_ns)
 		loop_timer_after(daemon.loop, &daemon.end, for_ns);
 	loop_timer_after(daemon.loop, &daemon.drop, drop_after_ns);
 	loop_run(daemon.loop);
+	ending_watch(NULL, NULL);
 	loop_timer_end(daemon.loop, &daemon.drop);
 	privilege_forget(&daemon.privilege);
 	loop_timer_end(daemon.loop, &daemon.end);

@@ -62,3 +62,18 @@ int frame_check(const struct sonde_frame *frame)
 		       ? 0
 		       : -EBADMSG;
 }
+
+int frame_rename(void *data, uint64_t length, const unsigned char stream[16], uint64_t sequence)
+{
+	struct sonde_frame look = { .size = sizeof(look) };
+	unsigned char *bytes = data;
+	uint32_t checksum;
+
+	if (frame_look(data, length, &look) || look.length != length)
+		return -EBADMSG;
+	memcpy(bytes + offsetof(struct frame_head, stream), stream, sizeof(look.stream));
+	memcpy(bytes + offsetof(struct frame_head, sequence), &sequence, sizeof(sequence));
+	checksum = libdeflate_crc32(0, bytes + FRAME_CHECKED_FROM, length - FRAME_CHECKED_FROM);
+	memcpy(bytes + offsetof(struct frame_head, checksum), &checksum, sizeof(checksum));
+	return 0;
+}

@@ -21,6 +21,9 @@ int frame_look(const void *data, uint64_t length, struct sonde_frame *ret_frame)
 /* Whether all bytes are as they were written, without reading them as batches. -EBADMSG. */
 int frame_check(const struct sonde_frame *frame);
 
+/* Gives a whole frame in memory another stream and sequence. -EBADMSG. */
+int frame_rename(void *data, uint64_t length, const unsigned char stream[16], uint64_t sequence);
+
 /* See sonde_frame_read(): ret_batches are not finished, children are. */
 int frame_read(const struct sonde_frame *frame, struct sonde_batch **ret_batches,
 	       uint32_t capacity);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "adopt.h"
+#include "commit.h"
+#include "graph_disk.h"
 #include "graph_end.h"
 #include "leave.h"
 #include "log.h"
@@ -14,7 +16,7 @@
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-static struct loop *graph_loop(struct graph *graph, const char *name)
+struct loop *graph_loop(struct graph *graph, const char *name)
 {
 	struct graph_loop *slot =
 		array_add((void **)&graph->loops, &graph->loop_count, sizeof(*slot));
@@ -121,6 +123,7 @@ static int pipeline_add_stages(struct graph *graph, struct pipeline *pipeline, u
 		stage->owner = pipeline;
 		stage->position = i;
 		stage->emit = processor_emit;
+		stage->on_running = &pipeline->task;
 	}
 	return 0;
 }
@@ -176,11 +179,17 @@ static struct route *graph_add_route(struct graph *graph, const struct graph_end
 		return NULL;
 	slot->route = former_route(graph->former, account); /* with what is queued */
 	slot->adopted = slot->route != NULL;
+	if (slot->adopted && (slot->route->spool != NULL) != (config->disk_bytes != 0))
+		log_write(SONDE_WARNING, NULL,
+			  "the queue of %s will be %s from the next start of the daemon on",
+			  account->name, config->disk_bytes ? "on disk" : "in memory");
 	if (!slot->adopted) {
 		slot->route = calloc(1, sizeof(*slot->route));
 		if (!slot->route)
 			return NULL;
 		route_init(slot->route, from->name, to->name, config, account);
+		if (graph_open_disk(graph, slot->route, config))
+			return NULL;
 	}
 	slot->plan = (struct route_plan){
 		.from = from->name,
@@ -193,6 +202,9 @@ static struct route *graph_add_route(struct graph *graph, const struct graph_end
 		.room = from->task,
 		.receiver_loop = to->loop,
 		.arrived = to->task,
+		.to_pipeline = !to->final,
+		.takes_frames = to->takes_frames,
+		.resource = from->is_input ? graph->resource : NULL,
 	};
 	if (config->when_full == WHEN_FULL_WAIT && !from->waits)
 		slot->plan.queue.when_full =
@@ -319,6 +331,8 @@ static int graph_build(struct graph *graph)
 		result = graph_connect_outputs(graph, &graph->pipelines[i]);
 	if (!result)
 		result = graph_inherit_routes(graph);
+	if (!result)
+		result = graph_plan_commits(graph);
 	return result ? result : graph_hold_configs(graph);
 }
 
@@ -365,6 +379,7 @@ static void pipeline_clear(struct graph_pipeline *pipeline)
 			instance_release(at->stages[i]);
 		fan_clear(&at->fan);
 		sources_clear(&at->sources);
+		commit_release(at->commit);
 		free(at->stages);
 	}
 	if (!pipeline->adopted)
@@ -412,6 +427,7 @@ void graph_release(struct graph *graph)
 		if (!graph->loops[i].adopted) /* its tasks lie in instances and pipelines */
 			loop_release(graph->loops[i].loop);
 	}
+	graph_release_commits(graph);
 	for (uint32_t i = 0; graph->pipelines && i < graph->config->pipeline_count; i++)
 		pipeline_clear(&graph->pipelines[i]);
 	for (uint32_t i = 0; graph->nodes && i < graph->config->instance_count; i++)

@@ -32,6 +32,7 @@ struct graph_pipeline {
 	uint32_t count;
 	struct graph_links *links; /* one a replica */
 	struct pipeline *replicas;
+	struct commit **commits; /* planned, one a replica; NULL entries: none */
 };
 
 /* The start of one instance, posted to its loop. */
@@ -61,6 +62,7 @@ struct graph {
 	struct ledger *ledger;
 	struct graph_loop *loops; /* [0]: shared by inputs without threads of their own */
 	uint32_t loop_count;
+	struct loop *disk;         /* one of the loops; NULL: nothing lies on disk */
 	struct resource *resource; /* of what its inputs send; NULL: nothing is said */
 	struct graph_node *nodes;  /* as the config's instances; unrouted ones have no replica */
 	struct graph_pipeline *pipelines;

@@ -70,6 +70,7 @@ struct graph_end end_of_output(struct graph_node *node, uint32_t replica)
 		.task = &output->task,
 		.links = &node->links[replica],
 		.final = true,
+		.takes_frames = output->instance->plugin->descriptor->frames != 0,
 	};
 }
 

@@ -12,12 +12,15 @@ struct graph_end {
 	struct loop *loop;
 	struct loop_task *task;
 	struct graph_links *links;
-	bool final, waits, is_input;
+	bool final, waits, is_input, takes_frames;
 };
 
 struct graph_end end_of_input(struct graph_node *node, uint32_t replica);
 struct graph_end end_of_pipeline(struct graph_pipeline *pipeline, uint32_t replica);
 struct graph_end end_of_output(struct graph_node *node, uint32_t replica);
+
+/* A loop of the graph's own, by that name. NULL with errno set. */
+struct loop *graph_loop(struct graph *graph, const char *name);
 
 void links_free(struct graph_links *links, uint32_t count);
 

@@ -8,8 +8,11 @@
 #include "ask.h"
 #include "batch.h"
 #include "clock.h"
+#include "commit.h"
 #include "dictionary.h"
+#include "ending.h"
 #include "frame.h"
+#include "frame_emit.h"
 #include "host.h"
 #include "insight.h"
 #include "instance.h"
@@ -301,7 +304,7 @@ static void host_settle(struct sonde_instance *base, struct sonde_delivery *deli
 
 static void host_drained(struct sonde_instance *base)
 {
-	__atomic_store_n(&instance_of(base)->drained, true, __ATOMIC_RELEASE);
+	ending_note(instance_of(base));
 }
 
 /* An input's row that never became one came in and went. */
@@ -389,22 +392,40 @@ static int host_frame_read(struct sonde_instance *base, const struct sonde_frame
 static int host_frame_emit(struct sonde_instance *base, const struct sonde_frame *frame,
 			   const uint64_t *token)
 {
-	return -ENOTSUP;
+	struct instance *instance = instance_of(base);
+
+	if (instance->plugin->descriptor->kind != SONDE_INPUT)
+		return -EINVAL;
+	if (rows_waiting(&instance->rows))
+		rows_flush(&instance->rows, loop_now_ns(instance->loop));
+	return frame_emit(instance, frame, *token);
 }
 
 static int host_remember(struct sonde_instance *base, const void *data, size_t length)
 {
-	return -ENOTSUP;
+	struct instance *instance = instance_of(base);
+
+	if (instance->plugin->descriptor->kind != SONDE_PROCESSOR)
+		return -ENOTSUP;
+	return commit_remember(instance, data, length);
 }
 
 static int64_t host_recall(struct sonde_instance *base, void *buffer, size_t capacity)
 {
-	return -ENOENT;
+	struct instance *instance = instance_of(base);
+	size_t length = instance->remembered.length;
+
+	if (!length || (instance_is_running(instance) && !pipeline_is_replaying(instance->owner)))
+		return -ENOENT; /* or all that it is about has been given again */
+	if (length > capacity)
+		return -ENOSPC;
+	memcpy(buffer, instance->remembered.data, length);
+	return (int64_t)length;
 }
 
 static bool host_is_replayed(const struct sonde_batch *batch)
 {
-	return false;
+	return batch->done >> BATCH_REPLAYED_BIT & 1;
 }
 
 static const struct sonde_host services = {

@@ -217,6 +217,7 @@ void instance_release(struct instance *instance)
 	}
 	free(instance->base.self);
 	asks_release(instance->asks);
+	origin_clear(&instance->origin);
 	arena_release(instance->arena);
 	pthread_mutex_destroy(&instance->mutex);
 	free(instance);

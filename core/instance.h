@@ -10,6 +10,7 @@
 #include "ledger.h"
 #include "listener.h"
 #include "loop.h"
+#include "origin.h"
 #include "rows.h"
 
 /* Which callback an instance is in; the names are those of the descriptor's members. */
@@ -80,6 +81,7 @@ struct instance {
 	uint32_t position; /* of a processor in its pipeline */
 	struct listening_place listening; /* to what a processor passes on */
 	const struct resource *resource;  /* of an input: what all its rows are said to come from */
+	struct origin origin;             /* of an input that emits frames: who sent the last */
 
 	struct rows rows;
 	struct loop_timer linger; /* sends committed rows that wait */
@@ -103,6 +105,11 @@ struct instance {
 	bool folding;                /* what is emitted stands for kept rows */
 	struct loop_task
 		*on_running; /* posted to its loop when start() has succeeded; may be NULL */
+
+	struct {
+		uint32_t length;
+		unsigned char data[SONDE_REMEMBERED_BYTES];
+	} remembered; /* of a processor: see sonde_remember() */
 
 	uint32_t callback;       /* atomic: enum callback it is in */
 	uint64_t callback_count; /* atomic: callbacks entered so far */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an instance asks of the inputs before it, and what it is asked as one of them. */
 #include "ask.h"
+#include "batch.h"
 #include "instance.h"
 #include "pipeline.h"
 
@@ -30,7 +31,7 @@ bool instance_is_done(const struct instance *instance, const struct sonde_batch 
 {
 	const struct pipeline *pipeline = instance->owner;
 
-	return kind < 32 && (batch->done >> kind & 1) &&
+	return kind < BATCH_REPLAYED_BIT && (batch->done >> kind & 1) &&
 	       stage_is_first(pipeline->config, instance->position, kind);
 }
 

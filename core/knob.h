@@ -65,6 +65,17 @@ int64_t knob_left_ns(const struct knobs *knobs, const char *instance, const char
 bool knob_holder(const struct knobs *knobs, const char *instance, const char *knob, uint32_t index,
 		 struct knob_holder *ret_holder);
 
+/* A knob as it would be without one claim. */
+struct knob_base {
+	char value[64]; /* as it is set; cut off where it is longer */
+	bool user;      /* the user holds it, whose word goes first */
+};
+
+/* Without the claim of that owner and name; where nobody holds the knob, its thread is asked.
+ * -ENOENT; -ETIMEDOUT and others of knob_set(). */
+int knob_base(struct knobs *knobs, const char *path, const struct sonde_instance *owner,
+	      const char *name, struct knob_base *ret_base);
+
 /* Whether a config has such a knob, of an instance that runs, and whether it can have the value
  * (NULL: it is not known yet). -ENOENT, -EINVAL with a message. */
 int knob_check(const struct config *config, const char *path, const char *value, char *error,

@@ -19,13 +19,12 @@ struct ledger {
 	uint32_t count;           /* atomic: accounts in use, the first ones */
 	uint32_t retired_count;
 	pthread_mutex_t mutex; /* over making accounts */
+	char *directory;       /* of the file; NULL: in memory only */
 };
 
 static const char *const reduction_names[SONDE_REDUCTION_COUNT] = {
-	[SONDE_FILTERED] = "filtered",
-	[SONDE_SAMPLED] = "sampled",
-	[SONDE_AGGREGATED] = "aggregated",
-	[SONDE_LIMITED] = "limited",
+	[SONDE_FILTERED] = "filtered",     [SONDE_SAMPLED] = "sampled",
+	[SONDE_AGGREGATED] = "aggregated", [SONDE_LIMITED] = "limited",
 	[SONDE_REPLAYED] = "replayed",
 };
 
@@ -104,17 +103,30 @@ struct tally account_open(const struct account *account)
 	return open;
 }
 
+void account_keep(struct account *account, struct tally kept)
+{
+	account->kept = kept;
+}
+
+void account_replay(struct account *account, bool replays)
+{
+	account->replays = replays;
+}
+
 static void account_book_open(struct account *account, enum sonde_loss loss)
 {
+	struct tally *gone =
+		account->replays ? &account->reduced[SONDE_REPLAYED] : &account->lost[loss];
 	struct tally open = account_open(account);
-	int64_t rows = (int64_t)open.rows, events = (int64_t)open.events;
+	int64_t rows = (int64_t)(open.rows - account->kept.rows);
+	int64_t events = (int64_t)(open.events - account->kept.events);
 
-	tally_add(&account->lost[loss], rows > 0 ? (uint64_t)rows : 0,
-		  events > 0 ? (uint64_t)events : 0);
+	tally_add(gone, rows > 0 ? (uint64_t)rows : 0, events > 0 ? (uint64_t)events : 0);
 	tally_add(&account->made, rows < 0 ? (uint64_t)-rows : 0,
 		  events < 0 ? (uint64_t)-events : 0);
 }
 
+/* What a processor makes is booked after it went out, so a kill can come in between. */
 void ledger_book_open(struct ledger *ledger, enum sonde_loss loss)
 {
 	struct account *account;
@@ -172,6 +184,19 @@ static int ledger_map_file(struct ledger *ledger, const char *path, bool retired
 	return retire && !result ? ledger_map_file(ledger, path, true) : result;
 }
 
+static int directory_of(const char *path, char **ret_directory)
+{
+	const char *slash = strrchr(path, '/');
+
+	*ret_directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	return *ret_directory ? 0 : -ENOMEM;
+}
+
+const char *ledger_directory(const struct ledger *ledger)
+{
+	return ledger->directory;
+}
+
 int ledger_open(const char *path, struct ledger **ret_ledger)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
@@ -181,13 +206,16 @@ int ledger_open(const char *path, struct ledger **ret_ledger)
 		return -ENOMEM;
 	pthread_mutex_init(&ledger->mutex, NULL);
 	result = path ? ledger_map_file(ledger, path, false) : ledger_map(ledger, -1);
+	if (!result && path)
+		result = directory_of(path, &ledger->directory);
 	if (result) {
 		ledger_close(ledger);
 		return result;
 	}
-	/* Rows that the last run had in memory when it ended are gone. What a processor makes is
-	 * booked after it went out, so a kill can come in between. */
-	ledger_book_open(ledger, SONDE_LOST_CRASH);
+	for (uint32_t i = 0; i < ledger->count; i++) {
+		account_keep(&ledger->file->accounts[i], (struct tally){ 0 });
+		account_replay(&ledger->file->accounts[i], false);
+	}
 	ledger->file->head.epoch++;
 	*ret_ledger = ledger;
 	return 0;
@@ -200,6 +228,7 @@ void ledger_close(struct ledger *ledger)
 	if (ledger->file)
 		munmap(ledger->file, sizeof(*ledger->file));
 	pthread_mutex_destroy(&ledger->mutex);
+	free(ledger->directory);
 	free(ledger);
 }
 

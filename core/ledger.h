@@ -38,16 +38,20 @@ struct account {
 	struct tally lost[SONDE_LOSS_COUNT];
 	struct tally repeated; /* of out and lost: may have reached the receiver twice */
 	int64_t begun_ns;      /* wall clock when it was made; 0: not known */
-	unsigned char unused[1024 - 16 - LEDGER_NAME_BYTES -
-			     (4 + SONDE_REDUCTION_COUNT + SONDE_LOSS_COUNT) * 16];
+	struct tally kept;     /* of what is open: it lies on disk, and comes again */
+	uint32_t replays;      /* not 0: what else is open comes again from a queue on disk */
+	uint32_t reserved;
+	unsigned char unused[1024 - 24 - LEDGER_NAME_BYTES -
+			     (5 + SONDE_REDUCTION_COUNT + SONDE_LOSS_COUNT) * 16];
 };
 
 struct ledger;
 
-/* Opens or makes the file; path NULL: in memory only. What an earlier run left in flight is booked
- * as lost by crash. With more than 511 accounts, those that the last run did not use are added up,
- * the oldest first, in LEDGER_RETIRED. Failing it leaves the file as it is: -EBADMSG: not a ledger;
- * -EPROTONOSUPPORT: of another version; -EUCLEAN: it was one, but is damaged. */
+/* Opens or makes the file; path NULL: in memory only. What an earlier run left in flight is open
+ * until ledger_book_open(), and nothing of it is kept or replayed. With more than 511 accounts,
+ * those that the last run did not use are added up, the oldest first, in LEDGER_RETIRED. Failing it
+ * leaves the file as it is: -EBADMSG: not a ledger; -EPROTONOSUPPORT: of another version; -EUCLEAN:
+ * it was one, but is damaged. */
 int ledger_open(const char *path, struct ledger **ret_ledger);
 void ledger_close(struct ledger *ledger);
 
@@ -78,8 +82,17 @@ struct tally tally_read(const struct tally *tally);
 /* A copy of an account, each counter whole. */
 void account_read(const struct account *account, struct account *ret_account);
 
-/* Books what every account is open by as lost for that reason, or as made where more went out than
- * came in. Nothing may move meanwhile. */
+/* What of the open rows of an account is not lost when this run ends, or was not when the last did.
+ * Set before ledger_book_open(). */
+void account_keep(struct account *account, struct tally kept);
+void account_replay(struct account *account, bool replays);
+
+/* Of the directory that its file lies in; NULL: it is in memory only. */
+const char *ledger_directory(const struct ledger *ledger);
+
+/* Books what every account is open by, and does not keep, as lost for that reason, or as reduced by
+ * being replayed; and as made where more went out, or is kept, than came in. Nothing may move
+ * meanwhile. */
 void ledger_book_open(struct ledger *ledger, enum sonde_loss loss);
 
 /* What is neither out, reduced nor lost of all that came in. */

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "graph.h"
+#include "graph_disk.h"
 #include "log.h"
 #include "processor.h"
 #include "succession.h"
@@ -216,6 +217,13 @@ static void drain_instance(struct instance *instance, int64_t deadline_ns)
 		clock_sleep_ns(POLL_NS);
 }
 
+/* What is held by one that remembers stays in the queue before it, for the next start. */
+static void stage_drain(struct instance *stage, int64_t deadline_ns)
+{
+	if (!stage->remembered.length)
+		drain_instance(stage, deadline_ns);
+}
+
 static void drain_routes(const struct sources *sources, int64_t deadline_ns)
 {
 	for (uint32_t i = 0; i < sources->count; i++) {
@@ -239,7 +247,7 @@ static void graph_drain_pipelines(struct graph *graph, int64_t deadline_ns)
 
 				drain_routes(&at->sources, deadline_ns);
 				for (uint32_t s = 0; s < at->stage_count; s++)
-					drain_instance(at->stages[s], deadline_ns);
+					stage_drain(at->stages[s], deadline_ns);
 			}
 		}
 	}
@@ -314,6 +322,7 @@ int graph_stop(struct graph *graph, int64_t deadline_ns)
 	graph_drain_pipelines(graph, deadline_ns);
 	graph_drain_outputs(graph, deadline_ns);
 	graph_end_pipelines(graph);
+	graph_finish_commits(graph, deadline_ns);
 	graph_stop_kind(graph, SONDE_PROCESSOR, deadline_ns);
 	graph_stop_kind(graph, SONDE_OUTPUT, deadline_ns);
 	graph_stop_kind(graph, SONDE_INPUT,
@@ -327,6 +336,8 @@ int graph_stop(struct graph *graph, int64_t deadline_ns)
 
 void graph_freeze(struct graph *graph)
 {
-	for (uint32_t i = 0; i < graph->route_count; i++)
+	for (uint32_t i = 0; i < graph->route_count; i++) {
 		pthread_mutex_lock(&graph->routes[i].route->mutex); /* and never unlocked */
+		route_keep(graph->routes[i].route);
+	}
 }

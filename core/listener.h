@@ -64,6 +64,11 @@ void listener_count(struct listener *listener, struct listener_counts *ret_count
 /* Tells whoever listens; the batch is finished, and stays the sender's. */
 void listener_tell(struct listening_place *place, struct sonde_batch *batch);
 
+static inline bool listening_is_on(const struct listening_place *place)
+{
+	return __atomic_load_n(&place->listened, __ATOMIC_RELAXED);
+}
+
 static inline void listening_pass(struct listening_place *place, struct sonde_batch *batch)
 {
 	if (__atomic_load_n(&place->listened, __ATOMIC_RELAXED))

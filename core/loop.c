@@ -52,7 +52,7 @@ struct loop *loop_create(const char *name)
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	loop->last = &loop->first;
-	loop->now_ns = clock_monotonic_ns();
+	loop->now_ns = clock_timer_ns();
 	pthread_mutex_init(&loop->mutex, NULL);
 	clock_condition_init(&loop->changed);
 	strncpy(loop->name, name, sizeof(loop->name) - 1);
@@ -201,7 +201,7 @@ void loop_timer_every(struct loop *loop, struct loop_timer *timer, int64_t inter
 		interval_ns = NS_PER_MS;
 	timer->interval_ns = interval_ns;
 	/* Multiples of the interval since boot: timers of equal interval fire together. */
-	timer->due_ns = (clock_monotonic_ns() / interval_ns + 1) * interval_ns;
+	timer->due_ns = (clock_timer_ns() / interval_ns + 1) * interval_ns;
 	loop_timer_insert(loop, timer);
 }
 
@@ -209,7 +209,7 @@ void loop_timer_after(struct loop *loop, struct loop_timer *timer, int64_t delay
 {
 	loop_timer_end(loop, timer);
 	timer->interval_ns = 0;
-	timer->due_ns = clock_monotonic_ns() + (delay_ns > 0 ? delay_ns : 0);
+	timer->due_ns = clock_timer_ns() + (delay_ns > 0 ? delay_ns : 0);
 	loop_timer_insert(loop, timer);
 }
 
@@ -273,7 +273,7 @@ static int loop_timeout_ms(const struct loop *loop)
 
 	if (!loop->timers)
 		return -1;
-	left_ns = loop->timers->due_ns - clock_monotonic_ns();
+	left_ns = loop->timers->due_ns - clock_timer_ns();
 	if (left_ns <= 0)
 		return 0;
 	left_ns = (left_ns + NS_PER_MS - 1) / NS_PER_MS;
@@ -292,7 +292,7 @@ static void loop_poll(struct loop *loop, bool may_sleep)
 	}
 	count = epoll_wait(loop->epoll_fd, events, LOOP_EVENTS, timeout_ms);
 	__atomic_store_n(&loop->sleeping, false, __ATOMIC_SEQ_CST);
-	loop->now_ns = clock_monotonic_ns();
+	loop->now_ns = clock_timer_ns();
 	for (int i = 0; i < count; i++) {
 		struct loop_fd *watch = events[i].data.ptr;
 		uint32_t bits = events[i].events;
@@ -321,7 +321,7 @@ void loop_run(struct loop *loop)
 			turns_without_poll = 0;
 			loop_poll(loop, !ran);
 		} else if (loop->timers) {
-			loop->now_ns = clock_monotonic_ns();
+			loop->now_ns = clock_timer_ns();
 		}
 		loop_run_timers(loop);
 	}

@@ -25,13 +25,14 @@
 #include "manual.h"
 #include "privilege.h"
 #include "state.h"
+#include "trial.h"
 #include "view.h"
 
 /* What the options on the command line said. */
 struct arguments {
 	const char *socket, *state, *duration;
 	const char *where, *columns, *limit, *rate, *format, *after, *interval;
-	bool json, help;
+	bool json, help, show;
 	enum markup_form form;
 	char *const *words;
 	int count;
@@ -356,6 +357,54 @@ static int command_top(const struct arguments *arguments)
 	return result < 0 ? explain_unreachable(result, path) : result;
 }
 
+/* The first rows of each output, as `tap` would show them. */
+static int trial_view(const struct arguments *arguments, struct tap_request *ret_view)
+{
+	const char *format = arguments->format       ? arguments->format
+			     : isatty(STDOUT_FILENO) ? "table"
+						     : "json";
+	const char *colour = colours();
+
+	*ret_view = (struct tap_request){ .columns = arguments->columns,
+					  .limit = TRIAL_ROWS,
+					  .width = isatty(STDOUT_FILENO) ? terminal_width() : 160,
+					  .json = !strcmp(format, "json"),
+					  .colour = colour,
+					  .rich = colour && !strcmp(colour, "rich"),
+					  .ascii = !is_utf8() };
+	if (strcmp(format, "json") && strcmp(format, "table"))
+		return usage_error("a format is `table` or `json`", format);
+	if (arguments->limit && trial_limit(arguments->limit, &ret_view->limit))
+		return usage_error("--limit is a number of rows from 1 to 1,000,000",
+				   arguments->limit);
+	return EXIT_CODE_OK;
+}
+
+/* The code of several tests is that of the worst of them. */
+static int command_test(const struct arguments *arguments)
+{
+	struct trial_request request = { .shows = arguments->show, .colour = on_terminal(stderr) };
+	struct catalog *catalog;
+	int worst = trial_view(arguments, &request.view);
+
+	if (worst)
+		return worst;
+	if (!arguments->count)
+		return usage_error("name a test file", NULL);
+	catalog = catalog_open();
+	if (!catalog)
+		return EXIT_CODE_FAILED;
+	for (int at = 0; at < arguments->count; at++) {
+		int code;
+
+		request.path = arguments->words[at];
+		code = trial_run(&request, catalog, stdout, stderr);
+		worst = code > worst ? code : worst;
+	}
+	catalog_release(catalog);
+	return worst;
+}
+
 /* Commands that are words to the daemon, as they are. */
 static int command_reload(const struct arguments *arguments)
 {
@@ -452,6 +501,9 @@ static void option_take(struct arguments *arguments, uint32_t bit, const char *a
 	case OPTION_INTERVAL:
 		arguments->interval = argument;
 		break;
+	case OPTION_SHOW:
+		arguments->show = true;
+		break;
 	case OPTION_HELP:
 		arguments->help = true;
 	}
@@ -504,7 +556,7 @@ static int run_command(const struct command *command, const struct arguments *ar
 		{ "status", command_status }, { "set", command_set },
 		{ "reload", command_reload }, { "drop", command_drop },
 		{ "tap", command_tap },       { "top", command_top },
-		{ "help", command_help },
+		{ "test", command_test },     { "help", command_help },
 	};
 	struct markup markup = markup_open(arguments);
 

@@ -117,6 +117,25 @@ static void counters_print(struct markup *markup, const struct sonde_counter *co
 
 /* ---- example ----------------------------------------------------------------------------- */
 
+static void example_value(const struct sonde_option *option, char line[LINE_LENGTH]);
+
+/* One group, with what one requires. */
+static void example_groups(const struct sonde_option *option, char line[LINE_LENGTH])
+{
+	char value[LINE_LENGTH];
+	size_t length = 0;
+
+	line_add(line, &length, "( {");
+	for (const struct sonde_option *member = option->options; member && member->name;
+	     member++) {
+		if (!member->required)
+			continue;
+		example_value(member, value);
+		line_add(line, &length, " %s = %s;", member->name, value);
+	}
+	line_add(line, &length, " } )");
+}
+
 /* A value for an option that has no default, as a config would say it. */
 static void example_value(const struct sonde_option *option, char line[LINE_LENGTH])
 {
@@ -143,7 +162,7 @@ static void example_value(const struct sonde_option *option, char line[LINE_LENG
 		snprintf(line, LINE_LENGTH, "[\"%s\"]", option->choices ? option->choices[0] : "…");
 		break;
 	case SONDE_GROUPS:
-		snprintf(line, LINE_LENGTH, "( { } )");
+		example_groups(option, line);
 		break;
 	case SONDE_DURATION:
 	case SONDE_SIZE:

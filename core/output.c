@@ -28,6 +28,8 @@ struct delivery {
 	struct delivery *next, **link; /* link: what points here while it is in flight */
 	struct sonde_batch **batches;
 	struct delivery_item *items;
+	struct sonde_frame frame; /* instead of batches, whose route is that of items[0] */
+	uint64_t number;          /* of the frame's record; 0: there are batches */
 	uint32_t open_count;
 	bool writing;     /* write() has not returned: freed after it */
 	int64_t first_ns; /* monotonic: when it was offered first */
@@ -50,6 +52,44 @@ static struct delivery *delivery_create(struct output *output)
 	return delivery;
 }
 
+/* Batches, or one frame. */
+static uint32_t delivery_count(const struct delivery *delivery)
+{
+	return delivery->number ? 1 : delivery->base.batch_count;
+}
+
+static uint64_t delivery_rows(const struct delivery *delivery, uint32_t at)
+{
+	return delivery->number ? delivery->frame.rows : delivery->batches[at]->selected_count;
+}
+
+static void delivery_settle(struct delivery *delivery, uint32_t at, uint64_t lost_rows,
+			    enum sonde_loss loss)
+{
+	struct delivery_item *item = &delivery->items[at];
+
+	if (delivery->number)
+		route_settle_frame(item->route, delivery->number, &delivery->frame, lost_rows, loss,
+				   item->uncertain);
+	else
+		route_settle(item->route, delivery->batches[at], lost_rows, loss, NULL,
+			     item->uncertain);
+}
+
+/* A delivery of one frame, if one of the sources gives frames and has one. */
+static bool delivery_take(struct delivery *delivery)
+{
+	struct output *output = delivery->output;
+
+	delivery->frame.size = sizeof(delivery->frame);
+	delivery->number =
+		sources_take(&output->sources, &delivery->frame, &delivery->items[0].route);
+	if (!delivery->number)
+		return false;
+	delivery->base.frame = &delivery->frame;
+	return true;
+}
+
 /* Fills a new delivery from the sources, which take turns; NULL: they are empty. -ENOMEM. */
 static int output_gather(struct output *output, struct delivery **ret_delivery)
 {
@@ -57,7 +97,7 @@ static int output_gather(struct output *output, struct delivery **ret_delivery)
 
 	if (!delivery)
 		return -ENOMEM;
-	while (delivery->base.batch_count < output->batch_limit) {
+	while (!delivery_take(delivery) && delivery->base.batch_count < output->batch_limit) {
 		struct route *route;
 		struct sonde_batch *batch = sources_pop(&output->sources, &route);
 		uint32_t at = delivery->base.batch_count;
@@ -68,7 +108,7 @@ static int output_gather(struct output *output, struct delivery **ret_delivery)
 		delivery->items[at] = (struct delivery_item){ .route = route };
 		delivery->base.batch_count++;
 	}
-	if (!delivery->base.batch_count) {
+	if (!delivery_count(delivery)) {
 		free(delivery);
 		return 0;
 	}
@@ -103,24 +143,26 @@ static void output_back_off(struct output *output, int64_t at_least_ns)
 /* Drops the batches that are gone; what is left is offered again, or given up. */
 static void delivery_shrink(struct delivery *delivery, bool expired)
 {
-	uint32_t kept = 0;
+	uint32_t kept = 0, count = delivery_count(delivery);
 
-	for (uint32_t i = 0; i < delivery->base.batch_count; i++) {
-		struct sonde_batch *batch = delivery->batches[i];
+	for (uint32_t i = 0; i < count; i++) {
 		struct delivery_item item = delivery->items[i];
 
 		if (item.state != ITEM_AGAIN)
 			continue;
 		if (expired) {
-			route_settle(item.route, batch, batch->selected_count, SONDE_LOST_EXPIRED,
-				     NULL, item.uncertain);
+			delivery_settle(delivery, i, delivery_rows(delivery, i),
+					SONDE_LOST_EXPIRED);
 			continue;
 		}
 		item.state = ITEM_OPEN;
-		delivery->batches[kept] = batch;
+		delivery->batches[kept] = delivery->batches[i];
 		delivery->items[kept++] = item;
 	}
-	delivery->base.batch_count = kept;
+	if (!delivery->number)
+		delivery->base.batch_count = kept;
+	else if (!kept)
+		delivery->number = 0; /* as of a delivery of no batches */
 }
 
 /* All batches have their answer. */
@@ -136,7 +178,7 @@ static void delivery_end(struct delivery *delivery)
 		delivery->next->link = delivery->link;
 	output->in_flight_count--;
 	delivery_shrink(delivery, expired);
-	if (!delivery->base.batch_count) {
+	if (!delivery_count(delivery)) {
 		free(delivery);
 		loop_post(output->instance->loop, &output->task);
 		return;
@@ -151,7 +193,6 @@ static void delivery_answer(struct delivery *delivery, uint32_t at,
 			    const struct sonde_outcome *outcome)
 {
 	struct delivery_item *item = &delivery->items[at];
-	struct sonde_batch *batch = delivery->batches[at];
 	const char *subject = delivery->output->instance->base.name;
 	uint64_t lost = 0;
 
@@ -172,13 +213,13 @@ static void delivery_answer(struct delivery *delivery, uint32_t at,
 	if (outcome->verdict == SONDE_DONE)
 		lost = outcome->rejected_rows;
 	else
-		lost = batch->selected_count;
+		lost = delivery_rows(delivery, at);
 	if (lost)
 		log_write(SONDE_WARNING, subject, "%llu rows were rejected: %s",
 			  (unsigned long long)lost,
 			  outcome->reason ? outcome->reason : "no reason");
 	delivery->output->backoff_ns = 0; /* the receiver is there */
-	route_settle(item->route, batch, lost, SONDE_LOST_REJECTED, NULL, item->uncertain);
+	delivery_settle(delivery, at, lost, SONDE_LOST_REJECTED);
 }
 
 /* Whether the plugin may answer it: a second answer comes too late. */
@@ -208,7 +249,7 @@ void output_settle(struct sonde_delivery *base, int64_t batch, const struct sond
 	size_t size = outcome->size < sizeof(own) ? outcome->size : sizeof(own);
 
 	memcpy(&own, outcome, size ? size : sizeof(own)); /* an older plugin knows less of it */
-	for (uint32_t i = 0; i < base->batch_count; i++) {
+	for (uint32_t i = 0, count = delivery_count(delivery); i < count; i++) {
 		if (batch < 0 || batch == (int64_t)i)
 			delivery_answer(delivery, i, &own);
 	}
@@ -229,7 +270,7 @@ static void output_write(struct output *output, struct delivery *delivery)
 	output->in_flight = delivery;
 	output->in_flight_count++;
 	delivery->base.attempt++;
-	delivery->open_count = delivery->base.batch_count;
+	delivery->open_count = delivery_count(delivery);
 	delivery->retry_after_ns = 0;
 	delivery->writing = true;
 	instance_enter(instance, CALLBACK_WRITE);
@@ -303,17 +344,20 @@ void output_init(struct output *output, struct instance *instance)
 /* Newest first, so that what goes back to the head of its route ends in its order. */
 static void delivery_give_up(struct delivery *delivery)
 {
-	for (uint32_t i = delivery->base.batch_count; i--;) {
-		struct sonde_batch *batch = delivery->batches[i];
+	for (uint32_t i = delivery_count(delivery); i--;) {
 		struct delivery_item *item = &delivery->items[i];
+		bool uncertain = item->state == ITEM_OPEN || item->uncertain;
 
 		if (item->state == ITEM_GONE)
 			continue;
-		if (delivery->output->hands_back)
-			route_return(item->route, batch,
-				     item->state == ITEM_OPEN || item->uncertain);
+		if (delivery->number)
+			route_return_frame(item->route, delivery->number, &delivery->frame,
+					   uncertain);
+		else if (delivery->output->hands_back || item->route->spool)
+			route_return(item->route, delivery->batches[i], uncertain);
 		else
-			route_settle(item->route, batch, batch->selected_count, SONDE_LOST_SHUTDOWN,
+			route_settle(item->route, delivery->batches[i],
+				     delivery->batches[i]->selected_count, SONDE_LOST_SHUTDOWN,
 				     NULL, true);
 	}
 	free(delivery);

@@ -18,7 +18,11 @@ static const char run_directory[] = "/run/sonde"; /* of root's control socket, b
 
 /* What the daemon itself makes in the state directory. */
 static const char *const own_names[] = { "lock",   "host",       "host.new",       "host.damaged",
-					 "ledger", "ledger.new", "ledger.damaged", "control.sock" };
+					 "ledger", "ledger.new", "ledger.damaged", "control.sock",
+					 "queues", "commits" };
+/* Of these, directories: what lies in them is made by the daemon alone. */
+static const char *const own_directories[] = { "queues", "commits" };
+enum { DIRECTORY_DEPTH = 2 };
 
 static bool is_own(const char *name)
 {
@@ -93,6 +97,32 @@ static void files_give(const struct privilege *privilege, int fd)
 		close(copy);
 }
 
+/* A directory of root's and all that is in it. */
+static void tree_give(const struct privilege *privilege, int directory_fd, const char *name,
+		      int depth)
+{
+	int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+	DIR *directory;
+	struct dirent *entry;
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &status) && !status.st_uid && fchown(fd, privilege->uid, privilege->gid))
+		log_write(SONDE_WARNING, NULL, "cannot give %s to the user %s: %s", name,
+			  privilege->user, strerror(errno));
+	files_give(privilege, fd);
+	directory = depth > 1 ? fdopendir(fd) : NULL;
+	while (directory && (entry = readdir(directory))) {
+		if (entry->d_name[0] != '.')
+			tree_give(privilege, dirfd(directory), entry->d_name, depth - 1);
+	}
+	if (directory)
+		closedir(directory);
+	else
+		close(fd);
+}
+
 static void directory_give(const struct privilege *privilege, const char *path)
 {
 	bool dedicated = directory_is_dedicated(path);
@@ -109,6 +139,9 @@ static void directory_give(const struct privilege *privilege, const char *path)
 	else if (!fstat(fd, &status) && status.st_uid == privilege->uid)
 		for (size_t i = 0; i < sizeof(own_names) / sizeof(*own_names); i++)
 			file_give(privilege, fd, own_names[i]);
+	if (!fstat(fd, &status) && status.st_uid == privilege->uid)
+		for (size_t i = 0; i < sizeof(own_directories) / sizeof(*own_directories); i++)
+			tree_give(privilege, fd, own_directories[i], DIRECTORY_DEPTH);
 	close(fd);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "batch.h"
+#include "commit.h"
 #include "log.h"
 #include "memory.h"
 #include "pipeline.h"
@@ -192,15 +193,24 @@ void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch
 		fan_push(&pipeline->fan, batch);
 }
 
-static void pipeline_run(void *data)
+/* Rows that lie on disk can wait for a processor that could not start; others are lost to it. */
+static bool pipeline_is_ready(const struct pipeline *pipeline)
 {
-	struct pipeline *pipeline = data;
+	for (uint32_t i = 0; pipeline->commit && i < pipeline->stage_count; i++) {
+		if (!instance_is_running(pipeline->stages[i]))
+			return false; /* its start posts the task */
+	}
+	return true;
+}
+
+static void pipeline_run(struct pipeline *pipeline)
+{
 	struct sonde_batch *batch;
 	struct route *route;
 
 	for (uint32_t i = 0; i < PIPELINE_BATCHES_PER_TURN; i++) {
 		if (__atomic_load_n(&pipeline->ended, __ATOMIC_ACQUIRE) ||
-		    fan_is_full(&pipeline->fan))
+		    !pipeline_is_ready(pipeline) || fan_is_full(&pipeline->fan))
 			return; /* `room` posts the task again */
 		batch = sources_pop(&pipeline->sources, &route);
 		if (!batch)
@@ -211,9 +221,29 @@ static void pipeline_run(void *data)
 	loop_post(pipeline->loop, &pipeline->task);
 }
 
+static void pipeline_turn(void *data)
+{
+	struct pipeline *pipeline = data;
+
+	pipeline_run(pipeline);
+	if (pipeline->commit)
+		commit_look(pipeline->commit);
+}
+
+bool pipeline_is_replaying(const struct pipeline *pipeline)
+{
+	for (uint32_t i = 0; i < pipeline->sources.count; i++) {
+		struct spool *spool = pipeline->sources.routes[i]->spool;
+
+		if (spool && spool_is_replaying(spool))
+			return true;
+	}
+	return false;
+}
+
 void pipeline_init(struct pipeline *pipeline, const struct pipeline_config *config,
 		   struct loop *loop)
 {
 	*pipeline = (struct pipeline){ .config = config, .loop = loop };
-	pipeline->task = (struct loop_task){ .run = pipeline_run, .data = pipeline };
+	pipeline->task = (struct loop_task){ .run = pipeline_turn, .data = pipeline };
 }

@@ -27,6 +27,7 @@ struct pipeline {
 	struct instance **stages;
 	uint32_t stage_count;
 	struct fan fan;
+	struct commit *commit; /* of one that takes rows from queues on disk; NULL */
 	bool ended;            /* atomic: takes no more batches */
 	struct loop_task task; /* takes batches from the sources; posted by them and by `room` */
 };
@@ -43,6 +44,9 @@ bool fan_is_full(struct fan *fan);
 /* All or nothing: in every branch, and once of the daemon's memory. */
 int fan_reserve(struct fan *fan, size_t bytes);
 void fan_unreserve(struct fan *fan, size_t bytes);
+
+/* On its loop: whether rows are still to come that it had been given when the daemon died. */
+bool pipeline_is_replaying(const struct pipeline *pipeline);
 
 /* The emit function of inputs: their owner is a fan. */
 void input_emit(struct instance *instance, struct sonde_batch *batch);

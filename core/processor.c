@@ -318,7 +318,9 @@ void processor_give_up(struct instance *instance)
 		piece_lose(&instance->kept->list, whole, SONDE_LOST_SHUTDOWN, true);
 		receipts_free(instance->kept);
 	}
-	book(&instance->account->lost[SONDE_LOST_SHUTDOWN], instance->held);
+	book(instance->account->replays ? &instance->account->reduced[SONDE_REPLAYED]
+					: &instance->account->lost[SONDE_LOST_SHUTDOWN],
+	     instance->held);
 	instance->held = (struct tally){ 0 };
 	instance->taken = (struct tally){ 0 };
 }

@@ -90,6 +90,19 @@ struct sonde_batch *queue_pop(struct queue *queue)
 	return batch;
 }
 
+struct sonde_batch *queue_pop_tail(struct queue *queue)
+{
+	struct sonde_batch *batch;
+
+	if (!queue->count)
+		return NULL;
+	batch = queue->batches[(queue->head + --queue->count) & (queue->capacity - 1)];
+	queue->bytes -= batch_bytes(batch);
+	queue->rows -= batch->selected_count;
+	queue->events -= batch->event_count;
+	return batch;
+}
+
 int queue_reserve(struct queue *queue, size_t bytes)
 {
 	if (bytes > queue->limit_bytes)

@@ -35,6 +35,9 @@ int queue_push_head(struct queue *queue, struct sonde_batch *batch);
 /* The oldest batch, whose reference is the caller's; NULL: empty. */
 struct sonde_batch *queue_pop(struct queue *queue);
 
+/* The newest one, likewise. */
+struct sonde_batch *queue_pop_tail(struct queue *queue);
+
 /* Promises room for bytes that come later. -EAGAIN: not now; -EMSGSIZE: more than the limit. */
 int queue_reserve(struct queue *queue, size_t bytes);
 /* Gives back a promise, or what of it there is. */

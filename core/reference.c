@@ -53,15 +53,9 @@ void queue_read(struct setting_reader *reader, const config_setting_t *setting, 
 		const struct sonde_option *options, struct queue_config *queue)
 {
 	struct setting_table tables[] = { { options, queue }, { NULL, NULL } };
-	const config_setting_t *disk;
 
-	if (!setting_is_group(reader, setting, path))
-		return;
-	settings_read(reader, setting, path, tables, NULL);
-	disk = config_setting_get_member(setting, "disk");
-	if (queue->disk_bytes && disk)
-		problems_add(reader->problems, PROBLEM_ERROR, setting_place(disk),
-			     "%s.disk: queues on disk are not available in this version", path);
+	if (setting_is_group(reader, setting, path))
+		settings_read(reader, setting, path, tables, NULL);
 }
 
 /* " (did you mean …)", or all that would fit where there are few. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "frame.h"
 #include "memory.h"
 #include "route.h"
 
@@ -31,6 +32,34 @@ void route_init(struct route *route, const char *from, const char *to,
 	relief_add(&route->relief);
 }
 
+int route_open_disk(struct route *route, const struct spool_settings *settings, char *error,
+		    size_t error_size)
+{
+	int result = spool_open(route, settings, error, error_size);
+
+	if (!result)
+		route_keep(route);
+	return result;
+}
+
+/* Locked. */
+static void route_install_disk(struct route *route, const struct route_plan *plan)
+{
+	struct spool *spool = route->spool;
+
+	spool->commits = plan->to_pipeline;
+	spool->takes_frames = plan->takes_frames;
+	spool->takes_origins = plan->from_input;
+	spool->resource = plan->resource;
+	spool->settled_task = plan->settled;
+	spool->appended_task = plan->appended;
+	if (plan->appended && !spool->is_committed)
+		spool->sendable = journal_last(spool->journal);
+	else if (!plan->appended)
+		spool->sendable = UINT64_MAX;
+	spool->is_committed = plan->appended != NULL;
+}
+
 void route_install(struct route *route, const struct route_plan *plan)
 {
 	bool arrived, room;
@@ -48,7 +77,10 @@ void route_install(struct route *route, const struct route_plan *plan)
 	route->room = plan->room;
 	route->receiver_loop = plan->receiver_loop;
 	route->arrived = plan->arrived;
-	arrived = route->queue.count > 0;
+	route->is_beside_disk = plan->is_beside_disk;
+	if (route->spool)
+		route_install_disk(route, plan);
+	arrived = route->queue.count > 0 || route->spool;
 	room = route->wants_room;
 	route->wants_room = false;
 	pthread_mutex_unlock(&route->mutex);
@@ -72,6 +104,8 @@ void route_retire(struct route *route)
 	census_leave(&route->census);
 	relief_remove(&route->relief);
 	route_forget_sender(route);
+	if (route->spool)
+		spool_retire(route->spool);
 }
 
 /* Whoever waits for these rows hears that they are gone. */
@@ -120,9 +154,16 @@ void route_drop(struct route *route)
 {
 	struct sonde_batch *batch;
 
+	route_keep(route);
+	if (route->spool)
+		return;
 	pthread_mutex_lock(&route->mutex);
 	while ((batch = queue_pop(&route->queue))) {
-		route_lose(route, batch, SONDE_LOST_SHUTDOWN);
+		if (route->account->replays)
+			tally_add(&route->account->reduced[SONDE_REPLAYED], batch->selected_count,
+				  batch->event_count);
+		else
+			route_lose(route, batch, SONDE_LOST_SHUTDOWN);
 		lost_batch_release(batch, SONDE_LOST_SHUTDOWN);
 	}
 	pthread_mutex_unlock(&route->mutex);
@@ -133,6 +174,7 @@ void route_clear(struct route *route)
 	route_retire(route);
 	route_drop(route);
 	queue_clear(&route->queue);
+	spool_close(route->spool);
 	pthread_mutex_destroy(&route->mutex);
 }
 
@@ -184,12 +226,51 @@ static int route_enqueue(struct route *route, struct sonde_batch *batch, bool is
 	return queue_push(&route->queue, batch);
 }
 
+/* The same rows, for which nobody waits: written and read again. NULL: no memory. */
+static struct sonde_batch *unawaited(struct sonde_batch *batch)
+{
+	struct sonde_frame frame = { .size = sizeof(frame), .kind = SONDE_FRAME_ROWS, .level = -1 };
+	struct sonde_batch *copy = NULL;
+
+	if (frame_write(&batch, 1, &frame) || frame_read(&frame, &copy, 1))
+		return NULL;
+	batch_finish(copy);
+	return copy;
+}
+
+/* Whoever waits for the batch hears of it from the routes on disk beside this one. */
+static void route_push_beside(struct route *route, struct sonde_batch *batch)
+{
+	struct sonde_batch *copy = unawaited(batch);
+
+	if (copy) {
+		batch_release(batch);
+		route_push(route, copy);
+		return;
+	}
+	memory_count_shed(batch->selected_count);
+	pthread_mutex_lock(&route->mutex);
+	queue_unreserve(&route->queue, batch_bytes(batch));
+	tally_add(&route->account->in, batch->selected_count, batch->event_count);
+	route_lose(route, batch, SONDE_LOST_MEMORY);
+	pthread_mutex_unlock(&route->mutex);
+	batch_release(batch);
+}
+
 void route_push(struct route *route, struct sonde_batch *batch)
 {
 	size_t promised_bytes = batch_bytes(batch);
 	bool is_short = relief_is_due() && relief_run(), arrived = false;
 	int result;
 
+	if (route->spool) {
+		spool_push(route->spool, batch);
+		return;
+	}
+	if (route->is_beside_disk && batch_is_awaited(batch)) {
+		route_push_beside(route, batch);
+		return;
+	}
 	batch = compacted(batch);
 	pthread_mutex_lock(&route->mutex);
 	queue_unreserve(&route->queue, promised_bytes);
@@ -252,12 +333,22 @@ void route_refuse(struct route *route, struct sonde_batch *batch)
 	lost_batch_release(batch_hold(batch), SONDE_LOST_MEMORY);
 }
 
+void route_refuse_frame(struct route *route, const struct sonde_frame *frame)
+{
+	pthread_mutex_lock(&route->mutex);
+	tally_add(&route->account->in, frame->rows, frame->events);
+	tally_add(&route->account->lost[SONDE_LOST_QUEUE_FULL], frame->rows, frame->events);
+	pthread_mutex_unlock(&route->mutex);
+}
+
 bool route_is_full(struct route *route)
 {
 	bool is_short, full;
 
 	if (route->when_full != WHEN_FULL_WAIT)
 		return false;
+	if (route->spool)
+		return spool_is_full(route->spool);
 	is_short = relief_is_due() && relief_run();
 	pthread_mutex_lock(&route->mutex);
 	full = route->queue.bytes >= route->queue.limit_bytes || (is_short && route->queue.count);
@@ -282,6 +373,8 @@ int route_reserve(struct route *route, size_t bytes)
 {
 	int result;
 
+	if (route->spool)
+		return spool_reserve(route->spool, bytes);
 	pthread_mutex_lock(&route->mutex);
 	result = queue_reserve(&route->queue, bytes);
 	if (result == -EAGAIN)
@@ -292,6 +385,10 @@ int route_reserve(struct route *route, size_t bytes)
 
 void route_unreserve(struct route *route, size_t bytes)
 {
+	if (route->spool) {
+		spool_unreserve(route->spool, bytes);
+		return;
+	}
 	pthread_mutex_lock(&route->mutex);
 	queue_unreserve(&route->queue, bytes);
 	route_give_room(route);
@@ -318,7 +415,7 @@ static size_t route_shed_bytes(void *data)
 	size_t bytes;
 
 	pthread_mutex_lock(&route->mutex);
-	bytes = route->when_full == WHEN_FULL_DROP_OLDEST ? route->queue.bytes : 0;
+	bytes = route->when_full == WHEN_FULL_DROP_OLDEST || route->spool ? route->queue.bytes : 0;
 	pthread_mutex_unlock(&route->mutex);
 	return bytes;
 }
@@ -326,10 +423,13 @@ static size_t route_shed_bytes(void *data)
 static void route_shed(void *data)
 {
 	struct route *route = data;
-	struct sonde_batch *oldest;
+	struct sonde_batch *oldest = NULL;
 
 	pthread_mutex_lock(&route->mutex);
-	oldest = queue_pop(&route->queue);
+	if (route->spool)
+		spool_forget(route->spool); /* it is on disk */
+	else
+		oldest = queue_pop(&route->queue);
 	if (oldest) {
 		memory_count_shed(oldest->selected_count);
 		route_lose(route, oldest, SONDE_LOST_MEMORY);
@@ -354,6 +454,8 @@ struct sonde_batch *route_pop(struct route *route)
 {
 	struct sonde_batch *batch;
 
+	if (route->spool)
+		return spool_pop(route->spool);
 	pthread_mutex_lock(&route->mutex);
 	batch = queue_pop(&route->queue);
 	if (batch) {
@@ -365,23 +467,33 @@ struct sonde_batch *route_pop(struct route *route)
 	return batch;
 }
 
+/* Locked: what became of rows that were popped. */
+static void route_book(struct route *route, struct tally rows, uint64_t lost_rows,
+		       enum sonde_loss loss, bool uncertain)
+{
+	uint64_t lost_events =
+		rows.rows ? (uint64_t)((unsigned __int128)rows.events * lost_rows / rows.rows) : 0;
+
+	route->held.rows -= rows.rows;
+	route->held.events -= rows.events;
+	tally_add(&route->account->out, rows.rows - lost_rows, rows.events - lost_events);
+	if (uncertain)
+		tally_add(&route->account->repeated, rows.rows, rows.events);
+	if (lost_rows)
+		tally_add(&route->account->lost[loss], lost_rows, lost_events);
+}
+
 void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_rows,
 		  enum sonde_loss loss, const char *reason, bool uncertain)
 {
-	uint64_t rows = batch->selected_count, events = batch->event_count;
-	uint64_t lost_events;
+	uint64_t rows = batch->selected_count;
 
 	if (lost_rows > rows)
 		lost_rows = rows;
-	lost_events = rows ? (uint64_t)((unsigned __int128)events * lost_rows / rows) : 0;
 	pthread_mutex_lock(&route->mutex);
-	route->held.rows -= rows;
-	route->held.events -= events;
-	tally_add(&route->account->out, rows - lost_rows, events - lost_events);
-	if (uncertain)
-		tally_add(&route->account->repeated, rows, events);
-	if (lost_rows)
-		tally_add(&route->account->lost[loss], lost_rows, lost_events);
+	route_book(route, (struct tally){ rows, batch->event_count }, lost_rows, loss, uncertain);
+	if (route->spool)
+		spool_done(route->spool, batch, 0);
 	pthread_mutex_unlock(&route->mutex);
 	if (route->final) {
 		const struct receipts *receipts = batch_receipts(batch);
@@ -395,23 +507,73 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 	batch_release(batch);
 }
 
+bool route_gives_frames(const struct route *route)
+{
+	return route->spool && route->spool->takes_frames;
+}
+
+uint64_t route_take(struct route *route, struct sonde_frame *ret_frame)
+{
+	return spool_take(route->spool, ret_frame);
+}
+
+void route_settle_frame(struct route *route, uint64_t number, const struct sonde_frame *frame,
+			uint64_t lost_rows, enum sonde_loss loss, bool uncertain)
+{
+	pthread_mutex_lock(&route->mutex);
+	route_book(route, (struct tally){ frame->rows, frame->events },
+		   lost_rows < frame->rows ? lost_rows : frame->rows, loss, uncertain);
+	spool_done(route->spool, NULL, number);
+	pthread_mutex_unlock(&route->mutex);
+}
+
+/* Locked: rows that were popped and are queued again. */
+static void route_unbook(struct route *route, struct tally rows, bool uncertain)
+{
+	route->held.rows -= rows.rows;
+	route->held.events -= rows.events;
+	if (uncertain)
+		tally_add(&route->account->repeated, rows.rows, rows.events);
+}
+
 void route_return(struct route *route, struct sonde_batch *batch, bool uncertain)
 {
-	int result;
+	struct sonde_batch *done = NULL;
+	int result = 0;
 
 	pthread_mutex_lock(&route->mutex);
-	route->held.rows -= batch->selected_count;
-	route->held.events -= batch->event_count;
-	if (uncertain)
-		tally_add(&route->account->repeated, batch->selected_count, batch->event_count);
-	result = queue_push_head(&route->queue, batch);
+	route_unbook(route, (struct tally){ batch->selected_count, batch->event_count }, uncertain);
+	if (route->spool) {
+		spool_returned(route->spool, batch, 0);
+		done = batch;
+	} else {
+		result = queue_push_head(&route->queue, batch);
+	}
 	if (result) {
 		route_lose(route, batch, SONDE_LOST_MEMORY);
 		lost_batch_release(batch, SONDE_LOST_MEMORY);
 	}
 	pthread_mutex_unlock(&route->mutex);
+	batch_release(done);
 	if (!result && route->receiver_loop)
 		loop_post(route->receiver_loop, route->arrived);
+}
+
+void route_return_frame(struct route *route, uint64_t number, const struct sonde_frame *frame,
+			bool uncertain)
+{
+	pthread_mutex_lock(&route->mutex);
+	route_unbook(route, (struct tally){ frame->rows, frame->events }, uncertain);
+	spool_returned(route->spool, NULL, number);
+	pthread_mutex_unlock(&route->mutex);
+	if (route->receiver_loop)
+		loop_post(route->receiver_loop, route->arrived);
+}
+
+void route_keep(struct route *route)
+{
+	if (route->spool)
+		account_keep(route->account, spool_kept(route->spool));
 }
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot)
@@ -427,6 +589,11 @@ void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot)
 		.high_bytes = route->high_bytes,
 		.batch_count = route->queue.count,
 	};
+	if (route->spool) {
+		ret_snapshot->queued = route->spool->unread;
+		ret_snapshot->disk_bytes = spool_bytes(route->spool);
+		ret_snapshot->disk_limit_bytes = route->spool->limit_bytes;
+	}
 	for (uint32_t i = 0; i < SONDE_REDUCTION_COUNT; i++)
 		ret_snapshot->reduced[i] = tally_read(&route->account->reduced[i]);
 	for (uint32_t i = 0; i < SONDE_LOSS_COUNT; i++)
@@ -439,7 +606,8 @@ bool route_is_idle(struct route *route)
 	bool idle;
 
 	pthread_mutex_lock(&route->mutex);
-	idle = !route->queue.count && !route->held.rows;
+	idle = !route->queue.count && !route->held.rows &&
+	       !(route->spool && route->spool->unread.rows);
 	pthread_mutex_unlock(&route->mutex);
 	return idle;
 }

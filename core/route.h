@@ -15,6 +15,7 @@
 #include "loop.h"
 #include "queue.h"
 #include "relief.h"
+#include "spool.h"
 
 /* Whose rows a route takes to whom. */
 struct route_plan {
@@ -24,6 +25,13 @@ struct route_plan {
 	bool final, from_input;
 	struct loop *sender_loop, *receiver_loop;
 	struct loop_task *room, *arrived;
+	bool to_pipeline;
+	struct loop_task
+		*appended;   /* of a sender that commits what it appends; NULL: it does not */
+	bool is_beside_disk; /* such a sender, and this route is in memory while others are not */
+	bool takes_frames;   /* its receiver wants what lies on disk as it is */
+	struct loop_task *settled;       /* of a pipeline that reads from disk: to be told */
+	const struct resource *resource; /* of an input that sends there */
 };
 
 struct route {
@@ -34,15 +42,17 @@ struct route {
 	struct tally held; /* popped and not settled */
 	struct account *account;
 	enum when_full when_full;
-	bool final;               /* ends at an output: settling tells the receipts */
-	bool from_input;          /* the sender asks for room before it sends */
-	bool wants_room;          /* the sender stopped and waits */
+	bool final;          /* ends at an output: settling tells the receipts */
+	bool from_input;     /* the sender asks for room before it sends */
+	bool is_beside_disk; /* its sender is done with rows once others of its routes have them */
+	bool wants_room;     /* the sender stopped and waits */
 	struct loop *sender_loop; /* runs `room` when there is room again; may be NULL */
 	struct loop_task *room;
 	struct loop *receiver_loop; /* runs `arrived` when it was empty */
 	struct loop_task *arrived;
 	uint64_t high_bytes;        /* most that was ever queued, for status */
 	struct relief relief;       /* lets go of rows when the daemon is short of memory */
+	struct spool *spool;        /* what of it lies on disk; NULL: it is in memory only */
 	struct census_entry census; /* once it has its ends */
 };
 
@@ -51,6 +61,7 @@ struct route_snapshot {
 	struct tally in, out, queued, held;
 	struct tally reduced[SONDE_REDUCTION_COUNT], lost[SONDE_LOSS_COUNT];
 	uint64_t bytes, limit_bytes, high_bytes;
+	uint64_t disk_bytes, disk_limit_bytes;
 	uint32_t batch_count;
 };
 
@@ -58,6 +69,10 @@ void route_init(struct route *route, const char *from, const char *to,
 		const struct queue_config *config, struct account *account);
 /* Gives a route its ends, or others; what is queued stays, and who must know of it is told. */
 void route_install(struct route *route, const struct route_plan *plan);
+
+/* Lets a route that is not installed keep its rows on disk. As spool_open(). */
+int route_open_disk(struct route *route, const struct spool_settings *settings, char *error,
+		    size_t error_size);
 
 /* Nobody sends there any more, nor is told that there is room. */
 void route_forget_sender(struct route *route);
@@ -80,6 +95,9 @@ void route_filter(struct route *route, struct sonde_batch *batch, struct sonde_b
 /* Books all of it as lost, since there is no memory to look at it. Takes over no reference. */
 void route_refuse(struct route *route, struct sonde_batch *batch);
 
+/* The same of a frame that could not be taken. */
+void route_refuse_frame(struct route *route, const struct sonde_frame *frame);
+
 /* Whether a sender that waits must stop; if so, `room` will run. Always false for routes that drop.
  */
 bool route_is_full(struct route *route);
@@ -94,16 +112,31 @@ bool route_take_back(struct route *route, size_t bytes);
 /* The oldest batch, held until it is settled; NULL: empty. */
 struct sonde_batch *route_pop(struct route *route);
 
+/* Whether its rows are to be taken as frames. */
+bool route_gives_frames(const struct route *route);
+
+/* The same of a route on disk whose receiver takes frames: the frame of a record, whose number is
+ * returned; 0: empty. */
+uint64_t route_take(struct route *route, struct sonde_frame *ret_frame);
+
 /* What became of a popped batch: rows that were handed over; lost rows with the reason. Together
  * they are the batch's selected rows, and the reference goes. `reason` is a constant text. */
 void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_rows,
 		  enum sonde_loss loss, const char *reason, bool uncertain);
 
+void route_settle_frame(struct route *route, uint64_t number, const struct sonde_frame *frame,
+			uint64_t lost_rows, enum sonde_loss loss, bool uncertain);
+
 /* Takes a popped batch back to the head, for another receiver; uncertain: rows may have been handed
  * over. */
 void route_return(struct route *route, struct sonde_batch *batch, bool uncertain);
+void route_return_frame(struct route *route, uint64_t number, const struct sonde_frame *frame,
+			bool uncertain);
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot);
 bool route_is_idle(struct route *route); /* nothing queued, nothing held */
+
+/* Before the process ends: what lies on disk is not lost. */
+void route_keep(struct route *route);
 
 #endif

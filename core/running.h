@@ -6,6 +6,7 @@
 #include "control.h"
 #include "graph.h"
 #include "knob.h"
+#include "pressure.h"
 #include "privilege.h"
 #include "state.h"
 #include "taps.h"
@@ -19,6 +20,7 @@ struct daemon {
 	struct graph *graph;
 	struct watch *watch;
 	struct knobs *knobs;
+	struct pressure *pressure;
 	struct control *control;
 	struct taps *taps; /* NULL: none was asked for yet */
 	struct loop_fd *signals;
@@ -26,6 +28,7 @@ struct daemon {
 	struct loop_timer leaving; /* while something leaves */
 	int64_t reloaded_ns;       /* monotonic */
 	struct loop_task ready;    /* every start() has returned */
+	struct loop_task ending;   /* an input has come to its end */
 	struct privilege privilege;
 	struct loop_timer drop; /* of privileges, where some start() does not return */
 	int signal_fd;

@@ -152,13 +152,18 @@ const struct sonde_option route_options[] = {
 		  .type = SONDE_SIZE,                                                              \
 		  SONDE_MEMBER(struct queue_config, disk_bytes),                                   \
 		  .value = "0B",                                                                   \
-		  .help = "bytes of a queue on disk; not in this version" },                       \
+		  .help = "bytes of a queue on disk, which outlives the daemon; 0B: none" },       \
 		{ .name = "when_full",                                                             \
 		  .type = SONDE_CHOICE,                                                            \
 		  SONDE_MEMBER(struct queue_config, when_full),                                    \
 		  .value = when_full_,                                                             \
 		  .choices = when_full_names,                                                      \
 		  .help = "what gives way when the queue is full" },                               \
+		{ .name = "turn_down",                                                             \
+		  .type = SONDE_BOOL,                                                              \
+		  SONDE_MEMBER(struct queue_config, turn_down),                                    \
+		  .value = "true",                                                                 \
+		  .help = "while it is full, inputs that can be are turned down" },                \
 	{                                                                                          \
 		0                                                                                  \
 	}

@@ -160,7 +160,7 @@ static void instance_show(struct show *show, const struct instance_config *insta
 static bool queue_is_equal(const struct queue_config *left, const struct queue_config *right)
 {
 	return left->memory_bytes == right->memory_bytes && left->disk_bytes == right->disk_bytes &&
-	       left->when_full == right->when_full;
+	       left->when_full == right->when_full && left->turn_down == right->turn_down;
 }
 
 /* Whether a name says all: no route, or one as its output has it. A source always says all of it.

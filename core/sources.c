@@ -31,11 +31,27 @@ void sources_clear(struct sources *sources)
 	*sources = (struct sources){ 0 };
 }
 
+uint64_t sources_take(struct sources *sources, struct sonde_frame *ret_frame,
+		      struct route **ret_route)
+{
+	for (uint32_t i = 0; i < sources->count; i++) {
+		struct route *route = sources->routes[sources->next];
+		uint64_t number = route_gives_frames(route) ? route_take(route, ret_frame) : 0;
+
+		sources->next = sources->next + 1 < sources->count ? sources->next + 1 : 0;
+		if (number) {
+			*ret_route = route;
+			return number;
+		}
+	}
+	return 0;
+}
+
 struct sonde_batch *sources_pop(struct sources *sources, struct route **ret_route)
 {
 	for (uint32_t i = 0; i < sources->count; i++) {
 		struct route *route = sources->routes[sources->next];
-		struct sonde_batch *batch = route_pop(route);
+		struct sonde_batch *batch = route_gives_frames(route) ? NULL : route_pop(route);
 
 		sources->next = sources->next + 1 < sources->count ? sources->next + 1 : 0;
 		if (batch) {

@@ -20,4 +20,8 @@ void sources_clear(struct sources *sources);
  * empty. */
 struct sonde_batch *sources_pop(struct sources *sources, struct route **ret_route);
 
+/* The same of routes whose receiver takes frames: the number of the record; 0: all are empty. */
+uint64_t sources_take(struct sources *sources, struct sonde_frame *ret_frame,
+		      struct route **ret_route);
+
 #endif

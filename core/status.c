@@ -156,6 +156,8 @@ static void gather_route(struct status *status, struct route *route, bool leavin
 	account->bytes = snapshot.bytes;
 	account->limit_bytes = snapshot.limit_bytes;
 	account->high_bytes = snapshot.high_bytes;
+	account->disk_bytes = snapshot.disk_bytes;
+	account->disk_limit_bytes = snapshot.disk_limit_bytes;
 }
 
 /* What came in and is nowhere in the numbers must be queued or held. The kernel's rows travel in

@@ -10,6 +10,7 @@
 #include "knob.h"
 #include "log.h"
 #include "memory.h"
+#include "pressure.h"
 #include "privilege.h"
 #include "report.h"
 #include "watch.h"
@@ -20,6 +21,7 @@ struct status_sources {
 	struct ledger *ledger;
 	const struct watch *watch;
 	const struct knobs *knobs;
+	const struct pressure *pressure; /* NULL: nothing is turned down */
 	const char *state_path, *host_id;
 	const struct privilege *privilege; /* NULL: not told */
 	int64_t started_ns;                /* monotonic */
@@ -51,6 +53,7 @@ struct status_account {
 	bool closes;
 	bool leaving; /* of a route: as of an instance */
 	uint64_t bytes, limit_bytes, high_bytes;
+	uint64_t disk_bytes, disk_limit_bytes; /* of its queue on disk; 0: there is none */
 	struct watch_rate rate;
 };
 

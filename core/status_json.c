@@ -6,6 +6,7 @@
 
 #include <json.h>
 #include "capability.h"
+#include "clock.h"
 #include "push.h"
 #include "status.h"
 
@@ -80,6 +81,8 @@ static void put_account(struct json *json, const struct status_account *at)
 		put_unsigned(json, "queue_bytes", at->bytes);
 		put_unsigned(json, "queue_limit_bytes", at->limit_bytes);
 		put_unsigned(json, "queue_high_bytes", at->high_bytes);
+		put_unsigned(json, "queue_disk_bytes", at->disk_bytes);
+		put_unsigned(json, "queue_disk_limit_bytes", at->disk_limit_bytes);
 	}
 	json_close_object(json);
 }
@@ -291,6 +294,27 @@ static void put_log(struct json *json, const struct log_counts *log)
 	json_close_object(json);
 }
 
+/* Inputs that full queues have turned down. */
+static void put_pressure(struct json *json, const struct pressure *pressure)
+{
+	struct pressure_input input;
+
+	json_key(json, "turned_down");
+	json_open_array(json);
+	for (uint32_t i = 0; pressure && pressure_input(pressure, i, &input); i++) {
+		json_open_object(json);
+		put_text(json, "input", input.name);
+		put_text(json, "knob", input.knob);
+		put_unsigned(json, "to_one_in", input.one_in);
+		put_text(json, "from", input.from);
+		put_text(json, "to", input.to);
+		put_double(json, "queue_share", input.share);
+		put_double(json, "for_s", (double)(clock_monotonic_ns() - input.since_ns) / 1e9);
+		json_close_object(json);
+	}
+	json_close_array(json);
+}
+
 int status_print_json(const struct status *status, FILE *file)
 {
 	struct json json = { 0 };
@@ -314,6 +338,7 @@ int status_print_json(const struct status *status, FILE *file)
 	put_memory(&json, status);
 	put_descriptors(&json, &status->descriptors);
 	put_log(&json, &status->log);
+	put_pressure(&json, status->sources->pressure);
 	json_key(&json, "ledger_closes");
 	json_boolean(&json, status->closes);
 	json_key(&json, "instances");

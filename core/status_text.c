@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "capability.h"
+#include "clock.h"
 #include "quantity.h"
 #include "push.h"
 #include "status.h"
@@ -253,13 +254,36 @@ static void print_queues(const struct status *status, struct printer *p)
 		const struct status_account *at = &status->accounts[i];
 		char used[16], limit[16], high[16];
 
-		if (!at->known || at->account->kind != ACCOUNT_ROUTE ||
-		    at->high_bytes * 10 < at->limit_bytes)
+		if (!at->known || at->account->kind != ACCOUNT_ROUTE)
+			continue;
+		if (at->disk_limit_bytes)
+			fprintf(p->file, "queue %s: %s of %s on disk\n", at->numbers.name,
+				short_bytes(at->disk_bytes, used),
+				short_bytes(at->disk_limit_bytes, limit));
+		if (at->high_bytes * 10 < at->limit_bytes)
 			continue;
 		fprintf(p->file, "queue %s: %s of %s, %s at most so far\n", at->numbers.name,
 			short_bytes(at->bytes, used), short_bytes(at->limit_bytes, limit),
 			short_bytes(at->high_bytes, high));
 	}
+}
+
+/* What full queues have done to inputs. */
+static void print_pressure(const struct status *status, struct printer *p)
+{
+	struct pressure_input input;
+	char since[32];
+
+	for (uint32_t i = 0;
+	     status->sources->pressure && pressure_input(status->sources->pressure, i, &input); i++)
+		fprintf(p->file,
+			"%sturned down: %s to one row in %u, for %s%s: queue %s > %s is %.0f %% "
+			"full\n",
+			p->yellow, input.name, input.one_in,
+			duration_print((clock_monotonic_ns() - input.since_ns) / NS_PER_SECOND *
+					       NS_PER_SECOND,
+				       since),
+			p->plain, input.from, input.to, 100 * (input.share < 1 ? input.share : 1));
 }
 
 /* What a reload took out and what could not leave yet. */
@@ -392,6 +416,7 @@ void status_print_text(const struct status *status, FILE *file, uint32_t width, 
 	print_ledger(status, &p);
 	print_reasons(status, &p);
 	print_queues(status, &p);
+	print_pressure(status, &p);
 	print_leaving(status, &p);
 	for (uint32_t i = 0; i < status->instance_count; i++)
 		print_report(&status->instances[i], &p);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph_disk.h"
 #include "graph_end.h"
 #include "succession.h"
 
@@ -61,14 +62,14 @@ void graph_install(struct graph *graph)
 		if (!graph->pipelines[i].adopted)
 			pipeline_install_fans(&graph->pipelines[i]);
 	}
+	for (uint32_t i = 0; !graph->former && i < graph->config->pipeline_count; i++)
+		pipeline_install_sources(&graph->pipelines[i]);
+	if (!graph->former)
+		graph_start_commits(graph);
 	for (uint32_t i = 0; i < graph->route_count; i++) {
 		if (!graph->routes[i].adopted)
 			route_install(graph->routes[i].route, &graph->routes[i].plan);
 	}
-	if (graph->former)
-		return;
-	for (uint32_t i = 0; i < graph->config->pipeline_count; i++)
-		pipeline_install_sources(&graph->pipelines[i]);
 }
 
 /* What a plan had to leave as it was while the former graph ran. */
@@ -83,6 +84,7 @@ static void graph_install_rest(struct graph *graph)
 			pipeline_install_fans(&graph->pipelines[i]);
 		pipeline_install_sources(&graph->pipelines[i]);
 	}
+	graph_start_commits(graph);
 	for (uint32_t i = 0; i < graph->route_count; i++)
 		route_install(graph->routes[i].route, &graph->routes[i].plan);
 	for (uint32_t i = 0; i < graph->inherited_count; i++)
@@ -186,6 +188,7 @@ static void sources_leave(struct sources *sources, const struct graph *graph)
  * taken hands back what it has no answer for. */
 static void former_let_go(struct graph *former, struct graph *graph)
 {
+	graph_end_commits(former);
 	for (uint32_t i = 0; i < former->config->pipeline_count; i++) {
 		for (uint32_t r = 0; r < former->pipelines[i].count; r++)
 			sources_leave(&former->pipelines[i].replicas[r].sources, graph);

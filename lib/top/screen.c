@@ -241,8 +241,8 @@ static void draw_help(int height, int width)
 		"q, Ctrl-C       quit",
 		"",
 		"A second is the time between two looks. WAITING is rows in queues and in",
-		"hands, LAG how long they take at the speed at which they go. A program's",
-		"A RUN and CPU come from the kernel's statistics, on while page 4 is shown.",
+		"hands, LAG how long they take at the speed at which they go. What a program",
+		"costs is of the kernel's own statistics, which are on while page 4 is shown.",
 	};
 	int count = sizeof(lines) / sizeof(*lines);
 

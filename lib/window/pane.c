@@ -19,68 +19,63 @@ void windows_tell_time(struct windows *windows)
 	windows->last_now_ns = now;
 }
 
-static bool is_closed(const struct windows *windows, int64_t start_ns)
+/* The begin of the first window that is open, from `begin` on, of those that a slide is part of. */
+static int64_t next_open(const struct windows *windows, int64_t begin, int64_t start_ns)
 {
-	if (start_ns + windows->settings.width_ns <= windows->floor_ns)
-		return true;
-	for (uint32_t i = 0; i < windows->closed_count; i++) {
-		if (windows->closed_ns[i] == start_ns)
-			return true;
-	}
-	return false;
-}
-
-/* The begin of the first window that is open of those that a slide is part of; beyond start_ns: all
- * are closed. */
-static int64_t first_open(const struct windows *windows, int64_t start_ns)
-{
-	int64_t slide = windows->settings.slide_ns;
-	int64_t begin = start_ns - windows->settings.width_ns + slide;
-	int64_t after = windows->floor_ns - windows->settings.width_ns + 1;
+	int64_t slide = windows->settings.slide_ns, width = windows->settings.width_ns;
+	int64_t after = windows->done.floor_ns - width + 1;
 
 	if (begin < after)
 		begin = floor_to(after + slide - 1, slide);
-	while (begin <= start_ns && is_closed(windows, begin))
+	while (begin < start_ns && closed_has(&windows->done, begin + width))
 		begin += slide;
-	return begin;
+	return begin < start_ns ? begin : start_ns;
 }
 
+/* Those before it are closed too, or no row that comes now is part of them: who waits for a row
+ * hears of it with its last window. */
 bool pane_is_late(const struct windows *windows, int64_t start_ns)
 {
-	return first_open(windows, start_ns) > start_ns;
+	return closed_has(&windows->done, start_ns + windows->settings.width_ns);
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
-static struct pane *pane_find(const struct windows *windows, int64_t start_ns, uint32_t *ret_place)
+static bool is_before(const struct pane *pane, int64_t start_ns, bool late)
+{
+	return pane->start_ns < start_ns || (pane->start_ns == start_ns && pane->late && !late);
+}
+
+static struct pane *pane_find(const struct windows *windows, int64_t start_ns, bool late,
+			      uint32_t *ret_place)
 {
 	uint32_t low = 0, high = windows->pane_count;
+	struct pane *pane;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (windows->panes[middle]->start_ns < start_ns)
+		if (is_before(windows->panes[middle], start_ns, late))
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	*ret_place = low;
-	if (low < windows->pane_count && windows->panes[low]->start_ns == start_ns)
-		return windows->panes[low];
-	return NULL;
+	pane = low < windows->pane_count ? windows->panes[low] : NULL;
+	return pane && pane->start_ns == start_ns && pane->late == late ? pane : NULL;
 }
 
-struct pane *pane_at(const struct windows *windows, int64_t start_ns)
+struct pane *pane_at(const struct windows *windows, int64_t start_ns, bool late)
 {
 	uint32_t place;
 
-	return pane_find(windows, start_ns, &place);
+	return pane_find(windows, start_ns, late, &place);
 }
 
-struct pane *pane_open(struct windows *windows, int64_t start_ns)
+struct pane *pane_open(struct windows *windows, int64_t start_ns, bool late)
 {
 	uint32_t place, capacity = windows->pane_capacity ? 2 * windows->pane_capacity : 8;
-	struct pane *pane = pane_find(windows, start_ns, &place), **panes;
+	struct pane *pane = pane_find(windows, start_ns, late, &place), **panes;
 
 	if (pane)
 		return pane;
@@ -96,10 +91,12 @@ struct pane *pane_open(struct windows *windows, int64_t start_ns)
 		return NULL;
 	pane->start_ns = start_ns;
 	pane->opened_ns = windows->elapsed_ns;
-	pane->next_ns = first_open(windows, start_ns);
-	pane->late = pane->next_ns > start_ns;
-	if (pane->late)
-		pane->next_ns = start_ns;
+	pane->late = late;
+	pane->next_ns =
+		late ? start_ns
+		     : next_open(windows,
+				 start_ns - windows->settings.width_ns + windows->settings.slide_ns,
+				 start_ns);
 	memmove(windows->panes + place + 1, windows->panes + place,
 		(windows->pane_count - place) * sizeof(struct pane *));
 	windows->panes[place] = pane;
@@ -157,7 +154,9 @@ static bool is_due(const struct windows *windows, const struct pane *pane, int64
 	int64_t end = pane->next_ns + settings->width_ns, open;
 
 	if (pane->late)
-		return by_clock && is_due_late(windows, pane);
+		return windows->remembers || (by_clock && is_due_late(windows, pane));
+	if (windows->catches_up)
+		return false;
 	if (passed_ns >= end && passed_ns - end >= settings->lateness_ns)
 		return true;
 	if (!by_clock)
@@ -199,9 +198,13 @@ static bool is_member(const struct closing *closing, const struct pane *pane)
 /* The pane whose last window this is; NULL: it has no rows. */
 static struct pane *leaving_pane(const struct windows *windows, const struct closing *closing)
 {
-	struct pane *first = windows->panes[closing->first];
+	for (uint32_t i = closing->first; i < closing->first + closing->count; i++) {
+		struct pane *pane = windows->panes[i];
 
-	return first->start_ns == closing->start_ns && is_member(closing, first) ? first : NULL;
+		if (pane->start_ns == closing->start_ns && is_member(closing, pane))
+			return pane;
+	}
+	return NULL;
 }
 
 static struct table *table_at(const struct windows *windows, const struct closing *closing,
@@ -311,39 +314,28 @@ static int batches_give(struct windows *windows, const struct closing *closing,
 	return result;
 }
 
-/* Windows behind the floor need no mention. */
-static void closed_note(struct windows *windows, int64_t start_ns)
-{
-	int64_t *place;
-
-	if (start_ns + windows->settings.width_ns <= windows->floor_ns)
-		return;
-	if (windows->closed_count < CLOSED_LIMIT) {
-		place = &windows->closed_ns[windows->closed_count++];
-	} else {
-		place = &windows->closed_ns[windows->next_closed];
-		windows->next_closed = (windows->next_closed + 1) % CLOSED_LIMIT;
-	}
-	*place = start_ns;
-}
-
 static void panes_step(struct windows *windows, const struct closing *closing)
 {
 	struct pane *leaving = leaving_pane(windows, closing);
+	uint32_t left = UINT32_MAX;
 
 	if (closing->late) {
 		pane_release(windows, closing->first);
 		return;
 	}
-	for (uint32_t i = 0; i < closing->count; i++) {
-		struct pane *pane = windows->panes[closing->first + i];
+	closed_note(&windows->done, closing->end_ns);
+	for (uint32_t i = closing->first; i < closing->first + closing->count; i++) {
+		struct pane *pane = windows->panes[i];
 
-		if (!pane->late)
-			pane->next_ns = closing->start_ns + windows->settings.slide_ns;
+		if (pane == leaving)
+			left = i;
+		else if (!pane->late)
+			pane->next_ns =
+				next_open(windows, closing->start_ns + windows->settings.slide_ns,
+					  pane->start_ns);
 	}
-	closed_note(windows, closing->start_ns);
 	if (leaving)
-		pane_release(windows, closing->first);
+		pane_release(windows, left);
 }
 
 static struct closing closing_of(const struct windows *windows, uint32_t index)
@@ -387,16 +379,86 @@ static int window_close(struct windows *windows, uint32_t index)
 	return result;
 }
 
+/* Rows of windows that end until then are not late for that they were closed early. */
+static void spare(struct windows *windows, int64_t end_ns)
+{
+	if (end_ns > windows->spared_ns)
+		windows->spared_ns = end_ns;
+}
+
+/* A pane's windows close one after the other: the one that has to be closed before the pane's next
+ * one can be, by the index of a pane of it. */
+static uint32_t first_before(const struct windows *windows, uint32_t index)
+{
+	struct closing closing = closing_of(windows, index);
+
+	for (uint32_t i = closing.first; i < closing.first + closing.count; i++) {
+		const struct pane *pane = windows->panes[i];
+
+		if (!closing.late && !pane->late && pane->next_ns < closing.start_ns)
+			return first_before(windows, i);
+	}
+	return index;
+}
+
+/* The first open window that ends in a gap, by the index of a pane of it; -1: there is none. */
+static int64_t gap_find(const struct windows *windows, const struct closed_run *gap)
+{
+	int64_t width = windows->settings.width_ns, found = -1;
+
+	for (uint32_t i = 0; i < windows->pane_count; i++) {
+		const struct pane *pane = windows->panes[i];
+
+		if (!pane->late && pane->next_ns + width >= gap->first_ns &&
+		    pane->next_ns + width <= gap->last_ns &&
+		    (found < 0 || pane->next_ns < windows->panes[found]->next_ns))
+			found = i;
+	}
+	return found;
+}
+
+/* Closes the first open window of a gap, and with it what is empty before it. */
+static int gap_close(struct windows *windows, uint32_t index, struct closed_run gap)
+{
+	uint32_t first = first_before(windows, index);
+	struct closed before = windows->done;
+	int result;
+
+	if (first != index)
+		return window_close(windows, first);
+	gap.last_ns = windows->panes[index]->next_ns + windows->settings.width_ns;
+	closed_fill(&windows->done, gap);
+	result = window_close(windows, index);
+	if (result == -ENOMEM)
+		windows->done = before;
+	else
+		spare(windows, gap.last_ns);
+	return result;
+}
+
+/* The same where more cannot be remembered: what would be taken for closed then is closed first. */
+static int window_close_at(struct windows *windows, uint32_t index)
+{
+	struct closed_run gap;
+	int64_t end, found;
+
+	index = first_before(windows, index);
+	end = windows->panes[index]->next_ns + windows->settings.width_ns;
+	if (windows->panes[index]->late || !closed_gap(&windows->done, end, &gap))
+		return window_close(windows, index);
+	found = gap_find(windows, &gap);
+	if (found < 0)
+		return window_close(windows, index);
+	return gap_close(windows, (uint32_t)found, gap);
+}
+
 /* What sources have passed is closed for good, whether there were rows or not. */
 static void floor_raise(struct windows *windows, int64_t passed_ns)
 {
 	int64_t slide = windows->settings.slide_ns, lateness = windows->settings.lateness_ns;
 
-	if (passed_ns == INT64_MAX || passed_ns <= lateness)
-		return;
-	passed_ns = floor_to(passed_ns - lateness, slide);
-	if (passed_ns > windows->floor_ns)
-		windows->floor_ns = passed_ns;
+	if (passed_ns != INT64_MAX && passed_ns > lateness && !windows->catches_up)
+		closed_raise(&windows->done, floor_to(passed_ns - lateness, slide));
 }
 
 int panes_close(struct windows *windows, bool by_clock, bool all)
@@ -408,7 +470,9 @@ int panes_close(struct windows *windows, bool by_clock, bool all)
 	if (passed == INT64_MAX && !by_clock)
 		passed = 0; /* nobody is there to say so */
 	while ((found = due_find(windows, passed, by_clock, all)) >= 0) {
-		closed = window_close(windows, (uint32_t)found);
+		if (all)
+			spare(windows, windows->panes[found]->next_ns + windows->settings.width_ns);
+		closed = window_close_at(windows, (uint32_t)found);
 		if (closed == -ENOMEM)
 			return closed;
 		result = result ? result : closed;
@@ -423,11 +487,34 @@ int panes_close_oldest(struct windows *windows)
 	uint32_t count = windows->pane_count;
 	int result = 0, closed;
 
+	if (windows->catches_up)
+		return -EAGAIN;
 	while (windows->pane_count == count) {
-		closed = window_close(windows, 0);
+		closed = window_close_at(windows, 0);
 		if (closed == -ENOMEM)
 			return closed;
 		result = result ? result : closed;
+	}
+	return result;
+}
+
+int panes_close_past(struct windows *windows)
+{
+	int64_t width = windows->settings.width_ns;
+	int result = 0, closed;
+
+	closed_convert(&windows->past, &windows->done, width);
+	for (uint32_t i = 0; i < windows->pane_count;) {
+		if (windows->panes[i]->late ||
+		    !closed_has(&windows->done, windows->panes[i]->next_ns + width)) {
+			i++;
+			continue;
+		}
+		closed = window_close(windows, first_before(windows, i));
+		if (closed == -ENOMEM)
+			return closed;
+		result = result ? result : closed;
+		i = 0;
 	}
 	return result;
 }

@@ -13,6 +13,8 @@ struct take {
 	struct layout *layout;
 	struct window_taken *taken;
 	int64_t first_ns, last_ns; /* of the times of its rows */
+	bool replayed;             /* they were given before, to an instance that is gone */
+	bool has_untimed;          /* windows->untimed says which are to be told apart */
 };
 
 /* ---- times ------------------------------------------------------------------------------- */
@@ -70,6 +72,7 @@ static void times_read(struct take *take)
 		return;
 	take->first_ns = INT64_MAX;
 	take->last_ns = INT64_MIN;
+	memset(windows->untimed, 0, (batch->row_count + 7) / 8);
 	for (uint32_t row = 0; row < batch->row_count; row++) {
 		int64_t time = time_at(batch, take->layout->time, row);
 
@@ -80,6 +83,7 @@ static void times_read(struct take *take)
 			if (time <= 0) {
 				time = windows->last_now_ns;
 				untimed += sonde_selected(batch, row);
+				windows->untimed[row >> 3] |= (unsigned char)(1u << (row & 7));
 			}
 		}
 		windows->times[row] = time;
@@ -89,6 +93,7 @@ static void times_read(struct take *take)
 		take->last_ns = time > take->last_ns ? time : take->last_ns;
 	}
 	windows->counts.untimed_rows += untimed;
+	take->has_untimed = untimed && windows->remembers;
 }
 
 /* ---- sources ----------------------------------------------------------------------------- */
@@ -264,24 +269,49 @@ static void rows_add(struct take *take, const unsigned char *bits, struct table 
 	}
 }
 
-/* Puts rows of one slide into it; bits NULL: all of the batch. */
-static void slide_take(struct take *take, int64_t start_ns, const unsigned char *bits)
+/* Late rows that have to go on all the same: windows that were closed early are no reason. */
+static bool is_spared(const struct windows *windows, int64_t start_ns)
+{
+	return windows->settings.late == WINDOW_LATE_OWN ||
+	       (windows->remembers && start_ns + windows->settings.width_ns <= windows->spared_ns);
+}
+
+/* Where rows of a slide belong, which is opened where there is room. */
+static struct pane *pane_for(struct windows *windows, int64_t start_ns, bool late)
+{
+	struct pane *pane = pane_at(windows, start_ns, late);
+	int result = 0;
+
+	if (!pane && windows->pane_count >= WINDOW_PANES)
+		result = panes_close_oldest(windows);
+	if (pane || result == -ENOMEM || result == -EAGAIN)
+		return pane;
+	return pane_open(windows, start_ns, late);
+}
+
+/* Puts rows of one slide into it; bits NULL: all of the batch. apart: they are no part of its
+ * windows. */
+static void slide_take(struct take *take, int64_t start_ns, const unsigned char *bits, bool apart)
 {
 	struct windows *windows = take->windows;
 	uint64_t rows = bits ? rows_of(take, bits) : take->batch->selected_count;
 	uint64_t events = bits ? events_of(take, bits) : take->batch->event_count;
-	struct pane *pane = pane_at(windows, start_ns);
-	bool late = pane ? pane->late : pane_is_late(windows, start_ns);
+	bool late = !apart && !pane_at(windows, start_ns, false) && pane_is_late(windows, start_ns);
 	struct table *table = NULL;
+	struct pane *pane;
 
+	if ((late || apart) && take->replayed) {
+		take->taken->replayed_rows += rows;
+		take->taken->replayed_events += events;
+		return;
+	}
 	windows->counts.late_rows += late ? rows : 0;
-	if (late && windows->settings.late == WINDOW_LATE_DROP) {
+	if (late && !is_spared(windows, start_ns)) {
 		take->taken->late_rows += rows;
 		take->taken->late_events += events;
 		return;
 	}
-	if (!pane && (windows->pane_count < WINDOW_PANES || panes_close_oldest(windows) != -ENOMEM))
-		pane = pane_open(windows, start_ns);
+	pane = pane_for(windows, start_ns, late || apart);
 	if (pane)
 		table = pane_table(windows, pane, take->layout->shape);
 	if (!table || block_reserve(windows->block, table) < 0 ||
@@ -308,8 +338,10 @@ static int rows_reserve(struct windows *windows, uint32_t row_count)
 	windows->times = times;
 	free(windows->rest);
 	free(windows->part);
+	free(windows->untimed);
 	windows->rest = malloc(bytes);
 	windows->part = malloc(bytes);
+	windows->untimed = malloc(bytes);
 	windows->row_capacity = 0;
 	for (uint32_t i = 0; i < WINDOW_MEASURES; i++) {
 		free(windows->conditions[i]);
@@ -317,7 +349,7 @@ static int rows_reserve(struct windows *windows, uint32_t row_count)
 		if (windows->matchers[i] && !windows->conditions[i])
 			return -ENOMEM;
 	}
-	if (!windows->rest || !windows->part)
+	if (!windows->rest || !windows->part || !windows->untimed)
 		return -ENOMEM;
 	windows->row_capacity = row_count;
 	return 0;
@@ -365,6 +397,48 @@ static void future_leave(struct take *take, int64_t limit_ns)
 	windows->counts.future_rows += rows;
 }
 
+/* Takes rows from `rest` that are not to be held: they belong to no window that could be told to be
+ * closed when they have gone. */
+static void untimed_leave(struct take *take)
+{
+	struct windows *windows = take->windows;
+	size_t bytes = (take->batch->row_count + 7) / 8;
+
+	for (size_t i = 0; i < bytes; i++) {
+		windows->part[i] = windows->rest[i] & windows->untimed[i];
+		windows->rest[i] &= (unsigned char)~windows->untimed[i];
+	}
+	slide_take(take, floor_to(windows->last_now_ns, windows->settings.slide_ns), windows->part,
+		   true);
+}
+
+/* The same for rows whose windows, by settings that are no more, were closed before a crash. */
+static void past_leave(struct take *take)
+{
+	struct windows *windows = take->windows;
+	int64_t slide = windows->settings.slide_ns, start;
+	const struct sonde_batch *batch = take->batch;
+
+	for (uint32_t row = 0; row < batch->row_count; row++) {
+		if (!sonde_bit(windows->rest, row) ||
+		    !closed_has_time(&windows->past, windows->times[row]))
+			continue;
+		start = floor_to(windows->times[row], slide);
+		memset(windows->part, 0, (batch->row_count + 7) / 8);
+		for (uint32_t k = row; k < batch->row_count; k++) {
+			unsigned char bit = (unsigned char)(1u << (k & 7));
+
+			if (!sonde_bit(windows->rest, k) ||
+			    floor_to(windows->times[k], slide) != start ||
+			    !closed_has_time(&windows->past, windows->times[k]))
+				continue;
+			windows->part[k >> 3] |= bit;
+			windows->rest[k >> 3] &= (unsigned char)~bit;
+		}
+		slide_take(take, start, windows->part, true);
+	}
+}
+
 /* Rows of several slides, one slide after the other. */
 static void slides_take(struct take *take, int64_t limit_ns)
 {
@@ -377,6 +451,10 @@ static void slides_take(struct take *take, int64_t limit_ns)
 			windows->rest[row >> 3] = 0;
 		windows->rest[row >> 3] |= (unsigned char)(sonde_selected(batch, row) << (row & 7));
 	}
+	if (take->has_untimed)
+		untimed_leave(take);
+	if (windows->has_other_past)
+		past_leave(take);
 	if (take->last_ns >= limit_ns) {
 		future_leave(take, limit_ns);
 		take->last_ns = limit_ns - 1;
@@ -386,14 +464,19 @@ static void slides_take(struct take *take, int64_t limit_ns)
 			continue;
 		start = floor_to(windows->times[row], slide);
 		rows_part(take, start, start + slide);
-		slide_take(take, start, windows->part);
+		slide_take(take, start, windows->part, false);
 	}
 }
 
 void batch_take(struct windows *windows, struct sonde_batch *batch, struct layout *layout,
 		struct window_taken *ret_taken)
 {
-	struct take take = { windows, batch, layout, ret_taken, 0, 0 };
+	struct take take = { .windows = windows,
+			     .batch = batch,
+			     .layout = layout,
+			     .taken = ret_taken,
+			     .replayed = windows->catches_up &&
+					 sonde_is_replayed(windows->instance, batch) };
 	int64_t slide = windows->settings.slide_ns, limit, start;
 
 	if (!batch->selected_count)
@@ -406,10 +489,15 @@ void batch_take(struct windows *windows, struct sonde_batch *batch, struct layou
 	times_read(&take);
 	if (__builtin_add_overflow(windows->last_now_ns, windows->settings.future_ns, &limit))
 		limit = INT64_MAX - slide;
+	if (take.replayed && limit <= windows->reach_ns) /* they were taken before */
+		limit = windows->reach_ns + 1;
 	start = floor_to(take.first_ns, slide);
-	if (take.last_ns < limit && take.last_ns < start + slide)
-		slide_take(&take, start, NULL);
+	if (take.last_ns < limit && take.last_ns < start + slide && !take.has_untimed &&
+	    !windows->has_other_past)
+		slide_take(&take, start, NULL, false);
 	else
 		slides_take(&take, limit);
+	if (take.last_ns > windows->reach_ns)
+		windows->reach_ns = take.last_ns;
 	sources_read(&take);
 }

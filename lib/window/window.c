@@ -51,6 +51,8 @@ int windows_create(struct sonde_instance *instance, const struct window_settings
 	windows->budget.limit_bytes = settings->memory_bytes;
 	windows->unbounded.limit_bytes = UINT64_MAX;
 	windows->sources.limit = WINDOW_SOURCES;
+	windows->done.slide_ns = windows->settings.slide_ns;
+	windows->done.limit = CLOSED_RUNS;
 	windows->block = calloc(1, sizeof(*windows->block));
 	result = windows->block ? plan_make(settings, &windows->plan, ret_fault) : -ENOMEM;
 	if (!result)
@@ -94,6 +96,7 @@ void windows_release(struct windows *windows)
 	free(windows->times);
 	free(windows->rest);
 	free(windows->part);
+	free(windows->untimed);
 	free(windows);
 }
 
@@ -174,10 +177,11 @@ int windows_add(struct windows *windows, struct sonde_batch *batch, struct windo
 	windows->counts.missing_batches += layout->has_missing;
 	windows->counts.mismatched_batches += layout->has_mismatch;
 	batch_take(windows, batch, layout, ret_taken);
-	/* Rows that were not taken are booked before others go on, so that each who waits hears of
-	 * his own; what is due then closes with the next batch, or by the clock. */
-	if (ret_taken->late_rows || ret_taken->future_rows || ret_taken->lost_rows)
-		return 0;
+	return 0;
+}
+
+int windows_close(struct windows *windows)
+{
 	return panes_close(windows, false, false);
 }
 
@@ -196,6 +200,68 @@ int windows_flush(struct windows *windows)
 {
 	windows_tell_time(windows);
 	return panes_close(windows, true, true);
+}
+
+/* ---- what is remembered ------------------------------------------------------------------ */
+
+static struct closed_image image_of(const struct windows *windows)
+{
+	struct closed_image image = { .width_ns = windows->settings.width_ns,
+				      .closed = windows->done };
+
+	if (windows->catches_up)
+		image = windows->past; /* until then no more than what was closed before */
+	image.reach_ns = windows->reach_ns;
+	return image;
+}
+
+void windows_remember(const struct windows *windows, unsigned char bytes[WINDOW_REMEMBERED_BYTES])
+{
+	struct closed_image image = image_of(windows);
+
+	closed_write(&image, bytes);
+}
+
+int windows_recall(struct windows *windows, const void *bytes, uint64_t length)
+{
+	struct closed_image *past = &windows->past;
+
+	windows->remembers = true;
+	windows->done.limit = CLOSED_REMEMBERED_RUNS;
+	if (!length)
+		return 0;
+	if (closed_read(past, bytes, length) < 0)
+		return -EINVAL;
+	windows->reach_ns = past->reach_ns;
+	windows->catches_up = true;
+	windows->has_other_past = past->width_ns != windows->settings.width_ns ||
+				  past->closed.slide_ns != windows->settings.slide_ns;
+	if (!windows->has_other_past)
+		windows->done = past->closed;
+	return 0;
+}
+
+int windows_caught_up(struct windows *windows)
+{
+	bool other = windows->has_other_past;
+
+	windows->catches_up = false;
+	windows->has_other_past = false;
+	return other ? panes_close_past(windows) : 0;
+}
+
+void windows_succeed(struct windows *windows, const struct windows *former)
+{
+	struct closed_image image = image_of(former);
+
+	windows_recall(windows, NULL, 0);
+	windows->reach_ns = former->reach_ns;
+	windows->spared_ns = former->spared_ns;
+	if (image.width_ns == windows->settings.width_ns &&
+	    image.closed.slide_ns == windows->settings.slide_ns)
+		windows->done = image.closed;
+	else
+		closed_convert(&image, &windows->done, windows->settings.width_ns);
 }
 
 int64_t windows_tick_ns(const struct windows *windows)

@@ -9,7 +9,8 @@
  *	struct window_settings settings = { .by = …, .measures = …, .width_ns = 10000000000 };
  *
  *	windows_create(instance, &settings, on_closed, data, &windows, message, sizeof(message));
- *	windows_add(windows, batch, &taken);   in process(): on_closed() for windows that are due
+ *	windows_add(windows, batch, &taken);   in process(), and book what was not taken; then
+ *	windows_close(windows);                on_closed() for windows that are due
  *	windows_advance(windows);              in timer(), every windows_tick_ns()
  *	windows_flush(windows);                in drain(): all that is held
  *
@@ -48,6 +49,7 @@ enum {
 	WINDOW_PANES = 4096,   /* slides that are open at once; beyond, the oldest is closed */
 	WINDOW_SOURCES = 4096, /* told apart; those beyond share a clock */
 	WINDOW_MESSAGE_BYTES = 512,
+	WINDOW_REMEMBERED_BYTES = SONDE_REMEMBERED_BYTES,
 };
 
 /* What happens to rows of a window that is closed. */
@@ -94,7 +96,8 @@ struct window_fault {
  * true in its row, whose columns of `by` have no value. Temporality is delta.
  *
  * With slides a row lies in several windows: its events, and whoever waits for it, go with the
- * last of them, so that added up they are right; the measures are of the whole window. */
+ * last of them, so that added up they are right; the measures are of the whole window. It is late
+ * when the last is closed. */
 struct window_table {
 	struct sonde_batch *batch;       /* the callee's reference; never of no rows. It can be read
 					  * where nothing is kept, else columns may still be added */
@@ -111,7 +114,8 @@ struct window_taken {
 	uint64_t late_rows, late_events;     /* not taken: their window is closed */
 	uint64_t future_rows, future_events; /* not taken: too far ahead */
 	uint64_t lost_rows, lost_events;     /* not taken: memory was refused, or too many tables */
-	bool foreign;                        /* nothing was taken: windows_foreign() says why */
+	uint64_t replayed_rows, replayed_events; /* not taken: they are in tables already */
+	bool foreign;                            /* nothing was taken: windows_foreign() says why */
 };
 
 /* Since it was created, but for what is said to be now. */
@@ -142,7 +146,7 @@ int window_settings_check(const struct window_settings *settings, struct window_
 int windows_ask(struct sonde_instance *instance, const struct window_settings *settings,
 		struct sonde_asks *asks);
 
-/* -EINVAL; -ENOMEM; the fault says why. `closed` runs in the three functions below. */
+/* -EINVAL; -ENOMEM; the fault says why. `closed` runs in functions below that return int. */
 int windows_create(struct sonde_instance *instance, const struct window_settings *settings,
 		   window_closed *closed, void *data, struct windows **ret_windows,
 		   struct window_fault *ret_fault);
@@ -150,15 +154,35 @@ int windows_create(struct sonde_instance *instance, const struct window_settings
 /* What is still in windows is let go of; what is kept is the instance's to lose. NULL is fine. */
 void windows_release(struct windows *windows);
 
-/* Takes the rows of a batch that is lent, then closes what is due (where it took all of them; else
- * the next call does). 0, or what `closed` returned; -ENOMEM: a window that is due could not become
- * a table, and stays. What became of the rows stands in ret_taken in any case; in process() the
- * caller books those not taken. */
+/* Takes the rows of a batch that is lent. What became of them stands in ret_taken; in process() the
+ * caller books those not taken before others go on. 0, or what `closed` returned. */
 int windows_add(struct windows *windows, struct sonde_batch *batch, struct window_taken *ret_taken);
+
+/* Closes what is due by the sources' clocks. 0, or what `closed` returned; -ENOMEM: a window that
+ * is due could not become a table, and stays. */
+int windows_close(struct windows *windows);
 
 /* Closes what is due by the host's clock, or all. The same returns. */
 int windows_advance(struct windows *windows);
 int windows_flush(struct windows *windows);
+
+/* ---- behind a queue on disk --------------------------------------------------------------- */
+
+/* From now on it can be told at any time, in a few bytes, which rows are in tables that were given
+ * out: those of windows that are closed. So no window is opened twice, late rows are given out by
+ * the next windows_close() (call it in the same process()), each batch by itself, and so are rows
+ * without a time. Bytes are what windows_remember() told before a crash; length 0: nothing is
+ * known. Before any row. With bytes, rows are being read again: those that are in tables already
+ * are not taken, and no window is closed until windows_caught_up(). Settings may have changed
+ * since. -EINVAL: the bytes are of something else, which counts as nothing. */
+int windows_recall(struct windows *windows, const void *bytes, uint64_t length);
+int windows_caught_up(struct windows *windows);
+
+/* What is to be remembered in one piece with what was given out. */
+void windows_remember(const struct windows *windows, unsigned char bytes[WINDOW_REMEMBERED_BYTES]);
+
+/* Instead of windows_recall(): goes on where others, flushed, have ended. */
+void windows_succeed(struct windows *windows, const struct windows *former);
 
 /* How often windows_advance() should be called. */
 int64_t windows_tick_ns(const struct windows *windows);

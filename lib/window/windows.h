@@ -4,12 +4,12 @@
 #define SONDE_WINDOWS_H
 
 #include "block.h"
+#include "closed.h"
 #include "rows.h"
 #include "source.h"
 
 enum {
-	LAYOUT_LIMIT = 32,  /* remembered at once */
-	CLOSED_LIMIT = 256, /* windows that were closed before others that begin earlier */
+	LAYOUT_LIMIT = 32, /* remembered at once */
 };
 
 /* A slide of time: without slides, a window. */
@@ -39,15 +39,21 @@ struct windows {
 
 	struct pane **panes; /* by start; late ones before others of the same */
 	uint32_t pane_count, pane_capacity;
-	int64_t floor_ns;                /* windows that end until then are closed */
-	int64_t closed_ns[CLOSED_LIMIT]; /* begins of such that end later, and are closed too */
-	uint32_t closed_count, next_closed;
+	struct closed done; /* which windows are closed */
 	int64_t elapsed_ns; /* the host's clock, without its steps */
 	int64_t last_now_ns;
+
+	bool remembers;           /* windows_recall() was called */
+	bool catches_up;          /* rows are being read again: nothing is closed */
+	bool has_other_past;      /* what is recalled is of windows of another width or slide */
+	struct closed_image past; /* what was recalled, until it has caught up */
+	int64_t reach_ns;         /* the largest time of a row that was taken */
+	int64_t spared_ns;        /* windows that end until then may have been closed early */
 
 	struct block *block;
 	int64_t *times;             /* by row of a batch */
 	unsigned char *rest, *part; /* bits of rows, bits_bytes each */
+	unsigned char *untimed;     /* likewise: those without a time */
 	uint32_t row_capacity;
 	size_t bits_bytes;
 	unsigned char *conditions[WINDOW_MEASURES]; /* bits of rows; NULL: none */
@@ -59,12 +65,13 @@ struct windows {
 
 /* ---- panes ------------------------------------------------------------------------------- */
 
-/* The one that a time falls into, which is opened where there is none. NULL: no memory. */
-struct pane *pane_open(struct windows *windows, int64_t start_ns);
+/* The one that begins then, which is opened where there is none. NULL: no memory. */
+struct pane *pane_open(struct windows *windows, int64_t start_ns, bool late);
 
-/* Whether rows of that slide come when all of its windows are closed; and whether it is there. */
+/* Whether rows of that slide come when the last of its windows is closed; and whether it is there.
+ */
 bool pane_is_late(const struct windows *windows, int64_t start_ns);
-struct pane *pane_at(const struct windows *windows, int64_t start_ns);
+struct pane *pane_at(const struct windows *windows, int64_t start_ns, bool late);
 struct table *pane_table(struct windows *windows, struct pane *pane, struct shape *shape);
 void pane_release(struct windows *windows, uint32_t index);
 
@@ -72,8 +79,11 @@ void pane_release(struct windows *windows, uint32_t index);
  * long; with `all`, everything. */
 int panes_close(struct windows *windows, bool by_clock, bool all);
 
-/* Closes the windows of the oldest pane, to make room. */
+/* Closes the windows of the oldest pane, to make room. -EAGAIN: not while rows are read again. */
 int panes_close_oldest(struct windows *windows);
+
+/* Closes windows whose rows all are of times that other settings had closed windows of. */
+int panes_close_past(struct windows *windows);
 
 /* Brings elapsed_ns up to date. */
 void windows_tell_time(struct windows *windows);

@@ -152,7 +152,7 @@ def test_run_refuses_what_it_does_not_understand(arguments, words):
     assert result.returncode != 0 and words in result.stderr
 
 
-@pytest.mark.parametrize("name", ["setup", "build", "run", "test", "bench", "reference"])
+@pytest.mark.parametrize("name", ["setup", "build", "run", "test", "bench", "reference", "test-authority"])
 def test_every_command_has_a_help_text(name):
     result = run(f"scripts/{name}", "--help")
     assert result.returncode == 0 and result.stdout.startswith(f"usage: scripts/{name}")

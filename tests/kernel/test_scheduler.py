@@ -19,6 +19,8 @@ CPU = os.cpu_count() - 1
 AROUND = 6      # waits of a program in its cgroup before and after the part that it has records of
 UNTOLD = 0.05   # of a task's switches that some kernels of virtual machines make without telling any tracer
 NAPS = 1000
+CLOCKS_NS = 1000    # between two tracers' readings of the clock at one hook, twice a wait
+RUNQLAT = "/usr/sbin/runqlat"
 TRACEFS = ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c",
            'mount --make-rprivate /sys && mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"', "-"]
 
@@ -36,9 +38,16 @@ def turns_program(tmp_path_factory):
 class Turns:
     """The program, running in a cgroup, and in others beside it."""
 
-    def __init__(self, program, directories, kind, count=0):
+    def __init__(self, program, directories, kind, count=0, held=False):
+        """held: it is not the program yet, though its process is there, until begin() is called."""
         files = ",".join(f"{each}/cgroup.procs" for each in directories)
-        self.process = subprocess.Popen([program, files, str(CPU), kind, str(count)], stdout=subprocess.PIPE, text=True)
+        hold = ["sh", "-c", 'read -r _; exec "$@"', "-"] if held else []
+        self.process = subprocess.Popen([*hold, program, files, str(CPU), kind, str(count)], text=True,
+                                        stdin=subprocess.PIPE if held else subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+    def begin(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
 
     def result(self):
         out, _ = self.process.communicate(timeout=60)
@@ -55,8 +64,8 @@ def turns(turns_program):
     """Starts the program in cgroups."""
     running = []
 
-    def start_one(cgroup, kind, count=0, more=()):
-        running.append(Turns(turns_program, [cgroup.directory, *more], kind, count))
+    def start_one(cgroup, kind, count=0, more=(), held=False):
+        running.append(Turns(turns_program, [cgroup.directory, *more], kind, count, held))
         return running[-1]
     yield start_one
     for each in running:
@@ -165,19 +174,22 @@ def test_a_task_that_is_never_put_off_its_cpu_is_seen_to_run(begin, cgroup, turn
 
 
 @pytest.fixture
-def shares():
-    """Makes a cgroup of the v1 hierarchy that divides CPU time, with that many shares."""
+def make_cpu_cgroup():
+    """Makes a cgroup of the v1 hierarchy that divides CPU time, with those settings: shares=256, cfs_quota_us=20000."""
     root = "/sys/fs/cgroup/cpu"
     if not os.path.exists(f"{root}/cpu.shares"):
         pytest.skip("CPU time is not divided by a v1 hierarchy here")
     made = []
 
-    def make(count):
+    def make(**settings):
         directory = f"{root}/sonde-test-{os.getpid()}-{len(made)}"
         os.mkdir(directory)
         made.append(directory)
-        with open(f"{directory}/cpu.shares", "w") as file:
-            file.write(str(count))
+        for name, value in settings.items():
+            if not os.path.exists(f"{directory}/cpu.{name}"):
+                pytest.skip(f"this kernel has no cpu.{name}")
+            with open(f"{directory}/cpu.{name}", "w") as file:
+                file.write(str(value))
         return directory
     yield make
     for each in made:
@@ -189,12 +201,19 @@ def shares():
                 time.sleep(0.1)
 
 
-def test_a_noisy_neighbour_is_named_by_cgroup_and_process(begin, make_cgroup, turns, shares):
+def throttling(directory):
+    """How often the quota of a CPU cgroup was used up, and for how long in all, ns."""
+    with open(f"{directory}/cpu.stat") as file:
+        stat = dict(line.split() for line in file)
+    return int(stat["nr_throttled"]), int(stat["throttled_time"])
+
+
+def test_a_noisy_neighbour_is_named_by_cgroup_and_process(begin, make_cgroup, turns, make_cpu_cgroup):
     victim, neighbour = make_cgroup(), make_cgroup()
     daemon = begin(f'mode = "both"; minimum_delay = "1ms"; interval = "300ms"; {only(victim)}',
                    more=[f'group_by = "process"; interval = "300ms"; {only(victim)}'])
-    noise = turns(neighbour, "hog", more=[shares(8192)])
-    suffering = turns(victim, "burns", 100, more=[shares(256)])
+    noise = turns(neighbour, "hog", more=[make_cpu_cgroup(shares=8192)])
+    suffering = turns(victim, "burns", 50, more=[make_cpu_cgroup(shares=256)])
     waited = suffering.result()
     culprit = noise.end()
     rows = daemon.stop()
@@ -221,6 +240,52 @@ def test_a_noisy_neighbour_is_named_by_cgroup_and_process(begin, make_cgroup, tu
             commands.add((row["culprit.process.pid"], row.get("culprit.process.command")))
     assert by_process.most_common(1)[0][0] == culprit["pid"]
     assert (culprit["pid"], "turns") in commands
+
+
+@pytest.mark.parametrize("hooks", ["tp_btf", "tracepoint"])
+def test_what_a_quota_holds_back_is_laid_to_the_quota_not_to_the_neighbour(begin, make_cgroup, turns, make_cpu_cgroup,
+                                                                           hooks):
+    victim, neighbour, limited = make_cgroup(), make_cgroup(), make_cpu_cgroup(shares=2048, cfs_quota_us=10_000)
+    prefix = TRACEFS if hooks == "tracepoint" and not os.path.exists("/sys/kernel/tracing/events") else []
+    daemon = begin(f'mode = "both"; minimum_delay = "0s"; interval = "300ms"; hooks = "{hooks}"; {only(victim)}',
+                   prefix=prefix)
+    noise = turns(neighbour, "hog")
+    turns(victim, "burns", 50, more=[limited]).result()
+    noise.end()
+    rows = daemon.stop()
+    times, throttled_ns = throttling(limited)
+    if times < 2:
+        pytest.skip("this machine is too busy for a quota to be used up")
+    waits = select(rows, "scheduler.waits", victim)
+    held = [row for row in waits if row["culprit.kind"] == "quota"]
+    assert abs(total(held, "scheduler.wait.turns") - times) <= 1
+    assert total(held, "scheduler.wait.preemptions") == total(held, "scheduler.wait.turns")
+    assert total(held, "scheduler.wait.time") >= 0.8 * throttled_ns     # and until it had the CPU, after that
+    assert not any("culprit.cgroup.id" in row for row in held)
+    assert total(waits, "scheduler.wait.time") == delay_of(groups_of(rows, victim))[1]
+    blamed = [row for row in waits if row.get("culprit.cgroup.id") == neighbour.id]
+    assert 0 < total(blamed, "scheduler.wait.time") < throttled_ns
+    events = [row for row in select(rows, "scheduler.event", victim) if row["scheduler.throttled"]]
+    assert len(events) == total(held, "scheduler.wait.turns") and all(row["scheduler.preempted"] for row in events)
+    assert sum(row["scheduler.delay"] for row in events) == total(held, "scheduler.wait.time")
+
+
+def test_a_neighbour_with_a_quota_is_named_while_it_runs(begin, make_cgroup, turns, make_cpu_cgroup):
+    victim, neighbour, limited = make_cgroup(), make_cgroup(), make_cpu_cgroup(shares=8192, cfs_quota_us=50_000)
+    daemon = begin(f'group_by = "process"; interval = "300ms"; {only(victim)}')
+    noise = turns(neighbour, "hog", more=[limited])
+    turns(victim, "burns", 200).result()
+    culprit = noise.end()
+    times, _ = throttling(limited)
+    if not times:
+        pytest.skip("this machine is too busy for a quota to be used up")
+    waits = select(daemon.stop(), "scheduler.waits", victim)
+    by_process = collections.Counter()
+    for row in waits:
+        if row["culprit.kind"] == "task":
+            by_process[row["culprit.cgroup.path"], row["culprit.process.pid"]] += row["scheduler.wait.time"]
+    assert by_process.most_common(1)[0][0] == (neighbour.path, culprit["pid"])
+    assert "quota" not in {row["culprit.kind"] for row in waits}     # of the victim, which has none
 
 
 def perf_delays(path, pid):
@@ -271,30 +336,58 @@ def test_delays_are_those_of_perf_sched_one_by_one(begin, cgroup, turns, tmp_pat
         assert BUCKET_RATIO ** index * (1 - 1e-9) < value <= BUCKET_RATIO ** (index + 1) * (1 + 1e-9), quantile
 
 
-def test_the_distribution_is_that_of_runqlat(begin, cgroup, turns):
-    if not os.path.exists("/usr/sbin/runqlat"):
-        pytest.skip("there is no runqlat")
-    daemon = begin(f'interval = "300ms"; {only(cgroup)}')
-    running = turns(cgroup, "naps", 3 * NAPS)
-    peer = subprocess.Popen(["stdbuf", "-oL", "/usr/sbin/runqlat", "-p", str(running.process.pid)], text=True,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    running.result()
+@pytest.fixture
+def runqlat():
+    """Starts libbpf-tools' program, which then traces the process until its end is asked for."""
+    running = []
+
+    def start_one(pid):
+        if not os.access(RUNQLAT, os.X_OK):
+            pytest.skip("there is no runqlat, which the package libbpf-tools brings")
+        peer = subprocess.Popen(["stdbuf", "-oL", RUNQLAT, "-p", str(pid)], text=True, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        running.append(peer)
+        first = peer.stdout.readline()      # said once it has attached
+        if not first.startswith("Tracing"):
+            pytest.skip(f"runqlat cannot run here: {first.strip()}")
+        return peer
+    yield start_one
+    for each in running:
+        if each.poll() is None:
+            each.kill()
+            each.wait()
+
+
+def runqlat_result(peer):
+    """{power of two of us: waits of at least that and less than twice as long}"""
     peer.send_signal(signal.SIGINT)
-    theirs = collections.Counter()
-    for low, _, count in re.findall(r"(\d+) -> (\d+)\s*: (\d+)", peer.communicate()[0]):
-        theirs[0 if low == "0" else int(low).bit_length() - 1] += int(count)    # powers of two, us
-    buckets, _ = delay_of(groups_of(daemon.stop(), cgroup))
-    ours = collections.Counter()
-    for index, count in buckets.items():
-        ours[max(0, int(math.log2(max(1.0, BUCKET_RATIO ** (index + 0.5) / 1000))))] += count
-    seen = sum(theirs.values())
-    if seen < NAPS:
-        pytest.skip("runqlat saw nothing here")    # it began when most was over
-    assert seen <= sum(ours.values()) + AROUND
-    for bound in range(12):    # a bucket of ours that lies across a bound of theirs is counted by its middle
-        below_ours = sum(count for power, count in ours.items() if power <= bound) / sum(ours.values())
-        below_theirs = sum(count for power, count in theirs.items() if power <= bound) / seen
-        assert abs(below_ours - below_theirs) < 0.15, bound
+    counts = collections.Counter()
+    for low, _, count in re.findall(r"(\d+) -> (\d+)\s*: (\d+)", peer.communicate(timeout=30)[0]):
+        counts[max(0, int(low).bit_length() - 1)] += int(count)     # the first holds 0 as well
+    return counts
+
+
+def test_the_distribution_is_that_of_runqlat(begin, cgroup, turns, runqlat):
+    daemon = begin(f'interval = "300ms"; group_by = "process"; {only(cgroup)}')
+    rivals = [turns(cgroup, "hog") for _ in range(3)]
+    traced = turns(cgroup, "naps", 2 * NAPS, held=True)
+    peer = runqlat(traced.process.pid)
+    traced.begin()
+    made = traced.result()
+    theirs = runqlat_result(peer)
+    for each in rivals:
+        each.end()
+    ours, _ = delay_of([row for row in groups_of(daemon.stop(), cgroup) if row["process.pid"] == made["pid"]])
+    assert counted(sum(theirs.values()), made["waits"])
+    assert abs(sum(ours.values()) - sum(theirs.values())) <= AROUND
+    for power in sorted(theirs):
+        # Below the upper bound of this bucket of theirs ours holds so many, but for the bucket that the bound lies in
+        # and for what passes between the moments in which the two read the clock.
+        below_theirs = sum(count for other, count in theirs.items() if other <= power)
+        bound_ns = 1000 * 2 ** (power + 1)
+        least = sum(count for index, count in ours.items() if BUCKET_RATIO ** (index + 1) <= bound_ns - CLOCKS_NS)
+        most = sum(count for index, count in ours.items() if BUCKET_RATIO ** index < bound_ns + CLOCKS_NS)
+        assert least - AROUND <= below_theirs <= most + AROUND, f"waits of less than {bound_ns} ns"
 
 
 @pytest.mark.parametrize("mode", ["aggregate", "events", "both"])

@@ -17,7 +17,7 @@
 
 static const char columns[] = "time:time:time call:text wait:duration:duration";
 
-static struct sonde_test *aggregate_create(const char *const *options)
+static inline struct sonde_test *aggregate_create(const char *const *options)
 {
 	struct sonde_test *test = sonde_test_create_replica(sonde_plugin, 0, 1, options);
 
@@ -29,7 +29,7 @@ static struct sonde_test *aggregate_create(const char *const *options)
 
 #define CREATE(...) aggregate_create((const char *const[]){ __VA_ARGS__, NULL })
 
-static void assert_closed_books(struct sonde_test *test)
+static inline void assert_closed_books(struct sonde_test *test)
 {
 	struct sonde_test_account account = sonde_test_account(test);
 	uint64_t sum = account.out + account.held;
@@ -41,7 +41,7 @@ static void assert_closed_books(struct sonde_test *test)
 	assert_int_equal(account.in + account.made, sum);
 }
 
-static struct sonde_batch *calls(struct sonde_test *test, const char *row)
+static inline struct sonde_batch *calls(struct sonde_test *test, const char *row)
 {
 	return sonde_test_table(test, "calls", columns, row, NULL);
 }

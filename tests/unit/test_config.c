@@ -203,13 +203,6 @@ static void all_names_are_of_one_space(void **state)
 		       "a name has letters, digits, _ and -");
 }
 
-static void what_this_version_has_not_is_refused_not_ignored(void **state)
-{
-	assert_problem(*state,
-		       "outputs: { x: { plugin = \"file\"; queue: { disk = \"1GiB\"; }; }; };",
-		       "outputs.x.queue.disk: queues on disk are not available in this version\n");
-}
-
 static void a_condition_of_a_route_is_checked(void **state)
 {
 	assert_pipeline_problem(
@@ -276,7 +269,6 @@ int main(void)
 		TEST(a_secret_appears_nowhere),
 		TEST(an_instance_needs_its_plugin),
 		TEST(all_names_are_of_one_space),
-		TEST(what_this_version_has_not_is_refused_not_ignored),
 		TEST(a_condition_of_a_route_is_checked),
 		TEST(queue_and_retry_are_checked),
 		TEST(what_is_no_config_is_only_told_of_its_syntax),

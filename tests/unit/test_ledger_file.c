@@ -36,6 +36,7 @@ static struct ledger *opened(void)
 	struct ledger *ledger = NULL;
 
 	assert_int_equal(ledger_open(path, &ledger), 0);
+	ledger_book_open(ledger, SONDE_LOST_CRASH); /* as a daemon does that starts */
 	return ledger;
 }
 

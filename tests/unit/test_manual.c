@@ -13,17 +13,22 @@
 #include "fake_catalog.h"
 #include "manual.h"
 
-static char *manual(const char *name, bool colour, int width)
+static char *manual_of(const struct plugin *plugin, bool colour, int width)
 {
 	char *text = NULL;
 	size_t length;
 	FILE *file = open_memstream(&text, &length);
 	struct markup markup = manual_markup(file, MARKUP_TERMINAL, colour, width);
 
-	assert_non_null(fake_plugin(name));
-	manual_print(fake_plugin(name), &markup);
+	assert_non_null(plugin);
+	manual_print(plugin, &markup);
 	fclose(file);
 	return text;
+}
+
+static char *manual(const char *name, bool colour, int width)
+{
+	return manual_of(fake_plugin(name), colour, width);
 }
 
 static void assert_in_manual(const char *name, int width, const char *part)
@@ -161,6 +166,29 @@ static void colour_is_there_when_asked_for_and_changes_nothing_else(void **state
 	free(colour);
 }
 
+static void the_example_has_a_group_with_what_one_requires(void **state)
+{
+	static const struct sonde_option options[] = { { .name = "rules",
+							 .type = SONDE_GROUPS,
+							 SONDE_MEMBER(struct fake_load, rules),
+							 .options = fake_rule_options,
+							 .item_size = sizeof(struct fake_rule),
+							 .required = true },
+						       { 0 } };
+	static const struct sonde_plugin descriptor = { SONDE_PLUGIN_PROCESSOR, .name = "ruled",
+							.summary = "rows by rules",
+							.self_size = sizeof(struct fake_load),
+							.options = options };
+	struct plugin plugin = { .descriptor = &descriptor,
+				 .path = "/usr/lib/sonde/plugins/ruled.so",
+				 .option_count = 1 };
+	char *text = manual_of(&plugin, false, 80);
+
+	(void)state;
+	assert_non_null(strstr(text, "            rules = ( { name = \"…\"; } );\n"));
+	free(text);
+}
+
 static void the_example_is_a_config(void **state)
 {
 	char *text = manual("load", false, 80), *example = strstr(text, "EXAMPLE\n");
@@ -278,6 +306,7 @@ int main(void)
 		cmocka_unit_test(counters_have_their_unit),
 		cmocka_unit_test(no_line_is_wider_than_the_terminal),
 		cmocka_unit_test(colour_is_there_when_asked_for_and_changes_nothing_else),
+		cmocka_unit_test(the_example_has_a_group_with_what_one_requires),
 		cmocka_unit_test(the_example_is_a_config),
 		cmocka_unit_test(a_page_that_is_kept_says_nothing_of_the_build),
 		cmocka_unit_test(a_man_page_is_called_after_the_plugin),

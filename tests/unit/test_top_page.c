@@ -191,6 +191,22 @@ static void an_instance_has_its_accounts_together(void **state)
 	pages_close(&pages);
 }
 
+static void a_state_is_told_whole_however_narrow_it_is(void **state)
+{
+	uint32_t widths[SHEET_COLUMNS], at = 0;
+	struct sheet_view view = page_view(PAGE_INSTANCES);
+	struct pages pages;
+
+	pages_open(&pages, PAGE_INSTANCES);
+	while (strcmp(pages.sheet.columns[at].title, "STATE"))
+		at++;
+	for (uint32_t width = 30; width < 120; width++) {
+		sheet_layout(&pages.sheet, &view, width, true, widths);
+		assert_int_equal(widths[at], strlen("degraded"));
+	}
+	pages_close(&pages);
+}
+
 static void losses_are_told_by_place_and_reason(void **state)
 {
 	struct pages pages;
@@ -292,6 +308,7 @@ int main(void)
 		cmocka_unit_test(members_of_other_types_are_as_if_they_were_not_there),
 		cmocka_unit_test(a_pipeline_has_what_comes_in_goes_out_and_is_lost_a_second),
 		cmocka_unit_test(an_instance_has_its_accounts_together),
+		cmocka_unit_test(a_state_is_told_whole_however_narrow_it_is),
 		cmocka_unit_test(losses_are_told_by_place_and_reason),
 		cmocka_unit_test(with_one_snapshot_nothing_is_known_a_second),
 		cmocka_unit_test(counters_that_began_anew_are_no_rates_below_zero),

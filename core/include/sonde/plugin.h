@@ -1440,7 +1440,8 @@ static inline void sonde_settle_batch(struct sonde_instance *instance,
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 
-/* After drain() returned SONDE_LATER: it is done now. */
+/* After drain() returned SONDE_LATER: it is done now. Input: unasked, too, where its source has
+ * come to an end: it emits no more. Once no input does, the daemon ends. */
 static inline void sonde_drained(struct sonde_instance *instance)
 {
 	instance->host->drained(instance);

@@ -328,7 +328,7 @@ static int call_emit(struct sonde_instance *instance, struct call *call,
 		return -1;
 	}
 	call->reserved_bytes -= bytes; /* the batch uses it up */
-	call->waits = otlp->settings.ack == ACK_DELIVERED;
+	call->waits = otlp->settings.ack != ACK_RECEIVED;
 	result = call->waits ? sonde_emit_token(instance, decoded->batch, (uintptr_t)call)
 			     : sonde_emit_batch(instance, decoded->batch);
 	if (result < 0) {

@@ -7,7 +7,7 @@
 #include "address.h"
 #include "tls.h"
 
-static const char *const acks[] = { "received", "delivered", NULL };
+static const char *const acks[] = { "received", "durable", "delivered", NULL };
 
 const struct sonde_option settings_options[] = {
 	{ .name = "grpc",

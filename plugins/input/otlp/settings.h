@@ -7,7 +7,7 @@
 
 #include "server.h"
 
-enum { ACK_RECEIVED, ACK_DELIVERED };
+enum { ACK_RECEIVED, ACK_DURABLE, ACK_DELIVERED };
 
 struct settings {
 	const char *grpc, *http; /* addresses; "": none */

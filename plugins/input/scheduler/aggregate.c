@@ -215,6 +215,10 @@ static bool slot_read(struct aggregate *aggregate, uint32_t group)
 		delta->ns[i] = now.ns[i] - seen->ns[i];
 	for (int i = 0; i < SONDE_SCHEDULER_BUCKETS; i++) /* 32 bits that may have wrapped */
 		delta->timed += delta->buckets[i] = now.buckets[i] - seen->buckets[i];
+	if (!delta->timed) { /* the wait that the delay belongs to is not counted yet */
+		delta->delay_ns = 0;
+		now.delay_ns = seen->delay_ns;
+	}
 	for (int i = 0; i < SONDE_SCHEDULER_CULPRITS; i++) {
 		aggregate->by[i] = wait_delta(&now.by[i], &seen->by[i]);
 		now.by[i] = seen->by[i];

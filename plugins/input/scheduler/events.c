@@ -34,6 +34,7 @@ static void row_fill(struct sonde_instance *instance, uint32_t schema, int64_t c
 		sonde_null(instance, schema, EVENT_PREVIOUS_NAME);
 	row->cpu = event->cpu;
 	row->preempted = (event->header.flags & SONDE_EVENT_PREEMPTED) != 0;
+	row->throttled = (event->header.flags & SONDE_EVENT_THROTTLED) != 0;
 	row->delay_ns = event->delay_ns;
 	row->weight = event->weight;
 }

@@ -59,7 +59,8 @@ static const struct sonde_field wait_fields[] = {
 	TIME_FIELDS(WAIT),
 	WHO_FIELDS("", WAIT, who, "those who waited"),
 	{ .name = "culprit.kind", .type = SONDE_TEXT, WAIT(kind),
-	  .help = "who had the CPU: task (another's, who is named), own, idle, other (no room to name them), unknown" },
+	  .help = "who had the CPU: task (another's, who is named), own, idle, "
+		  "other (no room to name them), unknown; quota: the CPU quota of those who waited was used up" },
 	WHO_FIELDS("culprit.", WAIT, culprit, "those who had the CPU meanwhile"),
 	SUM("scheduler.wait.time", WAIT, wait_ns, "ns", "time for which the one waited while the other had the CPU"),
 	SUM("scheduler.wait.turns", WAIT, turns, "{turn}", "turns on the CPU that the other had in it"),
@@ -91,6 +92,8 @@ static const struct sonde_field event_fields[] = {
 	  .help = "its command" },
 	{ .name = "scheduler.preempted", .type = SONDE_BOOL, EVENT(preempted),
 	  .help = "the wait began when the task was made to leave a CPU, not when it was woken" },
+	{ .name = "scheduler.throttled", .type = SONDE_BOOL, EVENT(throttled),
+	  .help = "by the CPU quota of its cgroup, which was used up: it waited for that, not for another task" },
 	{ .name = "scheduler.delay", .type = SONDE_DURATION, EVENT(delay_ns), .role = SONDE_ROLE_DURATION,
 	  .unit = "ns", .help = "how long it waited for a CPU" },
 	{ .name = "weight", .type = SONDE_U32, EVENT(weight), .role = SONDE_ROLE_WEIGHT, .unit = "{wait}",

@@ -43,7 +43,7 @@ struct event_row {
 	uint32_t tgid, tid, name; /* name: code of the thread's command */
 	uint32_t previous_tgid, previous_tid, previous_name;
 	uint32_t cpu, weight;
-	bool preempted;
+	bool preempted, throttled;
 };
 
 /* Fields that code needs by index; those of `who` follow one another. */

@@ -308,11 +308,11 @@ static void group_emit(void *context, const struct aggregate_who *who,
 static void wait_emit(void *context, const struct aggregate_who *who,
 		      const struct aggregate_wait *wait)
 {
-	static const char *const kinds[] = { [SONDE_SCHEDULER_OWN] = "own",
-					     [SONDE_SCHEDULER_IDLE] = "idle",
-					     [SONDE_SCHEDULER_OTHER] = "other",
-					     [SONDE_SCHEDULER_UNKNOWN] = "unknown",
-					     [SONDE_SCHEDULER_CULPRITS] = "task" };
+	static const char *const kinds[] = {
+		[SONDE_SCHEDULER_OWN] = "own",     [SONDE_SCHEDULER_IDLE] = "idle",
+		[SONDE_SCHEDULER_OTHER] = "other", [SONDE_SCHEDULER_UNKNOWN] = "unknown",
+		[SONDE_SCHEDULER_QUOTA] = "quota", [SONDE_SCHEDULER_CULPRITS] = "task"
+	};
 	struct sonde_instance *instance = context;
 	const struct scheduler *self = instance->self;
 	struct wait_row *row = sonde_row(instance, SCHEMA_WAIT);

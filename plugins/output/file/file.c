@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Output `file`: rows as lines of JSON or OTLP/JSON or as CSV, in files that are closed, kept and
- * deleted by rules, or on standard output. */
+/* Output `file`: rows as lines of JSON or OTLP/JSON, as CSV or as frames, in files that are closed,
+ * kept and deleted by rules, or on standard output. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -172,7 +172,11 @@ static bool reject(struct sonde_instance *instance, struct sonde_delivery *deliv
 static bool settle_short(struct sonde_instance *instance, struct sonde_delivery *delivery,
 			 struct shortfall *shortfall)
 {
-	struct sonde_outcome outcome = { .size = sizeof(outcome), .reason = "nothing in OTLP" };
+	struct file *file = instance->self;
+	struct sonde_outcome outcome = { .size = sizeof(outcome),
+					 .reason = file->settings.format == FORMAT_FRAME
+							   ? "too large"
+							   : "nothing in OTLP" };
 	uint32_t count = delivery->batch_count;
 
 	for (uint32_t index = 0; index < count; index++) {
@@ -452,7 +456,7 @@ static void file_stop(struct sonde_instance *instance)
 static const struct sonde_plugin file_plugin = {
 	SONDE_PLUGIN_OUTPUT,
 	.name = "file",
-	.summary = "rows as lines of JSON, OTLP/JSON or CSV, in files",
+	.summary = "rows as lines of JSON, OTLP/JSON, CSV or frames, in files",
 	.manual = settings_manual,
 	.self_size = sizeof(struct file),
 	.in_flight = IN_FLIGHT,

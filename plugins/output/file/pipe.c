@@ -5,10 +5,14 @@
 #include "pipe.h"
 
 /* Where the row ends that is torn at `written`; `written`, if none is. */
-static size_t row_end(const struct pipe *pipe, bool is_csv)
+static size_t row_end(const struct pipe *pipe, const struct writer *writer)
 {
 	const char *text = pipe->out.data;
-	bool quoted = false;
+	bool quoted = false, is_csv = writer->csv != NULL;
+
+	if (writer->settings->format == FORMAT_FRAME)
+		return archive_frame_end(writer->archive.instance, text, pipe->out.length,
+					 pipe->written);
 
 	for (size_t at = 0; at < pipe->out.length; at++) {
 		quoted ^= is_csv && text[at] == '"';
@@ -28,7 +32,7 @@ static int encode(struct pipe *pipe, struct writer *writer, const struct sonde_d
 	if (pipe->written && pipe->sequence == delivery->sequence)
 		return 0;
 	if (pipe->written) {
-		rest = row_end(pipe, writer->csv) - pipe->written;
+		rest = row_end(pipe, writer) - pipe->written;
 		memmove(pipe->out.data, pipe->out.data + pipe->written, rest);
 	}
 	if (pipe->out.length) /* a header may be among what was not written */

@@ -7,7 +7,7 @@
 #include "settings.h"
 #include "template.h"
 
-static const char *const format_choices[] = { "json", "csv", "otlp_json", NULL };
+static const char *const format_choices[] = { "json", "csv", "otlp_json", "frame", NULL };
 static const char *const mode_choices[] = { "append", "truncate", NULL };
 static const char *const compression_choices[] = { "none", "zstd", NULL };
 static const char *const sync_choices[] = { "never", "interval", "batch", NULL };
@@ -25,7 +25,9 @@ const struct sonde_option settings_options[] = {
 	  .value = "json",
 	  .choices = format_choices,
 	  .help = "json: a line of JSON a row; csv: a header and a record a row; otlp_json: a "
-		  "line of OTLP/JSON an export request" },
+		  "line of OTLP/JSON an export request; frame: sonde's own, which the input "
+		  "`replay` "
+		  "reads" },
 	{ .name = "schema",
 	  .type = SONDE_BOOL,
 	  SONDE_MEMBER(struct settings, schema),
@@ -42,7 +44,7 @@ const struct sonde_option settings_options[] = {
 	  SONDE_MEMBER(struct settings, compression),
 	  .value = "none",
 	  .choices = compression_choices,
-	  .help = "zstd: the path must end in \".zst\"" },
+	  .help = "zstd: the path must end in \".zst\"; frames are compressed by themselves" },
 	{ .name = "level",
 	  .type = SONDE_U32,
 	  SONDE_MEMBER(struct settings, level),
@@ -135,6 +137,11 @@ const char settings_manual[] =
 	"{\"resourceLogs\":[..]}, {\"resourceSpans\":[..]} or {\"resourceMetrics\":[..]}, with "
 	"1,000 rows or about 4 MiB of protobuf at most. A file holds one signal, so the path names "
 	"\"%{signal}\"; on standard output lines of all signals may follow each other.\n\n"
+	"Frames: batches as sonde sends and stores them, with all of their columns, types and "
+	"roles, "
+	"compressed at `level`. A file is one frame after the other, each whole in itself; the "
+	"input "
+	"`replay` plays it back.\n\n"
 	"Paths: \"%{signal}\" stands for logs, traces or metrics, \"%{schema}\" for the name of "
 	"the row's schema, \"%{NAME}\" for its value "
 	"in "
@@ -210,11 +217,19 @@ static void check_compression(struct sonde_instance *instance, const struct sett
 	size_t length = strlen(settings->path);
 	bool ends_so = length > 4 && strcmp(settings->path + length - 4, ".zst") == 0;
 
-	if (settings->compression == COMPRESSION_ZSTD && settings_is_standard_output(settings))
+	if (settings->compression == COMPRESSION_ZSTD && settings->format == FORMAT_FRAME)
+		sonde_problem(instance, "compression",
+			      "frames are compressed already, as `level` says: leave it out");
+	else if (settings->compression == COMPRESSION_ZSTD && settings_is_standard_output(settings))
 		sonde_problem(instance, "compression",
 			      "standard output is not compressed: pipe it through zstd");
 	else if (settings->compression == COMPRESSION_ZSTD && !ends_so)
 		sonde_problem(instance, "path", "\"%s\" is to be compressed: end it in \".zst\"",
+			      settings->path);
+	else if (settings->format == FORMAT_FRAME && ends_so)
+		sonde_problem(instance, "path",
+			      "\"%s\" ends in \".zst\", but frames are no file of zstd: end it in "
+			      "\".frame\"",
 			      settings->path);
 	else if (settings->compression == COMPRESSION_NONE && ends_so)
 		sonde_problem(

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 #include <sonde/plugin.h>
 
-enum { FORMAT_JSON, FORMAT_CSV, FORMAT_OTLP_JSON };
+enum { FORMAT_JSON, FORMAT_CSV, FORMAT_OTLP_JSON, FORMAT_FRAME };
 enum { COMPRESSION_NONE, COMPRESSION_ZSTD };
 enum { MODE_APPEND, MODE_TRUNCATE };
 enum { SYNC_NEVER, SYNC_INTERVAL, SYNC_BATCH };
@@ -15,7 +15,7 @@ struct settings {
 	const char *path;
 	uint32_t format, mode, compression, sync;
 	uint32_t level;      /* of compression */
-	bool schema;         /* say it in each row; not of OTLP/JSON */
+	bool schema;         /* say it in each row; of JSON and CSV */
 	uint32_t open_files; /* at most */
 	const char *permissions_text, *directory_permissions_text;
 

@@ -197,8 +197,8 @@ static int open_target(struct store *store, const char *path, int64_t now_ns,
 	bool again = result == 0;
 
 	while (again) {
-		result = target_open(store->settings, path, store->truncate, ret_target, &cut_bytes,
-				     store->problem);
+		result = target_open(store->instance, store->settings, path, store->truncate,
+				     ret_target, &cut_bytes, store->problem);
 		again = false;
 		if (result == -EUCLEAN) {
 			result = set_aside(store, path, now_ns);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "archive.h"
 #include "frame.h"
 #include "target.h"
 
@@ -122,7 +123,20 @@ static int mend_frames(struct stream *stream, int64_t size, int64_t *ret_cut_byt
 	return end < size ? stream_cut(stream, end) : 0;
 }
 
-static int mend(struct target *target, const struct settings *settings, int64_t *ret_cut_bytes)
+static int mend_archive(struct sonde_instance *instance, struct stream *stream, int64_t size,
+			int64_t *ret_cut_bytes)
+{
+	int64_t end;
+	int result = archive_end(instance, stream->fd, size, &end);
+
+	if (result < 0)
+		return result == -EBADMSG && end ? -EUCLEAN : result;
+	*ret_cut_bytes = size - end;
+	return end < size ? stream_cut(stream, end) : 0;
+}
+
+static int mend(struct sonde_instance *instance, struct target *target,
+		const struct settings *settings, int64_t *ret_cut_bytes)
 {
 	int64_t size;
 	int result = stream_size(&target->stream, &size);
@@ -130,6 +144,8 @@ static int mend(struct target *target, const struct settings *settings, int64_t 
 	*ret_cut_bytes = 0;
 	if (result < 0 || !size)
 		return result;
+	if (settings->format == FORMAT_FRAME)
+		return mend_archive(instance, &target->stream, size, ret_cut_bytes);
 	if (settings->compression == COMPRESSION_ZSTD)
 		return mend_frames(&target->stream, size, ret_cut_bytes);
 	if (settings->format == FORMAT_CSV)
@@ -216,8 +232,9 @@ static void say_problem(const struct target *target, int result, char problem[PR
 		(void)snprintf(problem, PROBLEM_BYTES, "cannot open %s", target->path);
 }
 
-int target_open(const struct settings *settings, const char *path, bool truncate,
-		struct target **ret_target, int64_t *ret_cut_bytes, char problem[PROBLEM_BYTES])
+int target_open(struct sonde_instance *instance, const struct settings *settings, const char *path,
+		bool truncate, struct target **ret_target, int64_t *ret_cut_bytes,
+		char problem[PROBLEM_BYTES])
 {
 	struct target *target = calloc(1, sizeof(*target));
 	int result;
@@ -239,7 +256,7 @@ int target_open(const struct settings *settings, const char *path, bool truncate
 	if (result == 0 && !target->stream.regular)
 		result = -ENOTSUP;
 	if (result == 0 && path)
-		result = mend(target, settings, ret_cut_bytes);
+		result = mend(instance, target, settings, ret_cut_bytes);
 	if (result == 0)
 		result = look(target, settings);
 	if (result == 0) {

@@ -32,8 +32,9 @@ struct target {
  * *ret_cut_bytes were cut off. Returns 0, or a negative errno and in `problem` what could not be
  * done: -EWOULDBLOCK: somebody else writes it; -EBADMSG: it holds something else, and was left as
  * it is; -EUCLEAN: it begins as one of ours, but cannot be mended. NULL path: standard output. */
-int target_open(const struct settings *settings, const char *path, bool truncate,
-		struct target **ret_target, int64_t *ret_cut_bytes, char problem[512]);
+int target_open(struct sonde_instance *instance, const struct settings *settings, const char *path,
+		bool truncate, struct target **ret_target, int64_t *ret_cut_bytes,
+		char problem[512]);
 
 void target_close(struct target *target); /* NULL is fine */
 

@@ -5,6 +5,12 @@
 #include <string.h>
 #include "writer.h"
 
+/* Whether it writes sonde's own frames, which are batches and not text. */
+static bool is_archive(const struct writer *writer)
+{
+	return writer->settings->format == FORMAT_FRAME;
+}
+
 int writer_open(struct writer *writer, struct sonde_instance *instance,
 		const struct settings *settings, struct template *template, struct store *store)
 {
@@ -16,11 +22,13 @@ int writer_open(struct writer *writer, struct sonde_instance *instance,
 		writer->csv = csv_create(instance, settings->schema);
 	else if (settings->format == FORMAT_OTLP_JSON)
 		writer->requests = requests_create();
-	else
+	else if (settings->format == FORMAT_JSON)
 		writer->lines = lines_create(instance, settings->schema);
 	if (settings->compression == COMPRESSION_ZSTD)
 		writer->frames = frames_create();
-	if (!writer->values || !(writer->csv || writer->requests || writer->lines) ||
+	writer->archive.instance = instance;
+	if (!writer->values ||
+	    !(writer->csv || writer->requests || writer->lines || is_archive(writer)) ||
 	    (settings->compression == COMPRESSION_ZSTD && !writer->frames))
 		return -ENOMEM;
 	return 0;
@@ -35,6 +43,7 @@ void writer_close(struct writer *writer)
 	requests_release(writer->requests);
 	header_release(&writer->header);
 	frames_release(writer->frames);
+	archive_clear(&writer->archive);
 	json_release(&writer->rows);
 	json_release(&writer->packed);
 	json_release(&writer->tail);
@@ -49,6 +58,8 @@ static int bind(struct writer *writer, const struct sonde_delivery *delivery, ui
 	const struct sonde_batch *batch = delivery->batches[index];
 	int result;
 
+	if (is_archive(writer))
+		return 0;
 	if (writer->csv)
 		result = csv_bind(writer->csv, batch);
 	else if (writer->requests)
@@ -68,6 +79,7 @@ static void begin(struct writer *writer, int64_t now_ns)
 	writer->bytes = writer->row_count = 0;
 	memset(&writer->shortfall, 0, sizeof(writer->shortfall));
 	json_clear(&writer->rows);
+	archive_clear(&writer->archive);
 }
 
 /* Appends a row, or those of its group that share a line with it; *row is then the next one.
@@ -87,8 +99,11 @@ static int encode_rows(struct writer *writer, uint32_t *row, struct json *out)
 /* Counts what the lines of a batch could not say. */
 static void book_left_out(struct writer *writer, uint32_t index)
 {
-	uint64_t count = writer->requests ? requests_left_out(writer->requests) : 0;
+	uint64_t count;
 
+	if (!writer->requests)
+		return;
+	count = requests_left_out(writer->requests);
 	writer->shortfall.left_out[index] = count;
 	writer->row_count -= count;
 }
@@ -100,6 +115,47 @@ static int no_memory(struct writer *writer)
 	return -ENOMEM;
 }
 
+static uint64_t limit(const struct writer *writer)
+{
+	return writer->target->is_output ? 0 : writer->settings->rotate_bytes;
+}
+
+static int cannot_write(struct writer *writer, int result)
+{
+	if (result < 0)
+		(void)snprintf(writer->store->problem, sizeof(writer->store->problem),
+			       "cannot write to %s", writer->target->path);
+	return result;
+}
+
+/* A frame goes to the file whole, or to the next one. */
+static int put_frame(void *data, const struct sonde_frame *frame)
+{
+	struct writer *writer = data;
+	uint64_t bytes = limit(writer);
+	int result = 0;
+
+	if (bytes && writer->target->size && (uint64_t)writer->target->size + frame->length > bytes)
+		result = store_rotate(writer->store, &writer->target, writer->now_ns);
+	if (result < 0)
+		return result;
+	result = target_write(writer->target, frame->data, frame->length);
+	writer->bytes += frame->length;
+	writer->row_count += frame->rows;
+	writer->target->written_ns = writer->now_ns;
+	return cannot_write(writer, result);
+}
+
+static int flush_archive(struct writer *writer)
+{
+	int result;
+
+	writer->store->problem[0] = '\0';
+	result = archive_write(&writer->archive, (int)writer->settings->level, put_frame, writer,
+			       writer->shortfall.left_out);
+	return result < 0 && !writer->store->problem[0] ? no_memory(writer) : result;
+}
+
 /* Writes what is there; compressed, as a frame. */
 static int flush(struct writer *writer)
 {
@@ -107,6 +163,8 @@ static int flush(struct writer *writer)
 	const struct json *out = &writer->rows;
 	int result;
 
+	if (is_archive(writer))
+		return flush_archive(writer);
 	if (!writer->rows.length || !writer->has_rows) /* a header comes with the first row */
 		return 0;
 	if (writer->frames) {
@@ -122,10 +180,7 @@ static int flush(struct writer *writer)
 	json_clear(&writer->rows);
 	writer->has_rows = false;
 	target->written_ns = writer->now_ns;
-	if (result < 0)
-		(void)snprintf(writer->store->problem, sizeof(writer->store->problem),
-			       "cannot write to %s", target->path);
-	return result;
+	return cannot_write(writer, result);
 }
 
 static void put_header(struct writer *writer, const struct header *header, struct json *out)
@@ -175,11 +230,6 @@ static int fit_header(struct writer *writer)
 }
 
 /* ---- limits ------------------------------------------------------------------------------ */
-
-static uint64_t limit(const struct writer *writer)
-{
-	return writer->target->is_output ? 0 : writer->settings->rotate_bytes;
-}
 
 /* How much is gathered before it is written; frames of a small file are small. */
 static size_t enough(const struct writer *writer)
@@ -272,11 +322,17 @@ static int turn_to(struct writer *writer, const char *path)
 	return result;
 }
 
-static int write_group(struct writer *writer, const struct group *group)
+static int write_group(struct writer *writer, struct sonde_batch *batch, uint32_t index,
+		       const struct group *group)
 {
 	const char *path = writer->template ? split_path(&writer->split, group) : NULL;
 	int result = turn_to(writer, path);
 
+	if (result == 0 && is_archive(writer))
+		return archive_add(&writer->archive, batch, index, group->first,
+				   writer->split.next) < 0
+			       ? no_memory(writer)
+			       : 0;
 	if (result == 0)
 		result = fit_header(writer);
 	for (uint32_t row = group->first; row != UINT32_MAX && result == 0;)
@@ -313,7 +369,8 @@ int writer_write(struct writer *writer, const struct sonde_delivery *delivery, i
 		if (bound < 0 || split(writer, delivery->batches[index]) < 0)
 			return no_memory(writer);
 		for (uint32_t group = 0; group < writer->split.group_count && result == 0; group++)
-			result = write_group(writer, &writer->split.groups[group]);
+			result = write_group(writer, delivery->batches[index], index,
+					     &writer->split.groups[group]);
 		book_left_out(writer, index);
 	}
 	return result == 0 && writer->target ? flush(writer) : result;
@@ -334,11 +391,52 @@ static int encode_header(struct writer *writer, struct json *out)
 	return csv_order(writer->csv, &writer->header);
 }
 
+static int encode_frame(void *data, const struct sonde_frame *frame)
+{
+	struct writer *writer = data;
+	char *at = json_room(&writer->packed, frame->length);
+
+	if (!at)
+		return -ENOMEM;
+	memcpy(at, frame->data, frame->length);
+	writer->packed.length += frame->length;
+	writer->row_count += frame->rows;
+	return 0;
+}
+
+static int encode_archive(struct writer *writer, const struct sonde_delivery *delivery,
+			  struct json *out)
+{
+	int result = 0;
+	char *at;
+
+	for (uint32_t index = 0; index < delivery->batch_count && result == 0; index++) {
+		result = do_not_split(writer, delivery->batches[index]);
+		if (result == 0 && writer->split.group_count)
+			result = archive_add(&writer->archive, delivery->batches[index], index,
+					     writer->split.groups[0].first, writer->split.next);
+	}
+	json_clear(&writer->packed);
+	if (result == 0)
+		result = archive_write(&writer->archive, (int)writer->settings->level, encode_frame,
+				       writer, writer->shortfall.left_out);
+	at = result == 0 ? json_room(out, writer->packed.length) : NULL;
+	if (!at || writer->packed.failed) {
+		writer->packed.failed = out->failed = false;
+		return result < 0 ? result : -ENOMEM;
+	}
+	memcpy(at, writer->packed.data, writer->packed.length);
+	out->length += writer->packed.length;
+	return 0;
+}
+
 int writer_encode(struct writer *writer, const struct sonde_delivery *delivery, struct json *out)
 {
 	int result = 0;
 
 	begin(writer, 0);
+	if (is_archive(writer))
+		return encode_archive(writer, delivery, out);
 	for (uint32_t index = 0; index < delivery->batch_count && result == 0; index++) {
 		uint32_t row;
 

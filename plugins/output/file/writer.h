@@ -3,6 +3,7 @@
 #ifndef SONDE_FILE_WRITER_H
 #define SONDE_FILE_WRITER_H
 
+#include "archive.h"
 #include "csv.h"
 #include "frame.h"
 #include "requests.h"
@@ -15,7 +16,7 @@ enum { WRITER_BATCH_LIMIT = 8 }; /* of a delivery */
 struct shortfall {
 	uint32_t rejected;                     /* a bit for each batch that no file can hold */
 	uint32_t settled;                      /* a bit for each batch that is answered already */
-	uint64_t left_out[WRITER_BATCH_LIMIT]; /* rows of a batch that OTLP has nothing for */
+	uint64_t left_out[WRITER_BATCH_LIMIT]; /* rows of a batch that the format cannot hold */
 };
 
 struct writer {
@@ -27,13 +28,14 @@ struct writer {
 	struct lines *values; /* of templates */
 	struct csv *csv;
 	struct requests *requests; /* OTLP/JSON */
+	struct archive archive;    /* frames: batches of the file that `target` is */
 	struct header header;      /* CSV: of a stream */
-	struct frames *frames;
-	struct target *target; /* that `rows` belong to */
-	struct json rows;      /* not written yet */
-	struct json packed;    /* the same, compressed */
-	struct json tail;      /* a row that goes to the next file */
-	bool has_rows;         /* `rows` holds more than a header */
+	struct frames *frames;     /* of zstd */
+	struct target *target;     /* that `rows` belong to */
+	struct json rows;          /* not written yet */
+	struct json packed;        /* the same, compressed */
+	struct json tail;          /* a row that goes to the next file */
+	bool has_rows;             /* `rows` holds more than a header */
 	/* of this delivery */
 	uint64_t bytes, row_count; /* as they were written */
 	struct shortfall shortfall;

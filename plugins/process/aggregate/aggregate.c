@@ -24,6 +24,8 @@ struct aggregate {
 	uint64_t settings_mark;    /* of the settings that they have */
 	struct window_counts seen; /* as far as they are in the counters */
 	bool foreign_told;
+	bool remembers;  /* a queue on disk stands before the pipeline */
+	bool catches_up; /* what it gives again is not over yet */
 
 	/* counters */
 	uint64_t windows_emitted, groups_emitted;
@@ -221,7 +223,83 @@ static uint64_t mark_settings(const struct window_settings *settings)
 	return mark_bytes(mark, top_by, strlen(top_by) + 1);
 }
 
-/* Windows as the options say now. Those that are open are emitted first, as they are. */
+/* ---- behind a queue on disk -------------------------------------------------------------- */
+
+/* In the callback that emitted, so that both are of one commit. Returns `result`, or why not. */
+static int remember(struct sonde_instance *instance, int result)
+{
+	struct aggregate *aggregate = instance->self;
+	unsigned char bytes[WINDOW_REMEMBERED_BYTES];
+	int remembered = 0;
+
+	if (aggregate->remembers) {
+		windows_remember(aggregate->windows, bytes);
+		remembered = sonde_remember(instance, bytes, sizeof(bytes));
+	}
+	if (remembered < 0 && result >= 0)
+		return sonde_fail(instance, -remembered,
+				  "what was emitted cannot be remembered: after a crash rows may "
+				  "count twice");
+	return result;
+}
+
+/* Before any row: goes on where the one before the last end stood. */
+static int recall(struct sonde_instance *instance)
+{
+	struct aggregate *aggregate = instance->self;
+	unsigned char bytes[WINDOW_REMEMBERED_BYTES];
+	int64_t length = sonde_recall(instance, bytes, sizeof(bytes));
+
+	if (length < 0)
+		windows_remember(aggregate->windows, bytes);
+	if (sonde_remember(instance, bytes, sizeof(bytes)) == -ENOTSUP)
+		return 0;
+	aggregate->remembers = true;
+	aggregate->catches_up =
+		length > 0 && !windows_recall(aggregate->windows, bytes, (uint64_t)length);
+	if (!aggregate->catches_up)
+		windows_recall(aggregate->windows, NULL, 0);
+	if (!aggregate->catches_up && length != -ENOENT)
+		sonde_log(instance, SONDE_WARNING,
+			  "what is remembered of the windows is of another version: rows that are "
+			  "read again may count twice");
+	return remember(instance, 0);
+}
+
+/* Whether all that was under way has been given again; then windows close again too. */
+static int catch_up(struct sonde_instance *instance)
+{
+	struct aggregate *aggregate = instance->self;
+
+	if (!aggregate->catches_up || sonde_recall(instance, NULL, 0) != -ENOENT)
+		return 0;
+	aggregate->catches_up = false;
+	return finish(instance, windows_caught_up(aggregate->windows));
+}
+
+/* ---- settings ---------------------------------------------------------------------------- */
+
+/* Emits the windows that are open as they are, and has others go on. */
+static int windows_change(struct sonde_instance *instance, struct windows *windows)
+{
+	struct aggregate *aggregate = instance->self;
+	int result;
+
+	if (aggregate->catches_up)
+		return sonde_fail(instance, EBUSY,
+				  "rows are being read again after a crash, whose windows are as "
+				  "they were: try again when that is over");
+	result = finish(instance, windows_flush(aggregate->windows));
+	if (result < 0)
+		return remember(instance, result);
+	if (aggregate->remembers)
+		windows_succeed(windows, aggregate->windows);
+	windows_release(aggregate->windows);
+	aggregate->windows = windows;
+	return remember(instance, 0);
+}
+
+/* Windows as the options say now. */
 static int aggregate_set(struct sonde_instance *instance)
 {
 	struct aggregate *aggregate = instance->self;
@@ -238,14 +316,15 @@ static int aggregate_set(struct sonde_instance *instance)
 		return sonde_fail(instance, -result, "%s%s%s", fault.setting ? fault.setting : "",
 				  fault.setting ? ": " : "", fault.text);
 	if (aggregate->windows) {
-		result = finish(instance, windows_flush(aggregate->windows));
-		if (result < 0) {
-			windows_release(windows);
-			return result;
-		}
-		windows_release(aggregate->windows);
+		result = windows_change(instance, windows);
+	} else {
+		aggregate->windows = windows;
+		result = recall(instance);
 	}
-	aggregate->windows = windows;
+	if (aggregate->windows != windows)
+		windows_release(windows);
+	if (result < 0)
+		return result;
 	aggregate->settings_mark = mark;
 	aggregate->seen = (struct window_counts){ 0 };
 	return sonde_every(instance, TIMER_CLOSE, windows_tick_ns(windows));
@@ -254,15 +333,20 @@ static int aggregate_set(struct sonde_instance *instance)
 static int aggregate_timer(struct sonde_instance *instance, int timer)
 {
 	struct aggregate *aggregate = instance->self;
+	int result = catch_up(instance);
 
-	return finish(instance, windows_advance(aggregate->windows));
+	if (result >= 0)
+		result = finish(instance, windows_advance(aggregate->windows));
+	return remember(instance, result);
 }
 
 static int aggregate_drain(struct sonde_instance *instance)
 {
 	struct aggregate *aggregate = instance->self;
 
-	return finish(instance, windows_flush(aggregate->windows));
+	if (aggregate->catches_up)
+		return 0; /* what was read again stays in the queue for the next time */
+	return remember(instance, finish(instance, windows_flush(aggregate->windows)));
 }
 
 static void aggregate_stop(struct sonde_instance *instance)
@@ -287,20 +371,35 @@ static int pass_foreign(struct sonde_instance *instance, const struct sonde_batc
 	return SONDE_PASS;
 }
 
+/* Before others go on, so that each who waits hears of his own. */
+static void book_untaken(struct sonde_instance *instance, const struct window_taken *taken)
+{
+	if (taken->late_rows || taken->future_rows)
+		sonde_lose(instance, taken->late_rows + taken->future_rows,
+			   taken->late_events + taken->future_events, SONDE_LOST_REJECTED);
+	if (taken->lost_rows)
+		sonde_lose(instance, taken->lost_rows, taken->lost_events, SONDE_LOST_MEMORY);
+	if (taken->replayed_rows)
+		sonde_reduce(instance, taken->replayed_rows, taken->replayed_events,
+			     SONDE_REPLAYED);
+}
+
 static int aggregate_process(struct sonde_instance *instance, struct sonde_batch *batch)
 {
 	struct aggregate *aggregate = instance->self;
+	int result = sonde_is_replayed(instance, batch) ? 0 : catch_up(instance), added;
 	struct window_taken taken;
-	int result = finish(instance, windows_add(aggregate->windows, batch, &taken));
 
-	if (taken.foreign)
+	added = windows_add(aggregate->windows, batch, &taken);
+	if (taken.foreign) {
+		finish(instance, 0);
 		return pass_foreign(instance, batch);
-	if (taken.late_rows || taken.future_rows)
-		sonde_lose(instance, taken.late_rows + taken.future_rows,
-			   taken.late_events + taken.future_events, SONDE_LOST_REJECTED);
-	if (taken.lost_rows)
-		sonde_lose(instance, taken.lost_rows, taken.lost_events, SONDE_LOST_MEMORY);
-	return result;
+	}
+	book_untaken(instance, &taken);
+	result = result < 0 ? result : added;
+	if (result >= 0)
+		result = windows_close(aggregate->windows);
+	return remember(instance, finish(instance, result));
 }
 
 /* Nothing behind it is asked: it makes other rows. */

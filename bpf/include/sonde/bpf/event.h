@@ -28,6 +28,7 @@ enum sonde_event_flag {
 	SONDE_EVENT_TEXT_FAULT = 1 << 5, /* the text could not be read */
 	SONDE_EVENT_NO_RETURN = 1 << 6,  /* the call ends its task: no return value, no duration */
 	SONDE_EVENT_PREEMPTED = 1 << 7,  /* the task had been made to leave its CPU */
+	SONDE_EVENT_THROTTLED = 1 << 8,  /* by the CPU quota of its cgroup, which was used up */
 };
 
 struct sonde_event {

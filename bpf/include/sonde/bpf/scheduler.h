@@ -68,6 +68,7 @@ enum sonde_scheduler_culprit {
 	SONDE_SCHEDULER_IDLE,    /* nobody: the CPU was idle, and had to be roused */
 	SONDE_SCHEDULER_OTHER,   /* the pairs were used up */
 	SONDE_SCHEDULER_UNKNOWN, /* not seen, or longer ago than turns are remembered */
+	SONDE_SCHEDULER_QUOTA,   /* nobody: the CPU quota of its cgroup was used up */
 	SONDE_SCHEDULER_CULPRITS,
 };
 
@@ -78,7 +79,7 @@ struct sonde_scheduler_slot {
 	__u64 ns[SONDE_SCHEDULER_STATES]; /* time in each state, booked when it ends */
 	__u64 left[2];                    /* how often its tasks left a CPU: to sleep, by force */
 	struct sonde_scheduler_wait by[SONDE_SCHEDULER_CULPRITS];
-	__u64 reserved[5];
+	__u64 reserved[2];
 	__u32 buckets[SONDE_SCHEDULER_BUCKETS]; /* their sum is how many waits were timed */
 };
 

@@ -174,6 +174,17 @@ sonde_test_table(struct sonde_test *test, const char *schema, const char *column
  * did; what went on is among the rows emitted. */
 int sonde_test_process(struct sonde_test *test, struct sonde_batch *batch);
 
+/* Processor, before a start: there is a queue on disk before it, and this is what it remembered
+ * before it died; length 0: nothing yet. Without, sonde_remember() returns -ENOTSUP. Then its rows
+ * are read again: sonde_test_replay() marks a batch that is to be processed as one that was given
+ * before; sonde_test_caught_up(): all of them have been, and sonde_recall() says -ENOENT. */
+void sonde_test_journal(struct sonde_test *test, const void *recalled, size_t length);
+void sonde_test_replay(struct sonde_test *test, struct sonde_batch *batch);
+void sonde_test_caught_up(struct sonde_test *test);
+
+/* What it remembers now; returns the length, 0: nothing. */
+size_t sonde_test_remembered(struct sonde_test *test, void *buffer, size_t capacity);
+
 /* Processor: what ask() says, one ask a line as `sonde show` prints it; "..." is a line at the end
  * where it returned SONDE_PARTLY. Input: calls take() with these asks, and returns what it took.
  * Before a start and after it; sonde_batch_done() marks a batch as an input would. */
