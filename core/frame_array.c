@@ -30,7 +30,7 @@ unsigned char *frame_room(struct frame_writer *writer, uint32_t part, size_t byt
 
 	if (!writer->error && length > FRAME_LENGTH_LIMIT)
 		writer->error = -EMSGSIZE;
-	if (!writer->error && length > buffer->capacity)
+	if (!writer->error && (length > buffer->capacity || !buffer->data))
 		writer->error = buffer_reserve(buffer, length + length / 2 + 1024);
 	if (writer->error)
 		return NULL;
