@@ -73,11 +73,11 @@ static __always_inline __u32 group_of_task(struct sonde_syscalls_who *who)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *state = state_of_task(task, false);
-	__u32 group = group_find(task, who->cgroup_id);
+	__u32 group = 0;
 
+	if (state)
+		group = sonde_task_group(&state->task, task, true, &groups, &control.rules);
 	who_join(who, group);
-	if (state && state->generation == who->generation)
-		state->group = group;
 	return group;
 }
 
@@ -263,15 +263,25 @@ static __always_inline bool outcome_is_wanted(struct call *call)
 	return call->duration_ns >= control.minimum_duration_ns;
 }
 
+/* Whether the call is one of the sample. Calls that never return are not timed, and drawn here. */
+static __always_inline bool call_is_chosen(struct call *call)
+{
+	__u32 one_in = control.sample_one_in;
+
+	if (one_in <= 1 || (control.timed_only && call->timed))
+		return true;
+	return sonde_choose(&call->cpu->sampled, one_in);
+}
+
 /* Makes an event of the call, if it is chosen and there is room. */
 static __always_inline void call_report(struct call *call)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
-	__u32 key = call->cpu_index, one_in = control.sample_one_in, flags = 0;
+	__u32 key = call->cpu_index, flags = 0;
 	void *ring;
 	bool done;
 
-	if (one_in > 1 && !sonde_choose(&cpu->sampled, one_in)) {
+	if (!call_is_chosen(call)) {
 		cpu->sampled_out++;
 		return;
 	}
