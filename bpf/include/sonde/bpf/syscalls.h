@@ -151,25 +151,28 @@ struct sonde_syscalls_who {
 	__u64 switches; /* how often it had been switched out */
 	__u64 place;    /* address of its css_set */
 	__u64 start_ns; /* monotonic begin of the timed call that it is in; 0: none */
+	__u32 tid;
+	__u32 group;
+	__u32 plain; /* `generation`, if the task's calls are wanted and it has a group; else 0 */
+	__u32 generation; /* of the rules, that the rest was worked out for */
+	__u32 rejection;  /* enum sonde_task_rejection */
+	__u32 tgid;
 	__u64 cgroup_id;
 	__u64 start_time_ns; /* of its process, boottime */
-	__u32 tid, tgid;
-	__u32 generation; /* of the rules, that the rest was worked out for */
-	__u32 group;
-	__u32 rejection; /* enum sonde_task_rejection */
-	__u32 plain;     /* `generation`, if the task's calls are wanted and it has a group; else 0
-			  */
 };
 
 /* The ledger of one CPU. Each call that reached a program is in exactly one of `rejected`, or of
  * `folded`, `folded_other`, `fold_filtered` (mode aggregate), or of `emitted` (the ring's events),
  * `event_filtered`, `sampled_out`, `lost` (mode events); in both modes at once it is in one of each
  * and in `twice`. Runs that are no calls (a fork's return in the child) are in `no_call`. So:
- *   runs[exit] + ended - no_call = sum of the others - twice. */
+ *   runs[exit] + ended - no_call = sum of the others - twice.
+ * What each call touches is in the first two cache lines. */
 struct sonde_syscalls_cpu {
 	struct sonde_meter meters[SONDE_SYSCALLS_PROGRAMS];
 	__u64 folded;
-	struct sonde_choice timed;   /* of the calls that are timed */
+	struct sonde_choice timed; /* of the calls that are timed */
+	struct sonde_syscalls_who who;
+	__u64 sampled_out;
 	struct sonde_choice sampled; /* of the events that are made */
 	struct sonde_ring_state ring;
 	__u64 ended; /* calls seen at entry only, since they never return */
@@ -178,10 +181,8 @@ struct sonde_syscalls_cpu {
 	__u64 folded_other;
 	__u64 fold_filtered;
 	__u64 event_filtered;
-	__u64 sampled_out;
 	__u64 rejected[SONDE_SYSCALLS_REJECTIONS];
 	__u64 lost[SONDE_KERNEL_LOSS_COUNT];
-	struct sonde_syscalls_who who;
 	__u64 reserved[1];
 };
 
