@@ -16,7 +16,7 @@ static __always_inline __u32 known_of(long number)
 static __always_inline bool call_is_wanted(struct call *call)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
-	__u32 rejection = cpu->who.rejection;
+	__u64 rejection = cpu->who.rejection;
 
 	if (unlikely(!control.mode))
 		rejection = SONDE_TASK_OFF;
@@ -24,6 +24,7 @@ static __always_inline bool call_is_wanted(struct call *call)
 		rejection = SONDE_SYSCALLS_OTHER_CALL;
 	if (likely(!rejection))
 		return true;
+	asm volatile("" : "+r"(rejection)); /* else a copy of it is compared */
 	if (rejection < SONDE_SYSCALLS_REJECTIONS)
 		cpu->rejected[rejection]++;
 	return false;
