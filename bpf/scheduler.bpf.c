@@ -84,7 +84,7 @@ static __always_inline void task_woken(struct sonde_scheduler_cpu *cpu, struct t
 		return;
 	state = state_of_task(task, id, known, true);
 	if (unlikely(!state) ||
-	    (unlikely(state->rejection) && state_is_current(task, known, state)))
+	    (unlikely(state->task.rejection) && state_is_current(task, known, state)))
 		return;
 	if (unlikely(state->now == SONDE_SCHEDULER_RUNNING ||
 		     state->now == SONDE_SCHEDULER_PREEMPTED) &&
@@ -110,7 +110,7 @@ static __always_inline void task_made(struct sonde_scheduler_cpu *cpu, struct ta
 {
 	struct task_state none = {}, *state;
 
-	if (!known || !has_task_storage) {
+	if (!known) {
 		bpf_map_update_elem(&tasks_by_id, &id, &none, BPF_ANY);
 		state = state_of_task(task, id, known, false);
 		if (state && !task)
@@ -144,8 +144,8 @@ static __always_inline void task_learn(struct change *change, struct task_state 
 	if (!state_is_current(change->previous, change->known, state))
 		state_renew(change->previous, change->known, state);
 	if (turn->cgroup_id == SONDE_SCHEDULER_UNTOLD) {
-		turn->cgroup_id = state->cgroup_id;
-		turn->tgid = state->tgid;
+		turn->cgroup_id = state->task.cgroup_id;
+		turn->tgid = state->task.tgid;
 	}
 }
 
@@ -155,9 +155,9 @@ static __always_inline void time_book(struct change *change, const struct task_s
 
 	if (unlikely(state->now != SONDE_SCHEDULER_RUNNING) ||
 	    unlikely(state->since_ns < control.attached_ns) ||
-	    unlikely(state->group == GROUP_UNKNOWN))
+	    unlikely(state->task.group == SONDE_GROUP_UNKNOWN))
 		return;
-	slot = slot_of_group(change->cpu_index, state->group);
+	slot = slot_of_group(change->cpu_index, state->task.group);
 	if (!slot)
 		return;
 	slot->ns[SONDE_SCHEDULER_RUNNING] += change->now_ns - state->since_ns;
@@ -182,7 +182,7 @@ static __always_inline void task_leaves(struct change *change)
 		time_book(change, state);
 	if (unlikely(state->now != SONDE_SCHEDULER_RUNNING))
 		turn_doubt(change);
-	if (unlikely(change->dead) && !(change->known && has_task_storage)) {
+	if (unlikely(change->dead) && !change->known) {
 		bpf_map_delete_elem(&tasks_by_id, &id);
 		return;
 	}
@@ -207,8 +207,9 @@ static __always_inline void turn_begin(struct change *change, const struct task_
 
 	if (unlikely(!control.turns))
 		return;
-	tgid = state ? state->tgid : 0;
-	goes_on = turn->cgroup_id == cgroup_id && (!control.per_process || turn->tgid == tgid) &&
+	tgid = state ? state->task.tgid : 0;
+	goes_on = turn->cgroup_id == cgroup_id &&
+		  (!control.rules.per_process || turn->tgid == tgid) &&
 		  turn->since_ns >= control.turns_ns;
 	if (!goes_on) {
 		turn = &cpu->turns[++count & (SONDE_SCHEDULER_TURNS - 1)];
@@ -216,7 +217,7 @@ static __always_inline void turn_begin(struct change *change, const struct task_
 		turn->cgroup_id = cgroup_id;
 	}
 	turn->tgid = tgid;
-	turn->group = state && state->group != GROUP_UNKNOWN ? state->group : 0;
+	turn->group = state && state->task.group != SONDE_GROUP_UNKNOWN ? state->task.group : 0;
 	turn->last_ns = change->now_ns;
 	barrier();
 	cpu->turn = count;
@@ -225,12 +226,12 @@ static __always_inline void turn_begin(struct change *change, const struct task_
 /* Counts why the task is not looked at, if it is not. */
 static __always_inline bool task_is_wanted(struct change *change, const struct task_state *state)
 {
-	__u32 rejection = state->rejection;
+	__u32 rejection = state->task.rejection;
 
 	asm volatile("" : "+r"(rejection));
 	if (likely(!rejection))
 		return true;
-	if (rejection < SONDE_SCHEDULER_REJECTIONS)
+	if (rejection < SONDE_TASK_REJECTIONS)
 		change->cpu->rejected[rejection]++;
 	return false;
 }
@@ -241,10 +242,10 @@ static __always_inline void wait_time(struct change *change, struct wait *wait)
 	const struct task_state *state = wait->state;
 	__u32 one_in = control.time_one_in;
 
-	if (unlikely(state->now < SONDE_SCHEDULER_PREEMPTED) ||
+	wait->forced = state->now == SONDE_SCHEDULER_PREEMPTED;
+	if (unlikely(state->now != SONDE_SCHEDULER_WOKEN && !wait->forced) ||
 	    unlikely(state->since_ns < control.attached_ns))
 		return;
-	wait->forced = state->now == SONDE_SCHEDULER_PREEMPTED;
 	wait->throttled = wait->forced && state->throttled;
 	if (unlikely(one_in != 1) && wait->forced &&
 	    (!one_in || !sonde_choose(&change->cpu->timed, one_in)))
@@ -276,7 +277,7 @@ static __always_inline void task_enters(struct change *change)
 	state->since_ns = change->now_ns;
 	state->slept = SONDE_SCHEDULER_UNSEEN;
 	turn_begin(change, state,
-		   likely(state->cgroup_id) ? state->cgroup_id : SONDE_SCHEDULER_UNTOLD);
+		   likely(state->task.cgroup_id) ? state->task.cgroup_id : SONDE_SCHEDULER_UNTOLD);
 }
 
 static __always_inline void task_switched(struct change *change)
@@ -304,40 +305,26 @@ static __always_inline __u64 previous_state(__u64 *ctx, struct task_struct *task
 	if (has_prev_state)
 		return (__u32)ctx[3];
 	if (bpf_core_field_exists(more->__state))
-		return FIELD(known, more, __state);
-	return FIELD(known, old, state);
+		return SONDE_FIELD(known, more, __state);
+	return SONDE_FIELD(known, old, state);
 }
 
 static __always_inline __u32 queued_cpu_of(struct task_struct *task, bool known)
 {
 	struct task_struct___scheduler *more = (void *)task;
 
-	return FIELD(known, more, wake_cpu);
+	return SONDE_FIELD(known, more, wake_cpu);
 }
 
-/* The frame of every program: this CPU's block, the meter, and whoever comes behind on the hook. */
-#define PROGRAM(name_, section_, hook_, meter_, call_)                                             \
-	SEC(section_ #hook_) int name_(__u64 *ctx)                                                 \
-	{                                                                                          \
-		__u32 cpu_index = bpf_get_smp_processor_id();                                      \
-		struct sonde_scheduler_cpu *cpu = bpf_map_lookup_elem(&cpus, &cpu_index);          \
-		__u64 started_ns;                                                                  \
-                                                                                                   \
-		if (cpu) {                                                                         \
-			started_ns = sonde_meter_begin(&cpu->meters[meter_]);                      \
-			call_;                                                                     \
-			sonde_meter_end(&cpu->meters[meter_], started_ns);                         \
-		}                                                                                  \
-		return sonde_hub_next(ctx, hook_);                                                 \
-	}
-
 #define SWITCH(variant_, section_, call_)                                                          \
-	PROGRAM(switch__##variant_, section_, sched_switch, SONDE_SCHEDULER_SWITCH, call_)
+	SONDE_HUB_PROGRAM(switch__##variant_, section_ "sched_switch", sched_switch,               \
+			  sonde_scheduler_cpu, SONDE_SCHEDULER_SWITCH, call_)
 #define WAKEUP(variant_, section_, call_)                                                          \
-	PROGRAM(wakeup__##variant_, section_, sched_wakeup, SONDE_SCHEDULER_WAKEUP, call_)
+	SONDE_HUB_PROGRAM(wakeup__##variant_, section_ "sched_wakeup", sched_wakeup,               \
+			  sonde_scheduler_cpu, SONDE_SCHEDULER_WAKEUP, call_)
 #define WAKEUP_NEW(variant_, section_, call_)                                                      \
-	PROGRAM(wakeup_new__##variant_, section_, sched_wakeup_new, SONDE_SCHEDULER_WAKEUP_NEW,    \
-		call_)
+	SONDE_HUB_PROGRAM(wakeup_new__##variant_, section_ "sched_wakeup_new", sched_wakeup_new,   \
+			  sonde_scheduler_cpu, SONDE_SCHEDULER_WAKEUP_NEW, call_)
 
 static __always_inline void on_switch(__u64 *ctx, struct sonde_scheduler_cpu *cpu, __u32 cpu_index,
 				      bool known)
@@ -350,8 +337,8 @@ static __always_inline void on_switch(__u64 *ctx, struct sonde_scheduler_cpu *cp
 				 .next = next,
 				 .next_comm = next->comm };
 
-	change.previous_id = FIELD(known, previous, pid);
-	change.next_id = FIELD(known, next, pid);
+	change.previous_id = SONDE_FIELD(known, previous, pid);
+	change.next_id = SONDE_FIELD(known, next, pid);
 	change_judge(&change, ctx[0] & 0xff, previous_state(ctx, previous, known));
 	task_switched(&change);
 }

@@ -25,61 +25,74 @@ static __always_inline void pair_name(const struct change *change,
 {
 	struct task_struct *previous = change->previous, *leader;
 
-	if (!culprit_tgid || culprit_tgid != (__u32)FIELD(change->known, previous, tgid))
+	if (!culprit_tgid || culprit_tgid != (__u32)SONDE_FIELD(change->known, previous, tgid))
 		return;
-	leader = FIELD(change->known, previous, group_leader);
+	leader = SONDE_FIELD(change->known, previous, group_leader);
 	bpf_probe_read_kernel(pair->culprit_comm, sizeof(pair->culprit_comm), leader->comm);
 }
 
-/* Finds or makes the pair; 0 where there is no room. */
-static __always_inline __u32 pair_find(const struct change *change,
-				       const struct sonde_scheduler_pair_key *key)
+/* Makes a pair, if there is room, unless another CPU is first. */
+static __always_inline void pair_make(struct sonde_scheduler_pair_known *known)
 {
 	struct sonde_scheduler_pair *pair;
-	__u32 *found, index = 0;
 
-	found = bpf_map_lookup_elem(&pair_ids, key);
-	if (found)
-		index = *found;
-	else if (bpf_map_pop_elem(&free_pairs, &index))
-		return 0;
-	pair = bpf_map_lookup_elem(&pairs, &index);
+	if (bpf_map_pop_elem(&free_pairs, &known->index))
+		return;
+	pair = bpf_map_lookup_elem(&pairs, &known->index);
 	if (!pair)
-		return 0;
-	if (!pair->culprit_comm[0])
-		pair_name(change, pair, key->culprit_tgid);
-	if (found)
-		return index;
-	pair->key = *key;
-	if (!bpf_map_update_elem(&pair_ids, key, &index, BPF_NOEXIST))
-		return index;
+		return;
+	pair->key = known->key;
+	if (!bpf_map_update_elem(&pair_ids, &known->key, &known->index, BPF_NOEXIST))
+		return;
 	pair->key.cgroup_id = 0; /* another CPU was first */
-	bpf_map_push_elem(&free_pairs, &index, 0);
-	found = bpf_map_lookup_elem(&pair_ids, key);
-	return found ? *found : 0;
+	bpf_map_push_elem(&free_pairs, &known->index, 0);
+}
+
+/* Finds or makes the pair. */
+static __always_inline void pair_find(const struct change *change,
+				      struct sonde_scheduler_pair_known *known)
+{
+	__u32 *found = bpf_map_lookup_elem(&pair_ids, &known->key);
+	struct sonde_scheduler_pair *pair;
+
+	known->place = SONDE_SCHEDULER_NO_PAIR;
+	if (!found) {
+		pair_make(known);
+		found = bpf_map_lookup_elem(&pair_ids, &known->key);
+		if (!found)
+			return;
+	}
+	known->place = change->cpu_index * pair_count + *found;
+	pair = bpf_map_lookup_elem(&pairs, found);
+	if (pair && !pair->culprit_comm[0])
+		pair_name(change, pair, known->key.culprit_tgid);
 }
 
 /* The same, remembered for the next time: most often it is the pair that it was before. */
-static __always_inline __u32 pair_of_wait(const struct change *change, const struct wait *wait,
-					  const struct sonde_scheduler_turn *turn)
+static __always_inline struct sonde_scheduler_wait *
+pair_of_wait(const struct change *change, const struct wait *wait,
+	     const struct sonde_scheduler_turn *turn)
 {
 	struct sonde_scheduler_pair_known *known = &change->cpu->pair;
-	struct sonde_scheduler_pair_key key = { .cgroup_id = wait->state->cgroup_id,
-						.culprit_cgroup_id = turn->cgroup_id };
+	__u64 cgroup_id = wait->state->task.cgroup_id;
+	__u32 tgid = 0, culprit_tgid = 0;
 
-	if (control.per_process) {
-		key.tgid = wait->state->tgid;
-		key.culprit_tgid = turn->tgid;
+	if (control.rules.per_process) {
+		tgid = wait->state->task.tgid;
+		culprit_tgid = turn->tgid;
 	}
-	if (likely(known->generation == control.generation &&
-		   known->key.cgroup_id == key.cgroup_id &&
-		   known->key.culprit_cgroup_id == key.culprit_cgroup_id &&
-		   known->key.tgid == key.tgid && known->key.culprit_tgid == key.culprit_tgid))
-		return known->index;
-	known->index = pair_find(change, &key);
-	known->key = key;
-	known->generation = control.generation;
-	return known->index;
+	if (unlikely(known->generation != control.rules.generation ||
+		     known->key.cgroup_id != cgroup_id ||
+		     known->key.culprit_cgroup_id != turn->cgroup_id || known->key.tgid != tgid ||
+		     known->key.culprit_tgid != culprit_tgid)) {
+		known->key.cgroup_id = cgroup_id;
+		known->key.culprit_cgroup_id = turn->cgroup_id;
+		known->key.tgid = tgid;
+		known->key.culprit_tgid = culprit_tgid;
+		known->generation = control.rules.generation;
+		pair_find(change, known);
+	}
+	return bpf_map_lookup_elem(&pair_waits, &known->place);
 }
 
 /* Where a part of the wait is booked, in which another had the CPU. */
@@ -87,20 +100,18 @@ static __always_inline struct sonde_scheduler_wait *
 culprit_of_turn(const struct change *change, const struct wait *wait,
 		const struct sonde_scheduler_turn *turn)
 {
-	__u32 pair, key;
+	struct sonde_scheduler_wait *by = NULL;
 
 	if (!turn->cgroup_id)
 		return &wait->slot->by[SONDE_SCHEDULER_IDLE];
 	if (unlikely(turn->cgroup_id == SONDE_SCHEDULER_UNTOLD))
 		return &wait->slot->by[SONDE_SCHEDULER_UNKNOWN];
-	if (turn->cgroup_id == wait->state->cgroup_id &&
-	    (!control.per_process || turn->tgid == wait->state->tgid))
+	if (turn->cgroup_id == wait->state->task.cgroup_id &&
+	    (!control.rules.per_process || turn->tgid == wait->state->task.tgid))
 		return &wait->slot->by[SONDE_SCHEDULER_OWN];
-	pair = wait->group ? pair_of_wait(change, wait, turn) : 0;
-	if (unlikely(pair - 1 >= pair_count - 1))
-		return &wait->slot->by[SONDE_SCHEDULER_OTHER];
-	key = change->cpu_index * pair_count + pair;
-	return bpf_map_lookup_elem(&pair_waits, &key);
+	if (wait->state->task.group)
+		by = pair_of_wait(change, wait, turn);
+	return by ? by : &wait->slot->by[SONDE_SCHEDULER_OTHER];
 }
 
 /* The turn is counted last: who reads it finds its time booked. */
@@ -141,7 +152,8 @@ static __always_inline void wait_explain(const struct change *change, const stru
 			by = culprit_of_turn(change, wait, &turn);
 			if (by)
 				wait_lay(by, end_ns - begin_ns,
-					 wait->forced && turn.since_ns <= queued_ns);
+					 wait->state->now == SONDE_SCHEDULER_PREEMPTED &&
+						 turn.since_ns <= queued_ns);
 			end_ns = begin_ns;
 		}
 		if (likely(turn.since_ns <= queued_ns))
@@ -170,12 +182,17 @@ static __always_inline void wait_fold(const struct change *change, struct wait *
 	struct task_state *state = wait->state;
 	struct sonde_scheduler_slot *slot;
 
-	wait->group = group_of_state(change->next, change->known, state);
+	wait->group = sonde_task_group(&state->task, change->next, change->known, &groups,
+				       &control.rules);
 	slot = slot_of_group(change->cpu_index, wait->group);
 	if (unlikely(!slot))
 		return;
 	wait->slot = slot;
 	slot->waits++;
+	if (likely(wait->group))
+		change->cpu->folded++;
+	else
+		change->cpu->folded_other++;
 	if (likely(control.times) && likely(state->slept))
 		slot->ns[state->slept & 7] += state->slept_ns;
 	if (likely(wait->timed)) {
@@ -185,10 +202,6 @@ static __always_inline void wait_fold(const struct change *change, struct wait *
 		if (likely(control.culprits))
 			wait_explain(change, wait);
 	}
-	if (likely(wait->group))
-		change->cpu->folded++;
-	else
-		change->cpu->folded_other++;
 }
 
 /* ---- events ------------------------------------------------------------------------------ */
@@ -202,9 +215,9 @@ static __always_inline void event_fill(struct sonde_scheduler_event *event,
 	const struct task_state *state = wait->state;
 
 	event->header.time_ns = change->now_ns + control.boottime_offset_ns;
-	event->header.start_time_ns = state->start_time_ns;
-	event->header.cgroup_id = state->cgroup_id;
-	event->header.tgid = state->tgid;
+	event->header.start_time_ns = state->task.start_time_ns;
+	event->header.cgroup_id = state->task.cgroup_id;
+	event->header.tgid = state->task.tgid;
 	event->header.tid = change->next_id;
 	event->header.type = SONDE_EVENT_WAIT;
 	event->header.version = SONDE_EVENT_VERSION;

@@ -16,14 +16,15 @@ static __always_inline __u32 known_of(long number)
 static __always_inline bool call_is_wanted(struct call *call)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
-	__u32 rejection = cpu->who.rejection;
+	__u64 rejection = cpu->who.rejection;
 
 	if (unlikely(!control.mode))
-		rejection = SONDE_SYSCALLS_OFF;
+		rejection = SONDE_TASK_OFF;
 	else if (unlikely(call->trait & SONDE_SYSCALL_UNWANTED))
-		rejection = SONDE_SYSCALLS_CALL;
+		rejection = SONDE_SYSCALLS_OTHER_CALL;
 	if (likely(!rejection))
 		return true;
+	asm volatile("" : "+r"(rejection)); /* else a copy of it is compared */
 	if (rejection < SONDE_SYSCALLS_REJECTIONS)
 		cpu->rejected[rejection]++;
 	return false;
@@ -70,7 +71,8 @@ static __always_inline void call_entered(struct call call, long number)
 	if (unlikely(control.traits[index & (SONDE_SYSCALL_INDEXES - 1)] & SONDE_SYSCALL_UNWANTED))
 		return;
 	state = state_of_task(task, true);
-	if (!state || (unlikely(state->rejection) && state->generation == control.generation))
+	if (!state ||
+	    (unlikely(state->task.rejection) && state->task.generation == control.rules.generation))
 		return;
 	now_ns = sonde_hub_time();
 	state->start_ns = now_ns;
@@ -112,7 +114,20 @@ static __always_inline void task_replaced(struct call *call)
 	call->cpu->who.generation = 0;
 	call->cpu->who.plain = 0;
 	if (state)
-		state->generation = 0;
+		state->task.generation = 0;
+}
+
+/* The short way of calls that a sample passed over at their entry: ordinary ones of a known task.
+ * False: it is none such. */
+static __always_inline bool call_pass_over(struct call *call)
+{
+	const struct sonde_syscalls_who *who = &call->cpu->who;
+
+	if (!control.timed_only || who->start_ns || who->rejection || !who_holds(call) ||
+	    (call->status & TS_COMPAT))
+		return false;
+	call->cpu->sampled_out++;
+	return true;
 }
 
 static __always_inline void call_exited(struct call call, long number, long value)
@@ -120,10 +135,11 @@ static __always_inline void call_exited(struct call call, long number, long valu
 	struct sonde_syscalls_cpu *cpu = call.cpu;
 	__u32 known = known_of(number);
 
-	if (likely(!known) && likely(call_fold_plain(&call, number, value)))
+	if (likely(!known) &&
+	    (likely(call_fold_plain(&call, number, value)) || call_pass_over(&call)))
 		return;
 	if (known & SONDE_SYSCALL_IGNORED) {
-		cpu->rejected[SONDE_SYSCALLS_CALL]++;
+		cpu->rejected[SONDE_SYSCALLS_OTHER_CALL]++;
 		return;
 	}
 	if (unlikely(!call_begin(&call))) {
@@ -149,35 +165,21 @@ static __always_inline void call_exited(struct call call, long number, long valu
 		call.end_ns = sonde_hub_time();
 		call.duration_ns = call.end_ns - call.start_ns;
 		call.timed = true;
+	} else if (control.timed_only) {
+		cpu->sampled_out++;
+		return;
 	}
 	call_book(&call);
 }
 
-/* The frame of every program: this CPU's block, the meter, and whoever comes behind on the hook. */
-#define PROGRAM(name_, section_, hook_, meter_, call_, registers_)                                 \
-	SEC(section_) int name_(__u64 *ctx)                                                        \
-	{                                                                                          \
-		__u32 cpu_index = bpf_get_smp_processor_id();                                      \
-		struct sonde_syscalls_cpu *cpu = bpf_map_lookup_elem(&cpus, &cpu_index);           \
-		__u64 started_ns;                                                                  \
-                                                                                                   \
-		if (cpu) {                                                                         \
-			struct call call = { .cpu = cpu,                                           \
-					     .registers = registers_,                              \
-					     .cpu_index = cpu_index };                             \
-                                                                                                   \
-			started_ns = sonde_meter_begin(&cpu->meters[meter_]);                      \
-			call_;                                                                     \
-			sonde_meter_end(&cpu->meters[meter_], started_ns);                         \
-		}                                                                                  \
-		return sonde_hub_next(ctx, hook_);                                                 \
-	}
+#define CALL(registers_)                                                                           \
+	((struct call){ .cpu = cpu, .registers = registers_, .cpu_index = cpu_index })
 #define ENTER(variant_, section_, registers_)                                                      \
-	PROGRAM(enter__##variant_, section_ "sys_enter", sys_enter, SONDE_SYSCALLS_ENTER,          \
-		call_entered(call, ctx[1]), registers_)
+	SONDE_HUB_PROGRAM(enter__##variant_, section_ "sys_enter", sys_enter, sonde_syscalls_cpu,  \
+			  SONDE_SYSCALLS_ENTER, call_entered(CALL(registers_), ctx[1]))
 #define EXIT(variant_, section_, registers_, number_, value_)                                      \
-	PROGRAM(exit__##variant_, section_ "sys_exit", sys_exit, SONDE_SYSCALLS_EXIT,              \
-		call_exited(call, number_, value_), registers_)
+	SONDE_HUB_PROGRAM(exit__##variant_, section_ "sys_exit", sys_exit, sonde_syscalls_cpu,     \
+			  SONDE_SYSCALLS_EXIT, call_exited(CALL(registers_), number_, value_))
 
 #define REGISTERS ((struct pt_regs *)ctx[0])
 

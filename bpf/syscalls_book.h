@@ -43,7 +43,7 @@ static __always_inline __u32 error_index(__u32 error)
 
 static __always_inline void slot_add_duration(struct sonde_syscall_slot *slot, __u64 duration_ns)
 {
-	__u32 bucket = 0;
+	__u64 bucket = 0;
 
 	slot->duration_ns += duration_ns;
 	if (likely(duration_ns > 1ull << (SONDE_SYSCALL_FIRST_BUCKET / 8)))
@@ -56,11 +56,12 @@ static __always_inline void slot_add_duration(struct sonde_syscall_slot *slot, _
 
 static __always_inline void slot_add(struct sonde_syscall_slot *slot, struct call *call)
 {
-	__u32 error;
+	__u64 error; /* as all that is bounded: older verifiers lose track of halves of registers */
 
 	slot->calls++;
 	if (call->error) {
 		error = error_index(call->error);
+		asm volatile("" : "+r"(error));
 		if (error < SONDE_SYSCALL_ERRORS)
 			slot->errors[error]++;
 	}
@@ -73,11 +74,11 @@ static __always_inline __u32 group_of_task(struct sonde_syscalls_who *who)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *state = state_of_task(task, false);
-	__u32 group = group_find(task, who->cgroup_id);
+	__u32 group = 0;
 
+	if (state)
+		group = sonde_task_group(&state->task, task, true, &groups, &control.rules);
 	who_join(who, group);
-	if (state && state->generation == who->generation)
-		state->group = group;
 	return group;
 }
 
@@ -196,33 +197,40 @@ static __always_inline void arguments_read(struct pt_regs *registers, bool compa
 	arguments[5] = BPF_CORE_READ(registers, r9);
 }
 
-/* Reads the argument that is a text, if the call has one; returns flags for the header. */
+/* Reads the argument that is a text, if the call has one; returns flags for the header. What bounds
+ * an access stands right before it: older verifiers forget it of a copy. */
 static __always_inline __u32 text_read(struct sonde_syscall_detail *detail, struct call *call)
 {
-	__u32 argument = (call->trait >> SONDE_SYSCALL_TEXT_SHIFT) - 1,
-	      limit = control.text_limit_bytes;
+	__u64 argument = (call->trait >> SONDE_SYSCALL_TEXT_SHIFT) - 1, address, limit;
 	long length;
 
 	detail->text_bytes = 0;
-	if (control.detail != SONDE_SYSCALLS_DECODED || argument > 5)
+	if (control.detail != SONDE_SYSCALLS_DECODED)
 		return 0;
+	asm volatile("" : "+r"(argument));
+	if (argument > 5)
+		return 0;
+	address = detail->arguments[argument];
+	asm volatile("" : "+r"(address));
 	if ((call->trait & SONDE_SYSCALL_REPLACES) && !call->error)
 		return SONDE_EVENT_TEXT_FAULT;
+	limit = control.text_limit_bytes;
 	asm volatile("" : "+r"(limit));
 	if (limit > SONDE_SYSCALL_TEXT_BYTES)
 		limit = SONDE_SYSCALL_TEXT_BYTES;
-	length = bpf_probe_read_user_str(detail->text, limit, (void *)detail->arguments[argument]);
+	length = bpf_probe_read_user_str(detail->text, limit, (void *)address);
 	if (length <= 0)
 		return SONDE_EVENT_TEXT_FAULT;
 	detail->text_bytes = length - 1;
-	return SONDE_EVENT_TEXT | (length == limit ? SONDE_EVENT_TRUNCATED : 0);
+	return SONDE_EVENT_TEXT |
+	       ((__u64)length == control.text_limit_bytes ? SONDE_EVENT_TRUNCATED : 0);
 }
 
 static __always_inline bool detail_emit(void *ring, struct call *call, __u32 flags)
 {
 	struct sonde_syscall_detail *detail;
-	__u32 key = 0, bytes;
-	__u64 wake;
+	__u64 bytes, wake;
+	__u32 key = 0;
 
 	detail = bpf_map_lookup_elem(&scratch, &key);
 	if (!detail)
@@ -263,15 +271,25 @@ static __always_inline bool outcome_is_wanted(struct call *call)
 	return call->duration_ns >= control.minimum_duration_ns;
 }
 
+/* Whether the call is one of the sample. Calls that never return are not timed, and drawn here. */
+static __always_inline bool call_is_chosen(struct call *call)
+{
+	__u32 one_in = control.sample_one_in;
+
+	if (one_in <= 1 || (control.timed_only && call->timed))
+		return true;
+	return sonde_choose(&call->cpu->sampled, one_in);
+}
+
 /* Makes an event of the call, if it is chosen and there is room. */
 static __always_inline void call_report(struct call *call)
 {
 	struct sonde_syscalls_cpu *cpu = call->cpu;
-	__u32 key = call->cpu_index, one_in = control.sample_one_in, flags = 0;
+	__u32 key = call->cpu_index, flags = 0;
 	void *ring;
 	bool done;
 
-	if (one_in > 1 && !sonde_choose(&cpu->sampled, one_in)) {
+	if (!call_is_chosen(call)) {
 		cpu->sampled_out++;
 		return;
 	}

@@ -9,6 +9,7 @@
 #include <sonde/bpf/hub.h>
 #include <sonde/bpf/ring.h>
 #include <sonde/bpf/syscalls.h>
+#include <sonde/bpf/task.h>
 
 /* Shape, fixed at load. */
 const volatile __u32 slot_count = 64;        /* per CPU, slot 0 included */
@@ -17,60 +18,16 @@ const volatile bool has_task_storage = true; /* 5.11 and later; else a table by 
 
 volatile struct sonde_syscalls_control control SEC(".data.control");
 
-/* Stands for a group that was not asked for yet: only who makes calls that are counted takes one.
- */
-#define GROUP_UNKNOWN 0xffffffffu
-
-/* What is known of a task: when its call began, and what the filters and the grouping made of it.
- */
+/* What is known of a task. */
 struct task_state {
 	__u64 start_ns; /* of the timed call that it is in; 0: none */
-	__u64 place;    /* the task's css_set that the rest was worked out for */
-	__u64 cgroup_id;
-	__u64 start_time_ns;
-	__u32 generation; /* of the control block, likewise; 0: not worked out yet */
-	__u32 group;
-	__u32 rejection; /* enum sonde_syscalls_rejection */
-	__u32 reserved;
+	struct sonde_task task;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct task_state);
-} tasks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, __u32);
-	__type(value, struct task_state);
-} tasks_by_id SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* CPUs */
-	__type(key, __u32);
-	__type(value, struct sonde_syscalls_cpu);
-} cpus SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* CPUs * slot_count, one CPU's slots after the other's */
-	__type(key, __u32);
-	__type(value, struct sonde_syscall_slot);
-} slots SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* group_count */
-	__type(key, __u32);
-	__type(value, struct sonde_syscall_group);
-} groups SEC(".maps");
+SONDE_TASKS(task_state);
+SONDE_MEMORY(cpus, struct sonde_syscalls_cpu, 1);
+SONDE_MEMORY(slots, struct sonde_syscall_slot, 1);   /* CPUs * slot_count, one CPU's together */
+SONDE_MEMORY(groups, struct sonde_syscall_group, 2); /* group_count */
 
 /* Slots that are in no use; user space fills them and takes care that they are zeroed. */
 struct {
@@ -123,62 +80,18 @@ static __always_inline __u32 index_of_call(__u32 status, long number)
 
 static __always_inline struct task_state *state_of_task(struct task_struct *task, bool create)
 {
-	struct task_state *state;
-	__u32 id;
+	bool stored = has_task_storage;
 
-	if (has_task_storage)
-		return bpf_task_storage_get(&tasks, task, NULL,
-					    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
-	id = bpf_get_current_pid_tgid();
-	state = bpf_map_lookup_elem(&tasks_by_id, &id);
-	if (!state && create) {
-		struct task_state none = {}; /* here: it takes its time to be zeroed */
-
-		bpf_map_update_elem(&tasks_by_id, &id, &none, BPF_NOEXIST);
-		state = bpf_map_lookup_elem(&tasks_by_id, &id);
-	}
-	return state;
-}
-
-/* Finds or makes the group of the current task; 0 where there is no room. */
-static __always_inline __u32 group_find(struct task_struct *task, __u64 cgroup_id)
-{
-	struct sonde_group_key key = { .cgroup_id = cgroup_id };
-
-	if (control.per_process)
-		key.tgid = task->tgid;
-	return sonde_group_find(&groups, &key, task->group_leader->start_boottime,
-				task->group_leader);
+	return task_find(task, stored ? 0 : (__u32)bpf_get_current_pid_tgid(), stored, create);
 }
 
 /* Works out what the filters and the grouping make of the current task. */
 static __always_inline void state_renew(struct task_struct *task, struct task_state *state)
 {
-	__u64 cgroup_id = sonde_hub_cgroup(task);
-	__u32 tgid = task->tgid;
-
-	if (state->rejection) /* what it was in was not timed: that start is an older call's */
+	if (state->task.rejection) /* what it was in was not timed: that start is an older call's */
 		state->start_ns = 0;
-	state->place = (__u64)task->cgroups;
-	state->start_time_ns = task->group_leader->start_boottime;
-	state->cgroup_id = cgroup_id;
-	state->generation = control.generation;
-	state->group = GROUP_UNKNOWN;
-	if (tgid == control.collector_tgid)
-		state->rejection = SONDE_SYSCALLS_COLLECTOR;
-	else if (control.filter_cgroups && !bpf_map_lookup_elem(&wanted_cgroups, &cgroup_id))
-		state->rejection = SONDE_SYSCALLS_CGROUP;
-	else if (control.filter_processes && !bpf_map_lookup_elem(&wanted_processes, &tgid))
-		state->rejection = SONDE_SYSCALLS_PROCESS;
-	else
-		state->rejection = SONDE_SYSCALLS_NONE;
-}
-
-/* A css_set may be freed and another come to lie in its place, while the task sleeps: user space
- * makes a new generation with each reading, which bounds for how long such a mistake can hold. */
-static __always_inline bool state_is_current(struct task_struct *task, struct task_state *state)
-{
-	return state->place == (__u64)task->cgroups && state->generation == control.generation;
+	sonde_task_look(&state->task, task, true, sonde_hub_cgroup(task));
+	sonde_task_judge(&state->task, &control.rules);
 }
 
 static __always_inline __u64 switches_of(struct task_struct *task)
@@ -203,14 +116,14 @@ static __always_inline bool who_runs(struct call *call)
 /* Whether all that the block says of it still holds: then its storage need not be asked. */
 static __always_inline bool who_holds(struct call *call)
 {
-	return who_runs(call) && call->cpu->who.generation == control.generation;
+	return who_runs(call) && call->cpu->who.generation == control.rules.generation;
 }
 
 /* Whether its calls can go the short way is known with its group. */
 static __always_inline void who_join(struct sonde_syscalls_who *who, __u32 group)
 {
 	who->group = group;
-	who->plain = group && group != GROUP_UNKNOWN && !who->rejection ? who->generation : 0;
+	who->plain = group && group != SONDE_GROUP_UNKNOWN && !who->rejection ? who->generation : 0;
 }
 
 /* Finds out who runs, from what is stored with the task. False: there is no memory to store it. */
@@ -227,21 +140,21 @@ static __always_inline bool who_find(struct call *call)
 		if (!state)
 			return false;
 	}
-	if (unlikely(!state_is_current(task, state)))
+	if (unlikely(!sonde_task_holds(&state->task, task, true, &control.rules)))
 		state_renew(task, state);
 	call->start_ns = state->start_ns;
 	state->start_ns = 0;
 	who->task = (__u64)task;
 	who->switches = switches_of(task);
-	who->place = state->place;
+	who->place = state->task.place;
 	who->start_ns = 0;
-	who->cgroup_id = state->cgroup_id;
-	who->start_time_ns = state->start_time_ns;
+	who->cgroup_id = state->task.cgroup_id;
+	who->start_time_ns = state->task.start_time_ns;
 	who->tid = id;
 	who->tgid = id >> 32;
-	who->generation = state->generation;
-	who->rejection = state->rejection;
-	who_join(who, state->group);
+	who->generation = state->task.generation;
+	who->rejection = state->task.rejection;
+	who_join(who, state->task.group);
 	return true;
 }
 

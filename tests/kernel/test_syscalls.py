@@ -162,11 +162,16 @@ def within(value, expected, deviation):
     return abs(value - expected) <= 5 * deviation + 1
 
 
-def test_sampled_events_stand_for_all_by_their_weight(start, cgroup):
+@pytest.mark.parametrize("time_one_in", [1, 0])     # drawn when calls begin, and when they end
+def test_sampled_events_stand_for_all_by_their_weight(start, cgroup, time_one_in):
     one_in, count = 10, 400_000
-    daemon = start(f'mode = "events"; sample_one_in = {one_in}; ring = "64MiB"; {filtered(cgroup)}')
+    daemon = start(f'mode = "events"; sample_one_in = {one_in}; time_one_in = {time_one_in}; ring = "64MiB"; '
+                   f'{filtered(cgroup)}')
     made = cgroup.run("many", count)
+    produced, emitted, reduced, lost = kernel_ledger(daemon)
     rows = select(daemon.stop(), "syscalls.event", cgroup)
+    assert not lost and produced >= emitted + reduced["sampled"] >= sum(each["calls"] for each in made.values())
+    assert all(("syscall.duration" in row) == (time_one_in == 1) for row in rows if row["syscall.name"] in made)
     weights = collections.Counter()
     for row in rows:
         assert row["weight"] == one_in

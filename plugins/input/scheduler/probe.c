@@ -56,17 +56,15 @@ static int entries_set(struct sonde_kernel *kernel, const struct probe *probe)
 	return error;
 }
 
-/* Storage of a task is for programs that are given the task by type. */
+/* Storage of a task is for programs that are given the task by type (5.12 and later; before, the
+ * next variant serves). */
 static int prepare(struct sonde_kernel *kernel, const char *variant, void *context)
 {
 	struct probe *probe = context;
-	bool has_task_storage = !probe->shape.without_task_storage && !strcmp(variant, "tp_btf");
 	bool has_prev_state = sonde_kernel_tracepoint_has("sched_switch", 4);
 	int error;
 
-	error = sonde_kernel_constant(kernel, "has_task_storage", &has_task_storage, 1);
-	if (!error)
-		error = sonde_kernel_constant(kernel, "has_prev_state", &has_prev_state, 1);
+	error = sonde_kernel_constant(kernel, "has_prev_state", &has_prev_state, 1);
 	if (!error)
 		error = sonde_kernel_constant(kernel, "group_count", &probe->group_count,
 					      sizeof(probe->group_count));
@@ -74,7 +72,8 @@ static int prepare(struct sonde_kernel *kernel, const char *variant, void *conte
 		error = sonde_kernel_constant(kernel, "pair_count", &probe->pair_count,
 					      sizeof(probe->pair_count));
 	if (!error)
-		error = sonde_kernel_omit(kernel, has_task_storage ? "tasks_by_id" : "tasks");
+		error = sonde_kernel_omit(kernel,
+					  strcmp(variant, "tp_btf") ? "tasks" : "tasks_by_id");
 	return error ? error : entries_set(kernel, probe);
 }
 
@@ -96,9 +95,9 @@ static int memory_map(struct probe *probe)
 
 static void control_start(struct probe *probe)
 {
-	probe->control->collector_tgid = sonde_kernel_own_tgid();
+	probe->control->rules.collector_tgid = sonde_kernel_own_tgid();
 	probe->control->watermark_bytes = (uint32_t)(probe->shape.ring_bytes / 8);
-	probe->control->generation = 1;
+	probe->control->rules.generation = 1;
 }
 
 int scheduler_probe_open(struct probe *probe, const struct probe_shape *shape, char *message,
@@ -117,7 +116,6 @@ int scheduler_probe_open(struct probe *probe, const struct probe_shape *shape, c
 		.prepare = prepare,
 		.context = probe,
 	};
-	char again[512];
 	int error;
 
 	memset(probe, 0, sizeof(*probe));
@@ -126,10 +124,6 @@ int scheduler_probe_open(struct probe *probe, const struct probe_shape *shape, c
 	probe->group_count = at_least_two(shape->group_count);
 	probe->pair_count = at_least_two(shape->pair_count);
 	error = sonde_kernel_load(&plan, &probe->kernel, message, message_bytes);
-	if (error && !shape->without_task_storage) { /* it came with 5.11 */
-		probe->shape.without_task_storage = true;
-		error = sonde_kernel_load(&plan, &probe->kernel, again, sizeof(again));
-	}
 	if (!error)
 		error = memory_map(probe);
 	if (!error)
@@ -149,11 +143,11 @@ void scheduler_probe_close(struct probe *probe)
 
 void scheduler_probe_renew(struct probe *probe)
 {
-	uint32_t next = probe->control->generation + 1;
+	uint32_t next = probe->control->rules.generation + 1;
 
 	probe->control->boottime_offset_ns =
 		sonde_kernel_boottime_ns() - sonde_kernel_monotonic_ns();
-	probe->control->generation = next ? next : 1;
+	probe->control->rules.generation = next ? next : 1;
 }
 
 static int filters_apply(struct probe *probe, const struct sonde_kernel_targets *targets)
@@ -170,8 +164,8 @@ static int filters_apply(struct probe *probe, const struct sonde_kernel_targets 
 						 sizeof(uint32_t), targets->tgid_count);
 	if (error)
 		return error;
-	probe->control->filter_cgroups = targets->cgroup_count > 0;
-	probe->control->filter_processes = targets->tgid_count > 0;
+	probe->control->rules.filter_cgroups = targets->cgroup_count > 0;
+	probe->control->rules.filter_processes = targets->tgid_count > 0;
 	return 0;
 }
 
@@ -224,7 +218,7 @@ int scheduler_probe_apply(struct probe *probe, const struct probe_settings *sett
 	control->sample_one_in = settings->sample_one_in;
 	control->minimum_delay_ns = settings->minimum_delay_ns;
 	control->events_per_second = settings->events_per_second;
-	control->per_process = settings->per_process;
+	control->rules.per_process = settings->per_process;
 	control->culprits = settings->culprits;
 	control->times = settings->times;
 	control->follow = settings->times || settings->time_one_in != 1;
@@ -257,7 +251,7 @@ uint64_t scheduler_probe_accounted(const struct sonde_scheduler_cpu *sum)
 	uint64_t total = sum->folded + sum->folded_other + sum->ring.events + sum->event_filtered +
 			 sum->sampled_out - sum->twice;
 
-	for (int reason = 0; reason < SONDE_SCHEDULER_REJECTIONS; reason++)
+	for (int reason = 0; reason < SONDE_TASK_REJECTIONS; reason++)
 		total += sum->rejected[reason];
 	for (int reason = 0; reason < SONDE_KERNEL_LOSS_COUNT; reason++)
 		total += sum->lost[reason];

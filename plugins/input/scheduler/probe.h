@@ -29,7 +29,6 @@ struct probe_shape {
 	uint32_t group_count;        /* cgroups (or processes) at most, "other" included */
 	uint32_t pair_count;         /* of those who wait and those who run, likewise */
 	const char *const *variants; /* to try, ends with NULL; NULL: all, cheapest first */
-	bool without_task_storage;   /* keep the state of tasks in a table by thread id at once */
 };
 
 struct probe {

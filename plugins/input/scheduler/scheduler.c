@@ -339,7 +339,7 @@ static void ledger_tell(struct sonde_instance *instance)
 	scheduler_probe_ledger(&self->probe, &sum);
 	tally.produced = scheduler_probe_produced(&sum) + sum.twice;
 	tally.emitted = self->waits_read + self->events_read;
-	for (int reason = 0; reason < SONDE_SCHEDULER_REJECTIONS; reason++)
+	for (int reason = 0; reason < SONDE_TASK_REJECTIONS; reason++)
 		tally.reduced[SONDE_FILTERED] += sum.rejected[reason];
 	tally.reduced[SONDE_FILTERED] += sum.event_filtered;
 	tally.reduced[SONDE_SAMPLED] = sum.sampled_out;

@@ -144,12 +144,12 @@ static void row_correct(const struct events *events, struct event_row *row, uint
 /* Copies the part that every event has, times made wall clock on the way. Native calls have codes
  * equal to their indexes, so that most rows need no more. Returns whether the call failed. */
 static inline bool row_copy(const struct events *events, struct event_row *row, uint32_t index,
-			    const struct sonde_syscall_event *event)
+			    const struct sonde_syscall_event *event, int64_t clock_offset_ns)
 {
 	memcpy(&row->cgroup_id, &event->header.cgroup_id,
 	       sizeof(*row) - offsetof(struct event_row, cgroup_id));
-	row->time_ns = (int64_t)event->header.time_ns + events->clock_offset_ns;
-	row->start_time_ns = (int64_t)event->header.start_time_ns + events->clock_offset_ns;
+	row->time_ns = (int64_t)event->header.time_ns + clock_offset_ns;
+	row->start_time_ns = (int64_t)event->header.start_time_ns + clock_offset_ns;
 	row->error = 0;
 	if (__builtin_expect(event->return_value < 0 || event->header.flags, 0))
 		row_correct(events, row, index, event);
@@ -176,6 +176,9 @@ static const struct sonde_syscall_event *ring_copy(struct events *events, struct
 						   uint64_t *left)
 {
 	const uint32_t row_bytes = events->row_bytes;
+	const uint32_t weight =
+		events->weight; /* read once: rows might be these, for the compiler */
+	const int64_t clock_offset_ns = events->clock_offset_ns;
 	const bool detail = row_bytes == sizeof(struct event_detail_row);
 	uint32_t index = events->row_count, bytes;
 	unsigned char *row = events->rows + (size_t)index * row_bytes;
@@ -183,9 +186,10 @@ static const struct sonde_syscall_event *ring_copy(struct events *events, struct
 
 	while (event && index < BATCH_ROWS) {
 		if (((event->header.flags & SONDE_EVENT_ARGUMENTS) != 0) != detail ||
-		    event->weight != events->weight)
+		    event->weight != weight)
 			break;
-		if (row_copy(events, (struct event_row *)(void *)row, index, event))
+		if (row_copy(events, (struct event_row *)(void *)row, index, event,
+			     clock_offset_ns))
 			bits |= 1u << index % 8;
 		if (detail)
 			text_finish(events, (struct event_detail_row *)(void *)row,

@@ -109,10 +109,10 @@ static void control_start(struct probe *probe)
 		control->sigreturn = indexes[0];
 		control->sigreturn_compat = indexes[1];
 	}
-	control->collector_tgid = sonde_kernel_own_tgid();
+	control->rules.collector_tgid = sonde_kernel_own_tgid();
 	control->text_limit_bytes = SONDE_SYSCALL_TEXT_BYTES;
 	control->watermark_bytes = (uint32_t)(probe->shape.ring_bytes / 8);
-	control->generation = 1;
+	control->rules.generation = 1;
 	control->plain = SONDE_SYSCALLS_NOT_PLAIN;
 }
 
@@ -164,13 +164,13 @@ void probe_close(struct probe *probe)
 
 void probe_renew(struct probe *probe)
 {
-	uint32_t next = probe->control->generation + 1;
+	uint32_t next = probe->control->rules.generation + 1;
 
 	probe->control->boottime_offset_ns =
 		sonde_kernel_boottime_ns() - sonde_kernel_monotonic_ns();
-	probe->control->generation = next && next != SONDE_SYSCALLS_NOT_PLAIN ? next : 1;
+	probe->control->rules.generation = next && next != SONDE_SYSCALLS_NOT_PLAIN ? next : 1;
 	probe->control->plain =
-		probe->plain ? probe->control->generation : SONDE_SYSCALLS_NOT_PLAIN;
+		probe->plain ? probe->control->rules.generation : SONDE_SYSCALLS_NOT_PLAIN;
 }
 
 static int filters_apply(struct probe *probe, const struct probe_settings *settings)
@@ -185,8 +185,8 @@ static int filters_apply(struct probe *probe, const struct probe_settings *setti
 						 sizeof(uint32_t), settings->tgid_count);
 	if (error)
 		return error;
-	control->filter_cgroups = settings->cgroup_count > 0;
-	control->filter_processes = settings->tgid_count > 0;
+	control->rules.filter_cgroups = settings->cgroup_count > 0;
+	control->rules.filter_processes = settings->tgid_count > 0;
 	for (uint32_t index = 0; index < SONDE_SYSCALL_INDEXES; index++) {
 		bool wanted = !settings->call_count;
 
@@ -218,11 +218,20 @@ static int hooks_apply(struct probe *probe, bool need_exit, bool need_enter)
 	return error;
 }
 
+/* Whether a sample of events can be drawn before it is known how calls end: then the others need be
+ * neither timed nor looked at when they return. */
+static bool sample_at_entry(const struct probe_settings *settings)
+{
+	return settings->mode == SONDE_SYSCALLS_EVENTS && settings->sample_one_in > 1 &&
+	       settings->time_one_in == 1 && !settings->errors_only &&
+	       !settings->minimum_duration_ns;
+}
+
 int probe_apply(struct probe *probe, const struct probe_settings *settings)
 {
 	volatile struct sonde_syscalls_control *control = probe->control;
 	bool need_exit = settings->mode != 0;
-	bool need_enter = need_exit && settings->time_one_in;
+	bool need_enter = need_exit && settings->time_one_in, timed_only;
 	int error;
 
 	control->plain = SONDE_SYSCALLS_NOT_PLAIN;
@@ -235,18 +244,20 @@ int probe_apply(struct probe *probe, const struct probe_settings *settings)
 	error = filters_apply(probe, settings);
 	if (error)
 		return error;
-	control->attached_ns =
-		sonde_kernel_monotonic_ns(); /* what is under way was begun under other rules */
-	control->time_one_in = settings->time_one_in;
+	control->attached_ns = UINT64_MAX; /* what is under way was begun under other rules */
+	timed_only = sample_at_entry(settings);
+	control->timed_only = timed_only;
+	control->time_one_in = timed_only ? settings->sample_one_in : settings->time_one_in;
 	control->sample_one_in = settings->sample_one_in;
 	control->minimum_duration_ns = settings->minimum_duration_ns;
 	control->events_per_second = settings->events_per_second;
 	control->detail = settings->detail;
 	control->errors_only = settings->errors_only;
-	control->per_process = settings->per_process;
+	control->rules.per_process = settings->per_process;
 	control->mode = settings->mode;
 	probe->plain = settings->mode == SONDE_SYSCALLS_AGGREGATE && !settings->errors_only &&
 		       !settings->minimum_duration_ns;
+	control->attached_ns = sonde_kernel_monotonic_ns();
 	probe_renew(probe);
 	return hooks_apply(probe, need_exit, need_enter);
 }

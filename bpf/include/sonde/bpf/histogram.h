@@ -10,27 +10,26 @@
  * it. */
 #define SONDE_HISTOGRAM_SCALE 3
 
-/* floor(log2(value)); value is not 0. */
+/* floor(log2(value)); value is not 0. Without branches but for the one that is hardly ever taken:
+ * each would double the ways that the verifier has to follow through all that comes behind. */
 static inline __attribute__((always_inline)) __u32 sonde_log2_u64(__u64 value)
 {
-	__u32 result = 0;
+	__u64 result = 0, more;
 
-	if (value >> 32) {
+	if (__builtin_expect(value >> 32 != 0, 0)) {
 		value >>= 32;
 		result = 32;
+		asm volatile("" : "+r"(value), "+r"(result));
 	}
-	if (value >> 16) {
-		value >>= 16;
-		result += 16;
-	}
-	if (value >> 8) {
-		value >>= 8;
-		result += 8;
-	}
-	if (value >> 4) {
-		value >>= 4;
-		result += 4;
-	}
+	more = (0xffff - value) >> 63 << 4;
+	value >>= more;
+	result += more;
+	more = (0xff - value) >> 63 << 3;
+	value >>= more;
+	result += more;
+	more = (0xf - value) >> 63 << 2;
+	value >>= more;
+	result += more;
 	/* Two bits an entry: floor(log2(n)) for n from 0 to 15. */
 	return result + ((0xffffaa50u >> (value << 1)) & 3);
 }

@@ -47,6 +47,23 @@ struct {
 		0;                                                                                 \
 	})
 
+/* The frame of a member: this CPU's block, which the map `cpus` has and call_ finds as `cpu`, the
+ * block's meter, and whoever comes behind on the hook. */
+#define SONDE_HUB_PROGRAM(name_, section_, hook_, block_, meter_, call_)                           \
+	SEC(section_) int name_(__u64 *ctx)                                                        \
+	{                                                                                          \
+		__u32 cpu_index = bpf_get_smp_processor_id();                                      \
+		struct block_ *cpu = bpf_map_lookup_elem(&cpus, &cpu_index);                       \
+		__u64 started_ns;                                                                  \
+                                                                                                   \
+		if (cpu) {                                                                         \
+			started_ns = sonde_meter_begin(&cpu->meters[meter_]);                      \
+			call_;                                                                     \
+			sonde_meter_end(&cpu->meters[meter_], started_ns);                         \
+		}                                                                                  \
+		return sonde_hub_next(ctx, hook_);                                                 \
+	}
+
 /* The time of this run by the monotonic clock, ns, read once for all members. Boottime is a third
  * dearer to read: what needs it adds the difference, which user space keeps in its control block.
  */

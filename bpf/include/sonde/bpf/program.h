@@ -12,6 +12,16 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Declares an array that user space maps; the loader gives it as many entries as it asks for. */
+#define SONDE_MEMORY(name_, value_, entries_)                                                      \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
+		__uint(max_entries, entries_);                                                     \
+		__type(key, __u32);                                                                \
+		__type(value, value_);                                                             \
+	} name_ SEC(".maps")
+
 /* Counts a run; not 0 (a time in ns) when this run is to be clocked by sonde_meter_end. */
 static __always_inline __u64 sonde_meter_begin(struct sonde_meter *meter)
 {

@@ -7,47 +7,44 @@
 #include <sonde/bpf/cpu.h>
 #include <sonde/bpf/event.h>
 #include <sonde/bpf/group.h>
+#include <sonde/bpf/task.h>
 
 enum sonde_scheduler_mode {
 	SONDE_SCHEDULER_AGGREGATE = 1 << 0,
 	SONDE_SCHEDULER_EVENTS = 1 << 1,
 };
 
-/* What a task is doing. */
+/* What a task is doing. The first ones are what tasks do most. */
 enum sonde_scheduler_state {
 	SONDE_SCHEDULER_UNSEEN,
 	SONDE_SCHEDULER_RUNNING,
+	SONDE_SCHEDULER_WOKEN,    /* could run, since something woke it, or since it was made */
 	SONDE_SCHEDULER_SLEEPING, /* a signal would wake it; or stopped, or a kernel thread that has
 				   * nothing to do */
-	SONDE_SCHEDULER_DISK,     /* no signal would, and it waits for a device */
-	SONDE_SCHEDULER_BLOCKED,  /* no signal would, for any other reason: a lock of the kernel */
 	SONDE_SCHEDULER_PREEMPTED, /* could run, but was made to leave its CPU */
-	SONDE_SCHEDULER_WOKEN,     /* could run, since something woke it, or since it was made */
+	SONDE_SCHEDULER_DISK,      /* no signal would wake it, and it waits for a device */
+	SONDE_SCHEDULER_BLOCKED,   /* no signal would, for any other reason: a lock of the kernel */
 	SONDE_SCHEDULER_STATES,
 };
 
 /* The control block, written by user space while the programs run. A change of what is cached per
- * task (filters, grouping) takes effect when `generation` changes, the rest at once. */
+ * task (filters, grouping) takes effect when the rules' generation changes, the rest at once. What
+ * each wait needs is in the first cache line. */
 struct sonde_scheduler_control {
-	__u32 generation;       /* never 0 */
+	struct sonde_task_rules rules;
 	__u32 mode;             /* enum sonde_scheduler_mode */
 	__u32 time_one_in;      /* waits timed: 1 all, N one in N, 0 none */
+	__u8 culprits;          /* say who had the CPU while another waited for it */
+	__u8 times;             /* book time on and off the CPU too */
+	__u8 follow;            /* note when tasks go to sleep: times, or not all waits are timed */
+	__u8 turns;             /* note who has the CPU: times, culprits or events */
 	__u32 sample_one_in;    /* events made: 1 all, N one in N with weight N */
+	__u64 attached_ns;      /* monotonic time of the last attach: what was before is void */
+	__u64 turns_ns;         /* likewise since when turns are noted without a gap */
 	__u64 minimum_delay_ns; /* of a wait that makes an event; untimed ones make none */
-	__u64 attached_ns; /* monotonic time of the last attach: what was seen before is void */
-	__u64 turns_ns;    /* likewise since when turns are noted without a gap */
 	__u64 boottime_offset_ns; /* boottime less monotonic time: what the host has slept */
 	__u32 events_per_second;  /* a CPU may make; 0: no limit */
 	__u32 watermark_bytes;    /* of a ring, past which its reader is woken */
-	__u32 collector_tgid;     /* whose waits are not looked at */
-	__u8 per_process;         /* group by cgroup and process, not by cgroup alone */
-	__u8 filter_cgroups;      /* only those in the map wanted_cgroups */
-	__u8 filter_processes;    /* only those in the map wanted_processes */
-	__u8 culprits;            /* say who had the CPU while another waited for it */
-	__u8 times;               /* book time on and off the CPU too */
-	__u8 follow; /* note when tasks go to sleep: times, or not all waits are timed */
-	__u8 turns;  /* note who has the CPU: times, culprits or events */
-	__u8 reserved[5];
 };
 
 /* Buckets at scale 3 from (2^3, 2^(25/8)] to (.., 2^48] ns; what is shorter or longer lands in the
@@ -74,10 +71,10 @@ enum sonde_scheduler_culprit {
 
 /* The cumulative counts of one group on one CPU. Buckets wrap. */
 struct sonde_scheduler_slot {
-	__u64 waits;                      /* how often its tasks got a CPU */
-	__u64 delay_ns;                   /* sum over the timed waits */
-	__u64 ns[SONDE_SCHEDULER_STATES]; /* time in each state, booked when it ends */
-	__u64 left[2];                    /* how often its tasks left a CPU: to sleep, by force */
+	__u64 waits;    /* how often its tasks got a CPU */
+	__u64 delay_ns; /* sum over the timed waits */
+	__u64 left[2];  /* how often its tasks left a CPU: to sleep, by force */
+	__u64 ns[8];    /* time in each state, booked when it ends; SONDE_SCHEDULER_STATES used */
 	struct sonde_scheduler_wait by[SONDE_SCHEDULER_CULPRITS];
 	__u64 reserved[2];
 	__u32 buckets[SONDE_SCHEDULER_BUCKETS]; /* their sum is how many waits were timed */
@@ -116,15 +113,6 @@ enum sonde_scheduler_program {
 	SONDE_SCHEDULER_PROGRAMS,
 };
 
-enum sonde_scheduler_rejection {
-	SONDE_SCHEDULER_NONE,      /* none: the task is wanted */
-	SONDE_SCHEDULER_OFF,       /* the mode asks for nothing */
-	SONDE_SCHEDULER_COLLECTOR, /* it is the collector's */
-	SONDE_SCHEDULER_CGROUP,    /* of a cgroup or process that no filter lets through */
-	SONDE_SCHEDULER_PROCESS,
-	SONDE_SCHEDULER_REJECTIONS,
-};
-
 #define SONDE_SCHEDULER_TURNS 32 /* that each CPU remembers; a power of two */
 
 #define SONDE_SCHEDULER_UNTOLD 0xffffffffffffffffull
@@ -138,11 +126,15 @@ struct sonde_scheduler_turn {
 	__u32 group; /* whose slot its time will be booked in; 0: none, or the one for all others */
 };
 
+#define SONDE_SCHEDULER_NO_PAIR 0xffffffffu
+
 /* The pair that this CPU booked last, so that the table need not be asked again. */
 struct sonde_scheduler_pair_known {
 	struct sonde_scheduler_pair_key key;
-	__u32 generation; /* of the control block, for which it holds; 0: none */
-	__u32 index;
+	__u32 generation; /* of the rules, for which it holds; 0: none */
+	__u32 index;      /* of the pair */
+	__u32 place;      /* where this CPU counts it; SONDE_SCHEDULER_NO_PAIR: nowhere */
+	__u32 reserved;
 };
 
 /* The ledger of one CPU. Each wait that ended here, which is each task that got the CPU, is in
@@ -154,18 +146,18 @@ struct sonde_scheduler_cpu {
 	struct sonde_meter meters[SONDE_SCHEDULER_PROGRAMS];
 	__u64 folded;
 	__u64 idle;
-	struct sonde_choice timed;   /* of the waits that are timed */
+	struct sonde_choice timed; /* of the waits that are timed */
+	__u64 turn; /* counts turns; its remainder is the place of the one that is under way */
+	struct sonde_scheduler_pair_known pair;
 	struct sonde_choice sampled; /* of the events that are made */
 	struct sonde_ring_state ring;
 	__u64 twice;
 	__u64 folded_other;
 	__u64 event_filtered;
 	__u64 sampled_out;
-	__u64 rejected[SONDE_SCHEDULER_REJECTIONS];
+	__u64 rejected[SONDE_TASK_REJECTIONS];
 	__u64 lost[SONDE_KERNEL_LOSS_COUNT];
-	__u64 turn; /* counts turns; its remainder is the place of the one that is under way */
-	struct sonde_scheduler_pair_known pair;
-	__u64 reserved[5];
+	__u64 reserved[4];
 	struct sonde_scheduler_turn turns[SONDE_SCHEDULER_TURNS];
 };
 

@@ -7,6 +7,7 @@
 #include <sonde/bpf/cpu.h>
 #include <sonde/bpf/event.h>
 #include <sonde/bpf/group.h>
+#include <sonde/bpf/task.h>
 
 /* A call's index: its number, plus SONDE_SYSCALL_NUMBERS for a 32-bit call. The last index of
  * either half stands for all numbers that the table has no room for. */
@@ -46,12 +47,15 @@ enum sonde_syscalls_detail {
 #define SONDE_SYSCALLS_NOT_PLAIN 0xffffffffu /* never a generation */
 
 /* The control block, written by user space while the programs run. A change of what is cached per
- * task (filters, grouping) takes effect when `generation` changes, the rest with the next call. */
+ * task (filters, grouping) takes effect when the rules' generation changes, the rest with the next
+ * call. */
 struct sonde_syscalls_control {
-	__u32 generation;          /* never 0 nor SONDE_SYSCALLS_NOT_PLAIN */
-	__u32 mode;                /* enum sonde_syscalls_mode */
-	__u32 time_one_in;         /* calls timed: 1 all, N one in N, 0 none */
-	__u32 sample_one_in;       /* events made: 1 all, N one in N with weight N */
+	struct sonde_task_rules rules; /* their generation is never SONDE_SYSCALLS_NOT_PLAIN */
+	__u32 mode;                    /* enum sonde_syscalls_mode */
+	__u32 time_one_in;             /* calls timed: 1 all, N one in N, 0 none */
+	__u32 sample_one_in;           /* events made: 1 all, N one in N with weight N */
+	__u32 plain; /* the generation if all that is asked for is to fold each wanted call; else
+		      * SONDE_SYSCALLS_NOT_PLAIN */
 	__u64 minimum_duration_ns; /* shorter calls are filtered; untimed ones too, unless it is 0
 				    */
 	__u64 attached_ns; /* monotonic time of the last attach: older starts belong to unseen ends
@@ -60,14 +64,10 @@ struct sonde_syscalls_control {
 	__u32 events_per_second;  /* a CPU may make; 0: no limit */
 	__u32 watermark_bytes;    /* of a ring, past which its reader is woken */
 	__u32 detail;             /* enum sonde_syscalls_detail */
-	__u32 collector_tgid;     /* whose calls are not looked at */
-	__u8 errors_only;         /* calls that do not fail are filtered */
-	__u8 per_process;         /* group by cgroup and process, not by cgroup alone */
-	__u8 filter_cgroups;      /* only those in the map wanted_cgroups */
-	__u8 filter_processes;    /* only those in the map wanted_processes */
 	__u32 text_limit_bytes;   /* of a decoded argument, at most SONDE_SYSCALL_TEXT_BYTES */
-	__u32 plain;     /* `generation` if all that is asked for is to fold each wanted call; else
-			  * SONDE_SYSCALLS_NOT_PLAIN */
+	__u8 errors_only;         /* calls that do not fail are filtered */
+	__u8 timed_only; /* the calls that are timed are the sample, drawn at their entry */
+	__u8 reserved[2];
 	__u32 sigreturn; /* index of rt_sigreturn, native and compat: it returns as call -1 */
 	__u32 sigreturn_compat;
 	__u8 traits[SONDE_SYSCALL_INDEXES];
@@ -138,13 +138,9 @@ struct sonde_syscall_detail {
 
 enum sonde_syscalls_program { SONDE_SYSCALLS_ENTER, SONDE_SYSCALLS_EXIT, SONDE_SYSCALLS_PROGRAMS };
 
+/* Why a call is not looked at: enum sonde_task_rejection, and this. */
 enum sonde_syscalls_rejection {
-	SONDE_SYSCALLS_NONE,      /* none: the call is wanted */
-	SONDE_SYSCALLS_OFF,       /* the mode asks for nothing */
-	SONDE_SYSCALLS_COLLECTOR, /* it was made by the collector */
-	SONDE_SYSCALLS_CGROUP,    /* by a cgroup, process or call that no filter lets through */
-	SONDE_SYSCALLS_PROCESS,
-	SONDE_SYSCALLS_CALL,
+	SONDE_SYSCALLS_OTHER_CALL = SONDE_TASK_REJECTIONS, /* one that no filter lets through */
 	SONDE_SYSCALLS_REJECTIONS,
 };
 
@@ -155,25 +151,28 @@ struct sonde_syscalls_who {
 	__u64 switches; /* how often it had been switched out */
 	__u64 place;    /* address of its css_set */
 	__u64 start_ns; /* monotonic begin of the timed call that it is in; 0: none */
+	__u32 tid;
+	__u32 group;
+	__u32 plain; /* `generation`, if the task's calls are wanted and it has a group; else 0 */
+	__u32 generation; /* of the rules, that the rest was worked out for */
+	__u32 rejection;  /* enum sonde_task_rejection */
+	__u32 tgid;
 	__u64 cgroup_id;
 	__u64 start_time_ns; /* of its process, boottime */
-	__u32 tid, tgid;
-	__u32 generation; /* of the control block, that the rest was worked out for */
-	__u32 group;
-	__u32 rejection; /* enum sonde_syscalls_rejection */
-	__u32 plain;     /* `generation`, if the task's calls are wanted and it has a group; else 0
-			  */
 };
 
 /* The ledger of one CPU. Each call that reached a program is in exactly one of `rejected`, or of
  * `folded`, `folded_other`, `fold_filtered` (mode aggregate), or of `emitted` (the ring's events),
  * `event_filtered`, `sampled_out`, `lost` (mode events); in both modes at once it is in one of each
  * and in `twice`. Runs that are no calls (a fork's return in the child) are in `no_call`. So:
- *   runs[exit] + ended - no_call = sum of the others - twice. */
+ *   runs[exit] + ended - no_call = sum of the others - twice.
+ * What each call touches is in the first two cache lines. */
 struct sonde_syscalls_cpu {
 	struct sonde_meter meters[SONDE_SYSCALLS_PROGRAMS];
 	__u64 folded;
-	struct sonde_choice timed;   /* of the calls that are timed */
+	struct sonde_choice timed; /* of the calls that are timed */
+	struct sonde_syscalls_who who;
+	__u64 sampled_out;
 	struct sonde_choice sampled; /* of the events that are made */
 	struct sonde_ring_state ring;
 	__u64 ended; /* calls seen at entry only, since they never return */
@@ -182,10 +181,8 @@ struct sonde_syscalls_cpu {
 	__u64 folded_other;
 	__u64 fold_filtered;
 	__u64 event_filtered;
-	__u64 sampled_out;
 	__u64 rejected[SONDE_SYSCALLS_REJECTIONS];
 	__u64 lost[SONDE_KERNEL_LOSS_COUNT];
-	struct sonde_syscalls_who who;
 	__u64 reserved[1];
 };
 
