@@ -175,6 +175,29 @@ def test_the_quick_start_of_the_readme_works(tmp_path):
             process.wait(timeout=30)
 
 
+@pytest.mark.sanitizers
+def test_edges_are_shared_out_over_threads(tmp_path):
+    with Region(tmp_path, options="threads = 2;") as region, Edge(tmp_path, region.url, "edge-a", rows=20000) as one, \
+            Edge(tmp_path, region.url, "edge-b", rows=20000, rate=10000) as two, Relay(region.port) as relay, \
+            Edge(tmp_path, f"tcp://127.0.0.1:{relay.port}", "edge-c", rows=20000, rate=10000) as three:
+        region.start()
+        for edge in (one, two, three):
+            edge.start()
+
+        def shared():
+            replicas = [i["report"].get("edges", {}) for (name, _), i in region.status().instances.items() if name == "edges"]
+            return len(replicas) == 2 and all(replicas)
+        wait_for(shared, "both have some")
+        for _ in range(3):          # comes again to the one or the other, which both know what it sent
+            relay.cut()
+            before = three.sent()
+            wait_for(lambda: three.sent() > before + 300, "it goes on")
+        wait_for(lambda: all(edge.sent() == 20000 for edge in (one, two, three)), "all rows are acknowledged")
+        wait_for(lambda: len(region.rows()) == 60000, "all rows are written")
+        for name in ("edge-a", "edge-b", "edge-c"):
+            assert all_of([row["generate.sequence"] for row in region.rows() if row["resource"]["sonde.edge"] == name], 20000)
+
+
 # ---- connections and regions that go ------------------------------------------------------------------------------------------
 
 def test_frames_that_come_again_are_recognised(tmp_path):
@@ -258,9 +281,10 @@ def key_regions(*regions):
     return [{row["generate.key"] for row in region.rows()} for region in regions]
 
 
-def test_rows_of_one_key_stay_on_one_region(tmp_path):
+@pytest.mark.parametrize("queue", ['when_full = "wait";', 'disk = "64MiB"; when_full = "wait";'], ids=["memory", "disk"])
+def test_rows_of_one_key_stay_on_one_region(tmp_path, queue):
     with Region(tmp_path, "one") as one, Region(tmp_path, "two") as two, \
-            Edge(tmp_path, [one.url, two.url], rows=20000, rate=10000, source="batch = 100; keys = 40;",
+            Edge(tmp_path, [one.url, two.url], rows=20000, rate=10000, source="batch = 100; keys = 40;", queue=queue,
                  options='balance_by = ["generate.key"]; failover_after = "300ms";') as edge:
         one.start()
         two.start()

@@ -9,7 +9,7 @@
 
 #include "order.h"
 
-enum { STREAMS_PER_EDGE = 8 };
+enum { STREAMS_PER_EDGE = 8, EVENTS_PER_TURN = 256 };
 
 static const int64_t tick_longest_ns = 500000000;
 
@@ -119,6 +119,7 @@ static void take_events(struct sonde_instance *instance)
 {
 	struct nng *nng = instance->self;
 	struct hop_event event;
+	uint32_t count = 0;
 
 	while (hop_next(nng->hop, &event)) {
 		struct edge *edge = event.connection ? hop_data(event.connection) : NULL;
@@ -134,6 +135,10 @@ static void take_events(struct sonde_instance *instance)
 				  hop_reason_name(event.reason),
 				  event.detail && *event.detail ? ": " : "",
 				  event.detail ? event.detail : "");
+		if (++count == EVENTS_PER_TURN) {
+			sonde_wake(instance); /* others of this thread have their turn */
+			return;
+		}
 	}
 }
 

@@ -45,6 +45,25 @@ static void report_edge(struct sonde_instance *instance, struct sonde_report *re
 		sonde_report_text(instance, report, "edges", row, "labels", edge->labels);
 }
 
+/* Connections that were refused, and those that ended, by why. */
+static void report_hop(struct sonde_instance *instance, struct sonde_report *report,
+		       const struct hop *hop)
+{
+	struct hop_counts counts;
+
+	hop_counts(hop, &counts);
+	for (uint32_t r = 0; r < HOP_REASONS; r++) {
+		const char *name = hop_reason_name((enum hop_reason)r);
+
+		if (counts.refused[r])
+			sonde_report(instance, report, "connections", name, "refused",
+				     "{connection}", (double)counts.refused[r]);
+		if (counts.closed[r])
+			sonde_report(instance, report, "connections", name, "closed",
+				     "{connection}", (double)counts.closed[r]);
+	}
+}
+
 /* ---- the fleet --------------------------------------------------------------------------- */
 
 static void report_sum(struct sonde_instance *instance, struct sonde_report *report,
@@ -137,6 +156,8 @@ int nng_report(struct sonde_instance *instance, struct sonde_report *report)
 		if (nng->edges && nng->edges[i])
 			report_edge(instance, report, nng->edges[i]);
 	}
+	if (nng->hop)
+		report_hop(instance, report, nng->hop);
 	for (int events = 0; !instance->replica && events < 2; events++)
 		report_fleet(instance, report, events);
 	return 0;

@@ -9,7 +9,7 @@
 #include "fleet.h"
 #include "nng.h"
 
-enum { STATEMENT_BYTES = 4 << 20, STATEMENT_BATCHES = 4 };
+enum { STATEMENT_BYTES = 4 << 20, STATEMENT_MEMORY_BYTES = 16 << 20, STATEMENT_BATCHES = 4 };
 
 /* What a message with a frame says. */
 struct parcel {
@@ -327,7 +327,7 @@ void take_statement(struct sonde_instance *instance, struct edge *edge, const vo
 
 	if (length > STATEMENT_BYTES || sonde_frame_look(instance, data, length, &frame) ||
 	    frame.kind != SONDE_FRAME_LEDGER || frame.length != length ||
-	    frame.batch_count > STATEMENT_BATCHES ||
+	    frame.batch_count > STATEMENT_BATCHES || frame.memory_bytes > STATEMENT_MEMORY_BYTES ||
 	    sonde_frame_read(instance, &frame, batches, STATEMENT_BATCHES)) {
 		sonde_log(instance, SONDE_WARNING, "%s sent a ledger that cannot be read",
 			  edge->name);

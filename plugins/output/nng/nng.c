@@ -104,11 +104,13 @@ static void plan(struct sonde_instance *instance, int64_t now_ns)
 
 	for (uint32_t i = 0; i < nng->lane_count; i++) {
 		const struct lane *lane = &nng->lanes[i];
-		int64_t lane_due = lane_due_ns(lane, &nng->settings);
+		int64_t lane_due;
 
-		if (!lane->region || !region_takes_frames(lane->region) ||
-		    lane->window.count >= window_limit(nng, lane->region))
-			lane_due = window_again_ns(&lane->window);
+		if (!lane->region || !region_takes_frames(lane->region))
+			continue; /* an event will tell */
+		lane_due = lane->window.count < window_limit(nng, lane->region)
+				   ? lane_due_ns(lane, &nng->settings)
+				   : window_again_ns(&lane->window);
 		if (lane_due && (!due_ns || lane_due < due_ns))
 			due_ns = lane_due;
 	}
