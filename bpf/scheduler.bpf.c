@@ -33,7 +33,7 @@ static __always_inline bool is_throttled(struct task_struct *task, bool known)
 	struct task_struct___scheduler *more = (void *)task;
 
 	if (bpf_core_field_exists(more->throttled))
-		return FIELD(known, more, throttled);
+		return SONDE_FIELD(known, more, throttled);
 	if (!bpf_core_field_exists(struct cfs_rq, throttle_count) ||
 	    !bpf_core_field_exists(more->se.cfs_rq))
 		return false;

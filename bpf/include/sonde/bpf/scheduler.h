@@ -76,7 +76,7 @@ struct sonde_scheduler_slot {
 	__u64 left[2];  /* how often its tasks left a CPU: to sleep, by force */
 	__u64 ns[8];    /* time in each state, booked when it ends; SONDE_SCHEDULER_STATES used */
 	struct sonde_scheduler_wait by[SONDE_SCHEDULER_CULPRITS];
-	__u64 reserved[2];
+	__u64 reserved;
 	__u32 buckets[SONDE_SCHEDULER_BUCKETS]; /* their sum is how many waits were timed */
 };
 
