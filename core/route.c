@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "batch.h"
-#include "frame.h"
 #include "memory.h"
 #include "route.h"
 
@@ -30,16 +29,6 @@ void route_init(struct route *route, const char *from, const char *to,
 					 .room = route_tell_room,
 					 .data = route };
 	relief_add(&route->relief);
-}
-
-int route_open_disk(struct route *route, const struct spool_settings *settings, char *error,
-		    size_t error_size)
-{
-	int result = spool_open(route, settings, error, error_size);
-
-	if (!result)
-		route_keep(route);
-	return result;
 }
 
 /* Locked. */
@@ -226,22 +215,10 @@ static int route_enqueue(struct route *route, struct sonde_batch *batch, bool is
 	return queue_push(&route->queue, batch);
 }
 
-/* The same rows, for which nobody waits: written and read again. NULL: no memory. */
-static struct sonde_batch *unawaited(struct sonde_batch *batch)
-{
-	struct sonde_frame frame = { .size = sizeof(frame), .kind = SONDE_FRAME_ROWS, .level = -1 };
-	struct sonde_batch *copy = NULL;
-
-	if (frame_write(&batch, 1, &frame) || frame_read(&frame, &copy, 1))
-		return NULL;
-	batch_finish(copy);
-	return copy;
-}
-
 /* Whoever waits for the batch hears of it from the routes on disk beside this one. */
 static void route_push_beside(struct route *route, struct sonde_batch *batch)
 {
-	struct sonde_batch *copy = unawaited(batch);
+	struct sonde_batch *copy = route_unawaited(batch);
 
 	if (copy) {
 		batch_release(batch);
@@ -331,14 +308,6 @@ void route_refuse(struct route *route, struct sonde_batch *batch)
 	route_lose(route, batch, SONDE_LOST_MEMORY);
 	pthread_mutex_unlock(&route->mutex);
 	lost_batch_release(batch_hold(batch), SONDE_LOST_MEMORY);
-}
-
-void route_refuse_frame(struct route *route, const struct sonde_frame *frame)
-{
-	pthread_mutex_lock(&route->mutex);
-	tally_add(&route->account->in, frame->rows, frame->events);
-	tally_add(&route->account->lost[SONDE_LOST_QUEUE_FULL], frame->rows, frame->events);
-	pthread_mutex_unlock(&route->mutex);
 }
 
 bool route_is_full(struct route *route)
@@ -507,16 +476,6 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 	batch_release(batch);
 }
 
-bool route_gives_frames(const struct route *route)
-{
-	return route->spool && route->spool->takes_frames;
-}
-
-uint64_t route_take(struct route *route, struct sonde_frame *ret_frame)
-{
-	return spool_take(route->spool, ret_frame);
-}
-
 void route_settle_frame(struct route *route, uint64_t number, const struct sonde_frame *frame,
 			uint64_t lost_rows, enum sonde_loss loss, bool uncertain)
 {
@@ -568,12 +527,6 @@ void route_return_frame(struct route *route, uint64_t number, const struct sonde
 	pthread_mutex_unlock(&route->mutex);
 	if (route->receiver_loop)
 		loop_post(route->receiver_loop, route->arrived);
-}
-
-void route_keep(struct route *route)
-{
-	if (route->spool)
-		account_keep(route->account, spool_kept(route->spool));
 }
 
 void route_snapshot(struct route *route, struct route_snapshot *ret_snapshot)

@@ -88,6 +88,9 @@ void route_clear(struct route *route);
  * for the caller. A batch that keeps few of its rows is compacted first. */
 void route_push(struct route *route, struct sonde_batch *batch);
 
+/* The same rows, for which nobody waits: written as a frame and read again. NULL: no memory. */
+struct sonde_batch *route_unawaited(struct sonde_batch *batch);
+
 /* Books rows of a finished batch that a condition keeps from going over the route: all of it, but
  * for `rest`, derived from it, which is about to be pushed and hears of what it holds from now on.
  * NULL: nothing goes. */
