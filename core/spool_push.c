@@ -234,6 +234,10 @@ int spool_push_frame(struct spool *spool, const struct sonde_frame *frame, struc
 		result = receipts_add(&waiting->list, receipt, frame->rows);
 	if (!result)
 		result = spool_append(spool, &record);
+	/* Not booked before it is out of our hands: its sender would send it again, and it would be
+	 * lost in our books alone. */
+	if (!result && journal_flush(spool->journal))
+		loop_post(spool->disk, &spool->sync); /* which says why */
 	if (result && result != -EEXIST) {
 		waiting_free(waiting);
 		return result;
