@@ -49,11 +49,8 @@ static void route_install_disk(struct route *route, const struct route_plan *pla
 	spool->is_committed = plan->appended != NULL;
 }
 
-void route_install(struct route *route, const struct route_plan *plan)
+void route_set(struct route *route, const struct route_plan *plan)
 {
-	bool arrived, room;
-
-	census_enter(CENSUS_ROUTES, &route->census, route);
 	pthread_mutex_lock(&route->mutex);
 	route->from = plan->from;
 	route->to = plan->to;
@@ -69,6 +66,16 @@ void route_install(struct route *route, const struct route_plan *plan)
 	route->is_beside_disk = plan->is_beside_disk;
 	if (route->spool)
 		route_install_disk(route, plan);
+	pthread_mutex_unlock(&route->mutex);
+}
+
+void route_install(struct route *route, const struct route_plan *plan)
+{
+	bool arrived, room;
+
+	route_set(route, plan);
+	census_enter(CENSUS_ROUTES, &route->census, route);
+	pthread_mutex_lock(&route->mutex);
 	arrived = route->queue.count > 0 || route->spool;
 	room = route->wants_room;
 	route->wants_room = false;

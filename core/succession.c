@@ -68,6 +68,10 @@ void graph_install(struct graph *graph)
 		graph_start_commits(graph);
 	for (uint32_t i = 0; i < graph->route_count; i++) {
 		if (!graph->routes[i].adopted)
+			route_set(graph->routes[i].route, &graph->routes[i].plan);
+	}
+	for (uint32_t i = 0; i < graph->route_count; i++) {
+		if (!graph->routes[i].adopted)
 			route_install(graph->routes[i].route, &graph->routes[i].plan);
 	}
 }

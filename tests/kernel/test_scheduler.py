@@ -316,7 +316,8 @@ def test_delays_are_those_of_perf_sched_one_by_one(begin, cgroup, turns, tmp_pat
     rows = daemon.stop()
     events = [row for row in select(rows, "scheduler.event", cgroup) if row["thread.id"] == made["pid"]]
     exact = sorted(row["scheduler.delay"] for row in events)
-    known = sorted(perf_delays(tmp_path / "perf.data", made["pid"])) if os.path.exists(tmp_path / "perf.data") else []
+    known = perf_delays(tmp_path / "perf.data", made["pid"]) if os.path.exists(tmp_path / "perf.data") else []
+    known = sorted(delay for delay in known if delay)    # 0: perf saw the task run, and not that it waited
     if len(known) < 0.9 * len(exact):
         pytest.skip("perf sched cannot record here, or lost records on a busy machine")
     assert counted(len(exact), made["waits"]) and abs(len(known) - len(exact)) <= AROUND
