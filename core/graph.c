@@ -204,6 +204,7 @@ static struct route *graph_add_route(struct graph *graph, const struct graph_end
 		.arrived = to->task,
 		.to_pipeline = !to->final,
 		.takes_frames = to->takes_frames,
+		.in_flight_count = to->in_flight_count,
 		.resource = from->is_input ? graph->resource : NULL,
 	};
 	if (config->when_full == WHEN_FULL_WAIT && !from->waits)

@@ -71,6 +71,7 @@ struct graph_end end_of_output(struct graph_node *node, uint32_t replica)
 		.links = &node->links[replica],
 		.final = true,
 		.takes_frames = output->instance->plugin->descriptor->frames != 0,
+		.in_flight_count = output->in_flight_limit * output->batch_limit,
 	};
 }
 

@@ -13,6 +13,7 @@ struct graph_end {
 	struct loop_task *task;
 	struct graph_links *links;
 	bool final, waits, is_input, takes_frames;
+	uint32_t in_flight_count; /* batches that an output may hold at once */
 };
 
 struct graph_end end_of_input(struct graph_node *node, uint32_t replica);

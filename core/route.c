@@ -37,6 +37,9 @@ static void route_install_disk(struct route *route, const struct route_plan *pla
 	struct spool *spool = route->spool;
 
 	spool->commits = plan->to_pipeline;
+	if (!spool->is_installed && spool->unread.rows)
+		spool->doubtful_count = plan->in_flight_count;
+	spool->is_installed = true;
 	spool->takes_frames = plan->takes_frames;
 	spool->takes_origins = plan->from_input;
 	spool->resource = plan->resource;
@@ -467,9 +470,9 @@ void route_settle(struct route *route, struct sonde_batch *batch, uint64_t lost_
 	if (lost_rows > rows)
 		lost_rows = rows;
 	pthread_mutex_lock(&route->mutex);
+	if (route->spool && spool_done(route->spool, batch, 0))
+		uncertain = true;
 	route_book(route, (struct tally){ rows, batch->event_count }, lost_rows, loss, uncertain);
-	if (route->spool)
-		spool_done(route->spool, batch, 0);
 	pthread_mutex_unlock(&route->mutex);
 	if (route->final) {
 		const struct receipts *receipts = batch_receipts(batch);

@@ -30,6 +30,7 @@ struct route_plan {
 		*appended;   /* of a sender that commits what it appends; NULL: it does not */
 	bool is_beside_disk; /* such a sender, and this route is in memory while others are not */
 	bool takes_frames;   /* its receiver wants what lies on disk as it is */
+	uint32_t in_flight_count;        /* batches that its receiver may hold at once */
 	struct loop_task *settled;       /* of a pipeline that reads from disk: to be told */
 	const struct resource *resource; /* of an input that sends there */
 };

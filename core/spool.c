@@ -148,17 +148,18 @@ void spool_settle(struct spool *spool, uint64_t first, uint64_t last)
 			  "memory is refused: rows may be handed over again after a restart");
 }
 
-void spool_done(struct spool *spool, const struct sonde_batch *batch, uint64_t number)
+bool spool_done(struct spool *spool, const struct sonde_batch *batch, uint64_t number)
 {
 	struct spool_held held;
 
 	if (spool->commits || !held_remove(spool, batch, number, &held))
-		return;
+		return false;
 	free(held.data);
 	if (held.number > spool->whole || held_has(spool, held.number))
-		return;
+		return held.doubtful;
 	spool_settle(spool, held.number, held.number);
 	loop_post(spool->disk, &spool->look);
+	return held.doubtful;
 }
 
 void spool_returned(struct spool *spool, const struct sonde_batch *batch, uint64_t number)

@@ -34,6 +34,7 @@ struct spool_held {
 	struct sonde_batch *batch; /* NULL: a frame */
 	void *data;                /* of a frame: owned */
 	uint64_t number, rows, events;
+	bool doubtful; /* it may have been handed over before the daemon died */
 };
 
 struct spool {
@@ -62,10 +63,12 @@ struct spool {
 	struct settled settled;
 	struct spool_held *held;
 	uint32_t held_count, held_capacity;
-	uint64_t whole;              /* of records up to this all batches were popped */
-	struct receipt *receipt;     /* of the record that is being popped, for a pipeline */
+	uint64_t whole;          /* of records up to this all batches were popped */
+	uint32_t doubtful_count; /* so many that are popped next may have been under way before */
+	struct receipt *receipt; /* of the record that is being popped, for a pipeline */
 	struct waiting_list waiting; /* until they are synced */
 	uint64_t full_bytes;         /* that its files took when there was no room */
+	bool is_installed;           /* its route has had its ends */
 	bool syncing;                /* a sync is posted */
 	bool is_dirty;               /* a look at what is not synced is posted */
 	bool is_reading;             /* the record at `next` is on its way from the disk */
@@ -127,8 +130,9 @@ int spool_push_frame(struct spool *spool, const struct sonde_frame *frame, struc
 /* The oldest record as a frame, its bytes the caller's until it is settled; 0: there is none. */
 uint64_t spool_take(struct spool *spool, struct sonde_frame *ret_frame);
 
-/* Locked: a popped batch, or the frame of that number, is done with, or given back. */
-void spool_done(struct spool *spool, const struct sonde_batch *batch, uint64_t number);
+/* Locked: a popped batch, or the frame of that number, is done with, or given back. Whether it may
+ * have been handed over before the daemon died. */
+bool spool_done(struct spool *spool, const struct sonde_batch *batch, uint64_t number);
 void spool_returned(struct spool *spool, const struct sonde_batch *batch, uint64_t number);
 
 /* Locked: lets go of the newest batch in memory. Whether there was one. */

@@ -218,6 +218,16 @@ static struct sonde_batch *spool_attach(struct spool *spool, struct sonde_batch 
 	return alone;
 }
 
+/* Locked: whether what is popped now may have been under way when the daemon died. A frame has a
+ * name by which its receiver knows it. */
+static bool is_doubtful(struct spool *spool)
+{
+	if (!spool->doubtful_count)
+		return false;
+	spool->doubtful_count--;
+	return true;
+}
+
 /* Locked: the oldest batch in memory leaves the queue. false: there is none, or no memory. */
 static bool spool_pop_near(struct spool *spool, struct sonde_batch **ret_batch,
 			   struct receipt **ret_whole)
@@ -248,6 +258,7 @@ static bool spool_pop_near(struct spool *spool, struct sonde_batch **ret_batch,
 	if (!spool->commits)
 		spool->held[spool->held_count++] =
 			(struct spool_held){ .batch = attached,
+					     .doubtful = is_doubtful(spool),
 					     .number = entry.number,
 					     .rows = attached->selected_count,
 					     .events = attached->event_count };
