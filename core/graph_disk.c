@@ -249,6 +249,8 @@ void graph_start_commits(struct graph *graph)
 				log_write(SONDE_ERROR, pipeline->config->name,
 					  "cannot write down what is done: %s", strerror(-result));
 		}
+		free(pipeline->commits);
+		pipeline->commits = NULL;
 	}
 }
 

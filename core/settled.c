@@ -60,6 +60,8 @@ static void settled_advance(struct settled *settled, uint64_t below)
 			settled->below = settled->ranges[gone].last + 1;
 		gone++;
 	}
+	if (!gone)
+		return;
 	settled->count -= gone;
 	memmove(settled->ranges, settled->ranges + gone, settled->count * sizeof(*settled->ranges));
 }
@@ -94,7 +96,8 @@ int settled_copy(struct settled *ret_copy, const struct settled *settled)
 	if (settled_reserve(&copy, settled->count))
 		return -ENOMEM;
 	copy.count = settled->count;
-	memcpy(copy.ranges, settled->ranges, settled->count * sizeof(*copy.ranges));
+	if (copy.count)
+		memcpy(copy.ranges, settled->ranges, copy.count * sizeof(*copy.ranges));
 	*ret_copy = copy;
 	return 0;
 }

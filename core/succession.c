@@ -288,6 +288,7 @@ void graph_abandon(struct graph *graph)
 {
 	uint32_t loops = 0, routes = 0;
 
+	graph_release_commits(graph);
 	graph_forget_nodes(graph);
 	for (uint32_t i = 0; i < graph->loop_count; i++) {
 		if (!graph->loops[i].adopted)

@@ -57,10 +57,14 @@ def run_briefly(path, rows_path, stop_signal):
 
 
 @pytest.mark.parametrize("name", sorted(map(os.path.basename, glob.glob(os.path.join(TREE, "conf", "*.conf")))))
-def test_a_config_that_is_shipped_passes_check(name):
+def test_a_config_that_is_shipped_passes_check(name, tmp_path):
+    subprocess.run([os.path.join(TREE, "scripts/test-authority"), tmp_path / "authority", "region=localhost"], check=True,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    region = {f"SONDE_{what}": str(tmp_path / "authority" / file)
+              for what, file in (("CERTIFICATE", "region.pem"), ("KEY", "region.key"), ("AUTHORITY", "authority.pem"))}
     result = subprocess.run([SONDE, "check", os.path.join(TREE, "conf", name)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
-                            env={**os.environ, "SONDE_CGROUP": "/"})     # which the sidecar's asks for
+                            env={**os.environ, **region, "SONDE_CGROUP": "/"})     # which the sidecar's asks for
     assert result.returncode == 0, result.stdout
 
 
