@@ -228,7 +228,7 @@ def unit(selection, arguments):
 def sanitized(stage, selection, arguments, sanitizers, *options):
     """The unit tests and the short daemon tests again, on a build that watches itself."""
     directory = f"build-{stage}"
-    broken = build(directory, f"-Db_sanitize={sanitizers}", "-Db_lundef=false", "-Dbench=false", *options)
+    broken = build(directory, f"-Db_sanitize={sanitizers}", "-Db_lundef=false", "-Dtests=true", "-Dbench=false", *options)
     if broken:
         yield Case(stage, f"the build with {sanitizers} sanitizers", "failed", broken)
         return
@@ -397,7 +397,7 @@ def main():
 
     functions = {"style": style, "unit": unit, "asan": asan, "tsan": tsan, "fuzz": fuzz,
                  **{stage: pytest_stage(stage) for stage in PYTEST_STAGES}}
-    broken = build("build") if selection.stages != ["style"] else ""
+    broken = build("build", "-Dtests=true", "-Dbench=true") if selection.stages != ["style"] else ""
     if broken:
         all_cases = [Case("build", "the build", "failed", broken)]
         stages = []
