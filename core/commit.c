@@ -282,8 +282,10 @@ static void commit_run_later(void *data)
 {
 	struct commit *commit = data;
 
+	if (commit->storing || commit->ended)
+		return;
 	commit->result = 0;
-	if (!commit->storing && !commit->ended && commit->dirty)
+	if (commit->dirty)
 		commit_begin(commit);
 }
 

@@ -72,21 +72,22 @@ void route_set(struct route *route, const struct route_plan *plan)
 	pthread_mutex_unlock(&route->mutex);
 }
 
-void route_install(struct route *route, const struct route_plan *plan)
+void route_begin(struct route *route)
 {
-	bool arrived, room;
-
-	route_set(route, plan);
 	census_enter(CENSUS_ROUTES, &route->census, route);
 	pthread_mutex_lock(&route->mutex);
-	arrived = route->queue.count > 0 || route->spool;
-	room = route->wants_room;
+	if ((route->queue.count || route->spool) && route->receiver_loop)
+		loop_post(route->receiver_loop, route->arrived);
+	if (route->wants_room && route->sender_loop)
+		loop_post(route->sender_loop, route->room);
 	route->wants_room = false;
 	pthread_mutex_unlock(&route->mutex);
-	if (arrived && plan->receiver_loop)
-		loop_post(plan->receiver_loop, plan->arrived);
-	if (room && plan->sender_loop)
-		loop_post(plan->sender_loop, plan->room);
+}
+
+void route_install(struct route *route, const struct route_plan *plan)
+{
+	route_set(route, plan);
+	route_begin(route);
 }
 
 void route_forget_sender(struct route *route)

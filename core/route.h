@@ -68,9 +68,11 @@ struct route_snapshot {
 
 void route_init(struct route *route, const char *from, const char *to,
 		const struct queue_config *config, struct account *account);
-/* Gives a route its ends, or others; what is queued stays, and who must know of it is told: which
- * has its loop go on at once, so of routes that belong together all are set before. */
+/* Gives a route its ends, or others; what is queued stays. Whoever must know of that is told by
+ * route_begin(), which has their loops go on: so of routes that belong together all are set before.
+ * route_install() is both. */
 void route_set(struct route *route, const struct route_plan *plan);
+void route_begin(struct route *route);
 void route_install(struct route *route, const struct route_plan *plan);
 
 /* Lets a route that is not installed keep its rows on disk. As spool_open(). */

@@ -280,13 +280,14 @@ struct sonde_batch *spool_pop(struct spool *spool)
 
 	while (!batch) {
 		struct receipt *whole = NULL;
-		bool popped;
+		bool popped, waits;
 
 		pthread_mutex_lock(&spool->route->mutex);
 		popped = spool_pop_near(spool, &batch, &whole);
+		waits = spool->entry_count > 0; /* for a commit, or for memory */
 		pthread_mutex_unlock(&spool->route->mutex);
 		receipt_release(whole);
-		if (!popped && (spool->entry_count || !spool_fill(spool)))
+		if (!popped && (waits || !spool_fill(spool)))
 			return NULL;
 	}
 	return batch;

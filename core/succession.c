@@ -72,7 +72,7 @@ void graph_install(struct graph *graph)
 	}
 	for (uint32_t i = 0; i < graph->route_count; i++) {
 		if (!graph->routes[i].adopted)
-			route_install(graph->routes[i].route, &graph->routes[i].plan);
+			route_begin(graph->routes[i].route);
 	}
 }
 

@@ -129,6 +129,7 @@ static void check_ledger(size_t length)
 		assert(file_bytes_read(after) == length && !memcmp(after, tried, length));
 		return;
 	}
+	ledger_book_open(ledger, SONDE_LOST_CRASH); /* as a daemon does that starts */
 	check_open(ledger);
 	epoch = ledger_epoch(ledger);
 	ledger_close(ledger);
