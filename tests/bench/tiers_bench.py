@@ -63,7 +63,7 @@ COLLECTOR_REGION = '''
 receivers: {{ otlp: {{ protocols: {{ grpc: {{ endpoint: "127.0.0.1:{hop}" }} }} }} }}
 exporters: {{ debug: {{ verbosity: basic }} }}
 service:
-  telemetry: {{ metrics: {{ level: none }} }}
+  telemetry: {{ metrics: {{ level: none }}, logs: {{ sampling: {{ enabled: false }} }} }}
   pipelines: {{ logs: {{ receivers: [otlp], exporters: [debug] }} }}
 '''
 COLLECTOR_EDGE = '''
@@ -84,11 +84,13 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def wait_for(condition, what, seconds=PATIENCE_S):
-    deadline = time.monotonic() + seconds
+def wait_for(condition, what, *programs):
+    """What the programs have said goes with the complaint."""
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:
-            raise Failed(f"not within {seconds} s: {what}")
+            words = "".join(f"\n{program.name}: {program.log()[-2000:]}" for program in programs)
+            raise Failed(f"not within {PATIENCE_S} s: {what}{words}")
         time.sleep(0.05)
 
 
@@ -129,7 +131,7 @@ class Program:
         def ask():
             self.check()
             return is_taken(port)
-        wait_for(ask, f"{self.name} listens")
+        wait_for(ask, f"{self.name} listens", self)
 
     def cpu_s(self):
         """CPU time of all of its threads, to the nanosecond: the kernel's clock id of another process."""
@@ -178,9 +180,9 @@ class Hop:
 
     def __enter__(self):
         try:
-            wait_for(lambda: self.region.counters("out"), "the region answers")
+            wait_for(lambda: self.region.counters("out"), "the region answers", self.region)
             self.edge = Daemon(self.directory, "edge", self.edge_config, self.core)
-            wait_for(lambda: self.edge.counters("up"), "the edge answers")
+            wait_for(lambda: self.edge.counters("up"), "the edge answers", self.edge)
         except BaseException:
             self.__exit__()
             raise
@@ -210,7 +212,7 @@ class Hop:
 def measure_rows(rows, how, ack, cores):
     """(rows per CPU-second, bytes a row) of an interval in which rows flow steadily."""
     with Hop(TAPE.format(rows=rows), how, ack, cores) as hop:
-        wait_for(hop.rows, "rows arrive")
+        wait_for(hop.rows, "rows arrive", hop.edge, hop.region)
         time.sleep(WARM_S)
         before, used_s = hop.rows(), hop.cpu_s()
         time.sleep(STEADY_S)
