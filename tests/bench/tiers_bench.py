@@ -144,14 +144,17 @@ class Daemon(Program):
         super().__init__(directory, name, [SONDE, "run"], config, core)
         self.state = os.path.join(directory, name)
 
-    def counters(self, instance):
-        """Empty as long as it does not answer."""
+    def instance(self, name):
+        """What `status` says of it; nothing as long as the daemon does not answer."""
         told = subprocess.run([SONDE, "status", "--json", "--state", self.state], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         self.check()
         if told.returncode:
             return {}
-        return next((i["counters"] for i in json.loads(told.stdout)["instances"] if i["name"] == instance), {})
+        return next((i for i in json.loads(told.stdout)["instances"] if i["name"] == name), {})
+
+    def counters(self, name):
+        return self.instance(name).get("counters", {})
 
 
 # --- sonde ------------------------------------------------------------------------------------------------------------
@@ -197,6 +200,11 @@ class Hop:
     def cpu_s(self):
         return self.edge.cpu_s() + self.region.cpu_s()
 
+    def check_source(self):
+        source = self.edge.instance("source")
+        if source["state"] == "waiting":
+            raise Failed(f"the edge has no rows: {source['problem']}")
+
     def rows(self):
         return self.region.counters("out")["rows"]
 
@@ -212,6 +220,7 @@ class Hop:
 def measure_rows(rows, how, ack, cores):
     """(rows per CPU-second, bytes a row) of an interval in which rows flow steadily."""
     with Hop(TAPE.format(rows=rows), how, ack, cores) as hop:
+        hop.check_source()
         wait_for(hop.rows, "rows arrive", hop.edge, hop.region)
         time.sleep(WARM_S)
         before, used_s = hop.rows(), hop.cpu_s()

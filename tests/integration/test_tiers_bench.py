@@ -50,10 +50,9 @@ def test_the_floors_carry_the_same_rows(bench):
 
 
 def test_where_no_rows_come_the_benchmark_fails_and_says_why(bench, cores, monkeypatch):
-    monkeypatch.setattr(bench, "PATIENCE_S", 0.7)
     monkeypatch.setattr(bench, "RECORDING", "/nowhere")
     monkeypatch.setattr(bench, "TAPE", bench.TAPE.replace(RECORDING, "/nowhere"))
-    with pytest.raises(bench.Failed, match="cannot read /nowhere"):
+    with pytest.raises(bench.Failed, match="the edge has no rows: cannot read /nowhere"):
         bench.measure_rows(250, "tcp", "received", cores)
     with pytest.raises(bench.Failed, match="tiers_floor: exit status 1"):
         bench.measure_floor(250, 0)
