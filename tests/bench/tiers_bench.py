@@ -9,8 +9,8 @@ floor: zstd -1 by itself over the rows as the kernel made them, over plain TCP; 
 send each by itself. tiers.bytes.ROWS: bytes of frames, a row.
 
 tiers.hop.logs, tiers.bytes.logs: OTLP logs as otlp_load sends them, 500 a request, to an edge, and from there to a region.
-Beside it two OpenTelemetry Collectors with OTLP over gRPC between them, whichever takes less of plain and zstd; bytes are
-beside those with zstd.
+Beside it two OpenTelemetry Collectors with OTLP over gRPC between them, in batches, which take less than requests as they
+come; whichever takes less of plain and zstd; bytes are beside those with zstd.
 
 Edge and region have a core each; the load shares that of the region.
 """
@@ -70,9 +70,10 @@ COLLECTOR_EDGE = '''
 receivers: {{ otlp: {{ protocols: {{ http: {{ endpoint: "127.0.0.1:{port}" }} }} }} }}
 exporters: {{ otlp_grpc: {{ endpoint: "127.0.0.1:{hop}", compression: {compression}, tls: {{ insecure: true }},
                        sending_queue: {{ block_on_overflow: true }} }} }}
+processors: {{ batch: {{}} }}
 service:
   telemetry: {{ metrics: {{ level: none }} }}
-  pipelines: {{ logs: {{ receivers: [otlp], exporters: [otlp_grpc] }} }}
+  pipelines: {{ logs: {{ receivers: [otlp], processors: [batch], exporters: [otlp_grpc] }} }}
 '''
 
 
