@@ -15,80 +15,13 @@
 #include "dictionary.h"
 #include "frame.h"
 #include "middle.h"
+#include "recorded.h"
 
-enum { RUNS = 9, ROWS_A_RUN = 400000, NAMES_LIMIT = 512, BATCHES_LIMIT = 1024 };
-
-/* As plugins/input/syscalls/events.h has it. */
-struct row {
-	int64_t time_ns, start_time_ns;
-	uint64_t cgroup_id;
-	uint32_t tgid, tid;
-	uint32_t error;
-	bool compat, untimed;
-	uint16_t reserved;
-	int64_t return_value;
-	uint64_t duration_ns;
-	uint32_t weight;
-	uint32_t call;
-};
-
-/* As plugins/input/syscalls/rows.c has them. */
-static const struct sonde_field fields[] = {
-	{ .name = "time",
-	  .type = SONDE_TIME,
-	  SONDE_MEMBER(struct row, time_ns),
-	  .role = SONDE_ROLE_TIME,
-	  .help = "when the call returned" },
-	{ .name = "process.start_time",
-	  .type = SONDE_TIME,
-	  SONDE_MEMBER(struct row, start_time_ns),
-	  .help = "when the caller's process started: with the pid, its identity" },
-	{ .name = "cgroup.id",
-	  .type = SONDE_U64,
-	  SONDE_MEMBER(struct row, cgroup_id),
-	  .help = "v2 cgroup of the caller" },
-	{ .name = "process.pid",
-	  .type = SONDE_U32,
-	  SONDE_MEMBER(struct row, tgid),
-	  .help = "process" },
-	{ .name = "thread.id", .type = SONDE_U32, SONDE_MEMBER(struct row, tid), .help = "thread" },
-	{ .name = "syscall.name",
-	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct row, call),
-	  .help = "system call" },
-	{ .name = "syscall.compat",
-	  .type = SONDE_BOOL,
-	  SONDE_MEMBER(struct row, compat),
-	  .help = "made through the 32-bit interface" },
-	{ .name = "error.type",
-	  .type = SONDE_TEXT,
-	  SONDE_MEMBER(struct row, error),
-	  .zero_is_null = true,
-	  .help = "name of the error; none: the call succeeded" },
-	{ .name = "syscall.return",
-	  .type = SONDE_I64,
-	  SONDE_MEMBER(struct row, return_value),
-	  .help = "return value" },
-	{ .name = "syscall.duration",
-	  .type = SONDE_DURATION,
-	  SONDE_MEMBER(struct row, duration_ns),
-	  .role = SONDE_ROLE_DURATION,
-	  .unit = "ns",
-	  .help = "from entry to return; none: not timed" },
-	{ .name = "weight",
-	  .type = SONDE_U32,
-	  SONDE_MEMBER(struct row, weight),
-	  .role = SONDE_ROLE_WEIGHT,
-	  .unit = "{call}",
-	  .help = "calls that the row stands for, where they are sampled" },
-	{ 0 }
-};
-
-enum { FIELD_CALL = 5, FIELD_ERROR = 7, FIELD_COUNT = 11 };
+enum { RUNS = 9, ROWS_A_RUN = 400000, BATCHES_LIMIT = 1024 };
 
 static const struct sonde_schema schema = { .name = "syscalls.event",
-					    .row_size = sizeof(struct row),
-					    .fields = fields };
+					    .row_size = sizeof(struct recorded_row),
+					    .fields = recorded_fields };
 
 struct bench {
 	const char *name;
@@ -104,12 +37,9 @@ static const struct bench benches[] = {
 
 enum { BENCH_COUNT = sizeof(benches) / sizeof(benches[0]) };
 
-/* What was recorded. */
-static struct {
-	struct row *rows;
-	uint32_t row_count;
-	struct sonde_dictionary *calls, *errors;
-} recorded;
+/* What was recorded, and the dictionaries of its names. */
+static struct recorded recorded;
+static struct sonde_dictionary *calls, *errors;
 
 static void fail(const char *what)
 {
@@ -117,50 +47,33 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static const char *names_read(struct sonde_dictionary *names, uint32_t count, const char *at)
+static void names_add(struct sonde_dictionary *names, uint32_t count, const char *at)
 {
 	for (uint32_t i = 0; i < count; i++, at += strlen(at) + 1)
 		dictionary_add(names, at, strlen(at));
-	return at;
 }
 
-/* Three counts (rows, names of calls, of errors), the names, each with a zero behind it, and the
- * rows; recorded by the input `syscalls` with mode = "events" while a compiler ran. */
-static void recorded_read(const char *path)
+static void recording_read(void)
 {
-	static char packed[1 << 20];
-	FILE *file = fopen(path, "rb");
-	size_t length = file ? fread(packed, 1, sizeof(packed), file) : 0;
-	unsigned long long size = ZSTD_getFrameContentSize(packed, length);
-	char *data = size < 64u << 20 ? malloc(size) : NULL;
-	uint32_t counts[3];
-	const char *at;
-
-	if (!data || ZSTD_decompress(data, size, packed, length) != size)
+	if (recorded_read(RECORDING, &recorded))
 		fail("no recording");
-	fclose(file);
-	memcpy(counts, data, sizeof(counts));
-	recorded.calls = dictionary_create(true);
-	recorded.errors = dictionary_create(true);
-	dictionary_add(recorded.errors, "", 0);
-	at = names_read(recorded.calls, counts[1], data + sizeof(counts));
-	at = names_read(recorded.errors, counts[2], at);
-	recorded.row_count = counts[0];
-	recorded.rows = malloc((size_t)counts[0] * sizeof(*recorded.rows));
-	memcpy(recorded.rows, at, (size_t)counts[0] * sizeof(*recorded.rows));
-	free(data);
+	calls = dictionary_create(true);
+	errors = dictionary_create(true);
+	names_add(calls, recorded.call_count, recorded.calls);
+	dictionary_add(errors, "", 0);
+	names_add(errors, recorded.error_count, recorded.errors);
 }
 
 static struct sonde_batch *make_batch(uint32_t first, uint32_t count)
 {
-	struct sonde_dictionary *dictionaries[FIELD_COUNT] = {
-		[FIELD_CALL] = recorded.calls, [FIELD_ERROR] = recorded.errors
+	struct sonde_dictionary *dictionaries[RECORDED_FIELDS] = {
+		[RECORDED_CALL] = calls, [RECORDED_ERROR] = errors
 	};
 	struct sonde_batch *batch = batch_create(&schema, count, dictionaries);
 
 	if (!batch)
 		fail("no memory");
-	memcpy(batch_rows(batch), recorded.rows + first, count * sizeof(struct row));
+	memcpy(batch_rows(batch), recorded.rows + first, count * sizeof(struct recorded_row));
 	batch_resize(batch, count);
 	batch_finish(batch);
 	return batch;
@@ -212,7 +125,7 @@ static struct cost floor_cost(uint32_t count, uint32_t rows)
 	struct cost cost = { 0 };
 	uint32_t rounds = ROWS_A_RUN / (count * rows) + 1;
 	double total = (double)rounds * count * rows;
-	size_t size = rows * sizeof(struct row);
+	size_t size = rows * sizeof(struct recorded_row);
 
 	compressor = compressor ? compressor : ZSTD_createCCtx();
 	expander = expander ? expander : ZSTD_createDCtx();
@@ -277,7 +190,7 @@ int main(int argc, char **argv)
 			printf("%s\n", benches[index].name);
 		return 0;
 	}
-	recorded_read(RECORDING);
+	recording_read();
 	for (int index = 0; index < BENCH_COUNT; index++) {
 		bool wanted = argc < 2;
 
