@@ -18,7 +18,7 @@ pipelines:  { main: { from = ["gen"]; through = ["sums"]; to = ["out"]; queue: {
 
 REPLAYED = 4     # among the reductions, in the ledger's file
 
-pytestmark = [pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.sanitizers]
 
 
 def counted(path):
