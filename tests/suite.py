@@ -142,7 +142,7 @@ def too_long(code):
 
 def build(directory, *options, environment=None):
     """Returns what went wrong, or nothing."""
-    status, _ = run(["scripts/build", directory, *options], 1200, environment)
+    status, _ = run(["scripts/build", directory, *options], 2400, environment)
     return "" if status == 0 else "out of time" if status is None else "does not build"
 
 
@@ -284,7 +284,7 @@ def pytests(stage, directories, selection, marks, arguments, environment=None):
                    "--tb=short", "--junitxml", report, *(["-m", marks] if marks else []),
                    *(["-k", selection.part] if selection.part else []), *directories]
         print(f"--- {' '.join(command[3:])}", flush=True)
-        status, _ = run(as_root(command, environment), 4 * 3600 if arguments.long else 1500, environment)
+        status, _ = run(as_root(command, environment), 4 * 3600 if arguments.long else 2700, environment)
         cases = list(junit_cases(stage, report)) if os.path.exists(report) else []
     yield from cases
     if status not in (0, 1, 5) or status == 1 and not any(case.outcome == "failed" for case in cases):
