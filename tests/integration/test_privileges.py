@@ -298,7 +298,7 @@ def test_a_reload_that_needs_more_than_is_held_is_refused_by_its_name(tmp_path):
         dropped(daemon)
         daemon.write(both)
         assert "herd needs kill, which sonde does not hold" in daemon.reload(code=4)
-        assert "herd needs kill" in daemon.log()
+        wait_for(lambda: "herd needs kill" in daemon.log(), "the log says so too")
         assert daemon.status().instance("herd")["state"] == "running"
         assert daemon.status().document["capabilities"] == ["net_raw"]
         daemon.write(one)
